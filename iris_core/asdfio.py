@@ -1,0 +1,134 @@
+"""Read and write ASDF: the extension inside our FITS products, and products of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iris_core.errors import InputError
+from iris_core.keywords import meta_from_header, parse_unit, unit_string
+from iris_core.model import Exposure
+from iris_core.outline import blank_plane
+from iris_core.provenance import describe, restore
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["dump_tree", "read_asdf", "restore_tree", "write_asdf"]
+
+log = logging.getLogger(__name__)
+
+
+def dump_tree(exposure: Exposure) -> bytes:
+    """Return the ASDF extension of a product: ``meta.wcs`` (the gWCS) and ``iris`` (the provenance)."""
+    import asdf
+
+    buffer = BytesIO()
+    asdf.AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
+    return buffer.getvalue()
+
+
+def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the fields of an `Exposure` that an ASDF extension carries."""
+    import asdf
+
+    try:
+        with asdf.open(BytesIO(content), lazy_load=False, memmap=False) as file:
+            tree = file.tree
+            return {"wcs": tree.get("meta", {}).get("wcs"), **restore(tree.get("iris", {}))}
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        log.warning("%s: its ASDF extension cannot be read (%s); WCS and history in it are not used", path, reason)
+        return {}
+
+
+def write_asdf(exposure: Exposure, path: Path) -> None:
+    """Write a product as ASDF, with the content of its FITS form."""
+    import asdf
+
+    tree = {
+        "meta": {"wcs": exposure.wcs},
+        "iris": describe(exposure),
+        "unit": None if exposure.unit is None else unit_string(exposure.unit),
+        "headers": {
+            "primary": _cards(exposure.header),
+            "sci": _cards(exposure.sci_header),
+            "wcs": _cards(exposure.fits_wcs),
+        },
+        "data": np.asarray(exposure.data),
+        "dq": np.asarray(exposure.dq),
+        "variance": {name: np.asarray(plane) for name, plane in exposure.variance.items()},
+        "planes": {name: np.asarray(plane) for name, plane in exposure.planes.items()},
+        "area": exposure.area,
+    }
+    asdf.AsdfFile(tree).write_to(path)
+
+
+def read_asdf(path: Path, pixels: bool = True) -> Exposure:
+    """Return the exposure in an ASDF file that `write_asdf` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pixels
+        Whether to read pixels; an outline is returned otherwise.
+
+    Raises
+    ------
+    InputError
+        When it is no such file.
+    """
+    import asdf
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with asdf.open(path, lazy_load=not pixels, memmap=False) as file:
+            return _exposure(file.tree, path, pixels)
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not readable as an ASDF exposure: {reason}") from error
+
+
+def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
+    missing = sorted({"data", "dq", "headers", "iris", "unit", "variance"} - set(tree))
+    if missing:
+        raise InputError(f"{path}: not an exposure: {', '.join(missing)} missing; there are: {', '.join(sorted(tree))}")
+
+    def plane(array: Any) -> Any:
+        return np.array(array) if pixels else blank_plane(tuple(array.shape), array.dtype)
+
+    header = _header(tree["headers"]["primary"])
+    wcs_cards = tree["headers"]["wcs"]
+    return Exposure(
+        data=plane(tree["data"]),
+        dq=plane(tree["dq"]),
+        variance={name: plane(item) for name, item in tree["variance"].items()},
+        planes={name: plane(item) for name, item in tree.get("planes", {}).items()},
+        area=None if tree.get("area") is None else plane(tree["area"]),
+        unit=None if tree["unit"] is None else parse_unit(tree["unit"]),
+        meta=meta_from_header(header, path),
+        header=header,
+        sci_header=_header(tree["headers"]["sci"]),
+        fits_wcs=_header(wcs_cards) if wcs_cards else None,
+        wcs=tree["meta"]["wcs"],
+        **restore(tree["iris"]),
+    )
+
+
+def _cards(header: Header | None) -> list[list[Any]]:
+    return [] if header is None else [[card.keyword, card.value, card.comment] for card in header.cards]
+
+
+def _header(cards: Iterable[Iterable[Any]]) -> Header:
+    from astropy.io.fits import Header
+
+    return Header([tuple(card) for card in cards])

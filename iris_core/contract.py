@@ -1,0 +1,57 @@
+"""What every stage owes: checked by the runner after each one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iris_core.dq import DQ
+from iris_core.errors import StageContractError
+from iris_core.model import Exposure
+
+if TYPE_CHECKING:
+    from iris_core.steps import Step
+
+__all__ = ["check_contract"]
+
+
+def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
+    """Return `after`, the result of `step`, when it keeps the contract of stages.
+
+    Raises
+    ------
+    StageContractError
+        When it is no exposure, has another shape, lost DQ bits, wrote the history,
+        or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
+    """
+    who = f"stage '{step.stage}' of {step.implementation}"
+    if not isinstance(after, Exposure):
+        raise StageContractError(f"{who} returned {type(after).__name__}, not an Exposure")
+    if after.history is not before.history:
+        raise StageContractError(f"{who} changed the history; only the runner writes it")
+    if not step.spec.reshapes:
+        _check_pixels_kept(who, before, after)
+    if any(getattr(after, name) is not getattr(before, name) for name in ("data", "dq", "variance")):
+        _check_invalid(who, after)
+    return after
+
+
+def _check_pixels_kept(who: str, before: Exposure, after: Exposure) -> None:
+    if after.data.shape != before.data.shape:
+        raise StageContractError(f"{who} changed the shape from {before.data.shape} to {after.data.shape}")
+    if not np.shares_memory(after.dq, before.dq):
+        lost = np.count_nonzero(before.dq & ~after.dq)
+        if lost:
+            raise StageContractError(f"{who} removed DQ bits in {lost} pixels; bits are only ever added")
+
+
+def _check_invalid(who: str, exposure: Exposure) -> None:
+    unusable = (exposure.dq & DQ.DO_NOT_USE) != 0
+    for name, plane in {"data": exposure.data, **exposure.variance}.items():
+        wrong = np.count_nonzero(np.isfinite(plane) == unusable)
+        if wrong:
+            raise StageContractError(
+                f"{who}: in {wrong} pixels {name} is NaN without DO_NOT_USE, or finite with it; "
+                "end the stage with exposure.mask_invalid()"
+            )

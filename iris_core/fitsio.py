@@ -1,0 +1,229 @@
+"""Read exposures from FITS: the layouts of JWST-like pipelines, of Liger, and plain images."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections import ChainMap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_core.errors import InputError
+from iris_core.keywords import meta_from_header, parse_unit
+from iris_core.model import Exposure, Flags, Image
+from iris_core.outline import blank_plane
+
+if TYPE_CHECKING:
+    from astropy.io.fits import HDUList, Header
+    from astropy.units import UnitBase
+
+__all__ = ["open_fits", "read_fits"]
+
+log = logging.getLogger(__name__)
+
+SCIENCE = ("SCI", "DATA")
+_STRUCTURE = (
+    "SIMPLE",
+    "XTENSION",
+    "BITPIX",
+    "NAXIS",
+    "EXTEND",
+    "PCOUNT",
+    "GCOUNT",
+    "BSCALE",
+    "BZERO",
+    "BLANK",
+    "EXTNAME",
+    "EXTVER",
+)
+
+
+def read_fits(path: Path, pixels: bool = True) -> Exposure:
+    """Return the exposure in a FITS file, as it is there: NaN and DO_NOT_USE are not brought together yet.
+
+    Parameters
+    ----------
+    path
+        A FITS file, also compressed (``.gz``, ``.fz``).
+    pixels
+        Whether to read pixels; an outline is returned otherwise.
+
+    Raises
+    ------
+    InputError
+        When the file is not one exposure, with what was found.
+    """
+    with open_fits(path) as hdus:
+        return _read(hdus, path, pixels)
+
+
+@contextmanager
+def open_fits(path: Path, **options: Any) -> Iterator[HDUList]:
+    """Open a FITS file; whatever astropy raises becomes an `InputError`, its warnings go to the log.
+
+    Parameters
+    ----------
+    path
+        The file.
+    **options
+        For `astropy.io.fits.open`.
+    """
+    from astropy.io import fits
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with fits.open(path, **options) as hdus:
+                hdus.readall()
+                yield hdus
+        except InputError:
+            raise
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"{path}: not readable as FITS: {reason}") from error
+    _report(path, [str(item.message) for item in caught])
+
+
+def _report(path: Path, messages: list[str]) -> None:
+    for message in dict.fromkeys(messages):
+        if "truncated" in message:
+            raise InputError(f"{path}: the file is truncated: {message}")
+        log.info("%s: %s", path, message.splitlines()[0])
+
+
+def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
+    science = _science(hdus, path)
+    header = strip_structure(hdus[0].header)
+    sci_header = strip_structure(science.header) if science is not hdus[0] else type(header)()
+    shape = tuple(science.shape)
+    meta = meta_from_header(ChainMap(header, sci_header), path)
+    if meta.window is not None and meta.window.shape != shape[-2:]:
+        raise InputError(f"{path}: the header speaks of {meta.window} but the data are {shape[-1]} x {shape[-2]}")
+    named = {hdu.name: hdu for hdu in hdus[1:] if hdu is not science and getattr(hdu, "is_image", False)}
+    planes = {name: hdu for name, hdu in named.items() if len(hdu.shape) >= 2 and not _is_known(name)}
+    extension = hdus["ASDF"] if pixels and "ASDF" in hdus else None
+    if pixels:
+        _warn_of_lost(hdus, science, set(named) | {"ASDF"}, path)
+    return Exposure(
+        data=_image(science, pixels, path),
+        dq=_flags(named.get("DQ"), shape, pixels, path),
+        variance=_variance(named, pixels, path),
+        area=_image(named["AREA"], pixels, path) if "AREA" in named else None,
+        planes={name: _plane(hdu, pixels) for name, hdu in planes.items()},
+        unit=_unit(sci_header, header, path),
+        meta=meta,
+        header=header,
+        sci_header=sci_header,
+        **_restored(extension, path),
+    )
+
+
+def _science(hdus: HDUList, path: Path) -> Any:
+    """Return the HDU with the science image."""
+    named = [hdu for hdu in hdus if hdu.name in SCIENCE and getattr(hdu, "is_image", False)]
+    if len(named) > 1:
+        raise InputError(f"{path}: {len(named)} extensions are called {named[0].name}; an exposure has one")
+    images = named or [hdu for hdu in hdus if getattr(hdu, "is_image", False) and len(hdu.shape) >= 2]
+    if not images:
+        found = ", ".join(f"{hdu.name or index} {type(hdu).__name__}" for index, hdu in enumerate(hdus))
+        raise InputError(f"{path}: no image in the file; an extension SCI or DATA is needed; there are: {found}")
+    shape = tuple(images[0].shape)
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise InputError(f"{path}: the image {images[0].name} has shape {shape}; (ny, nx) or (nint, ny, nx) is needed")
+    return images[0]
+
+
+def _is_known(name: str) -> bool:
+    return name in ("ERR", "DQ", "AREA") or name.startswith("VAR_")
+
+
+def _warn_of_lost(hdus: HDUList, science: Any, kept: set[str], path: Path) -> None:
+    lost = [hdu.name for hdu in hdus[1:] if hdu is not science and hdu.name not in kept]
+    if lost:
+        log.warning("%s: the extensions %s are no images and do not go into the products", path, ", ".join(lost))
+
+
+def _image(hdu: Any, pixels: bool, path: Path) -> Image:
+    if not pixels:
+        return blank_plane(tuple(hdu.shape))
+    with np.errstate(over="ignore"):
+        try:
+            return np.asarray(hdu.data, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
+
+
+def _plane(hdu: Any, pixels: bool) -> NDArray[Any]:
+    if not pixels:
+        return blank_plane(tuple(hdu.shape), np.int32)
+    data = np.asarray(hdu.data)
+    return data.astype(data.dtype.newbyteorder("="))
+
+
+def _flags(hdu: Any, shape: tuple[int, ...], pixels: bool, path: Path) -> Flags:
+    """Return DQ in the shape of the data: a 2-D DQ holds for every integration."""
+    if hdu is None or not pixels:
+        return blank_plane(shape, np.uint32)
+    raw = np.asarray(hdu.data)
+    if raw.dtype.kind not in "iub":
+        raise InputError(f"{path}: DQ has {raw.dtype} pixels; they have to be integers")
+    # A signed word of fewer bits has to keep its top bit and no more.
+    bits = raw.astype(f"u{raw.dtype.itemsize}")
+    if bits.dtype.itemsize > 4 and bits.size and bits.max() > np.iinfo(np.uint32).max:
+        raise InputError(f"{path}: DQ has bits above 31")
+    flags = bits.astype(np.uint32)
+    if flags.ndim == 2 and flags.shape == shape[-2:]:
+        return np.broadcast_to(flags, shape)
+    return flags
+
+
+def _variance(named: dict[str, Any], pixels: bool, path: Path) -> dict[str, Image]:
+    """Return the components; ERR counts only where a file has no components, as ``total``."""
+    components = {name[4:].lower(): hdu for name, hdu in named.items() if name.startswith("VAR_")}
+    if components:
+        return {name: _positive(_image(hdu, pixels, path)) for name, hdu in components.items()}
+    if "ERR" not in named:
+        return {}
+    err = _image(named["ERR"], pixels, path)
+    return {"total": np.square(err) if pixels else err}
+
+
+def _positive(variance: Image) -> Image:
+    """Return `variance` with NaN where it is negative: nobody knows the error of such a pixel."""
+    if variance.strides[-1] == 0 or not (variance < 0).any():
+        return variance
+    return np.where(variance < 0, np.float32(np.nan), variance)
+
+
+def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:
+    for name in ("BUNIT", "UNIT"):
+        text = sci_header.get(name) or header.get(name)
+        if isinstance(text, str) and text.strip():
+            try:
+                return parse_unit(text)
+            except InputError as error:
+                raise InputError(f"{path}: BUNIT: {error}") from None
+    return None
+
+
+def _restored(extension: Any, path: Path) -> dict[str, Any]:
+    if extension is None:
+        return {}
+    from iris_core.asdfio import restore_tree
+
+    return restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path)
+
+
+def strip_structure(header: Header) -> Header:
+    """Return a copy of a header without the cards that describe the HDU itself."""
+    kept = header.copy(strip=True)
+    for keyword in (*_STRUCTURE, "CHECKSUM", "DATASUM"):
+        kept.remove(keyword, ignore_missing=True, remove_all=True)
+    return kept

@@ -1,0 +1,304 @@
+"""Every hook of the framework: the table of contents of what a plugin can do.
+
+A plugin is a module, installed under the entry-point group ``iris_core``. It implements a stage with
+`iris_core.stage` and any other hook with `iris_core.hookimpl`; it names only the arguments it needs.
+
+Units: data in electron/s or DN/s until photom, MJy/sr after it. Arrays are float32, ``(ny, nx)`` or ``(nint, ny, nx)``;
+reference images are ``(ny, nx)`` and hold for each integration. All stages: a pixel whose value or error is not finite,
+or that has DO_NOT_USE, is NaN with DO_NOT_USE afterwards; DQ bits are only added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iris_core.model import Exposure
+from iris_core.stages import Params, hookspec, stage_spec
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from iris_core.instruments import InstrumentMode
+    from iris_core.references import Candidate, Reference, References
+    from iris_core.report import Report
+    from iris_core.steps import Step
+
+Exposures = Sequence[Exposure]
+
+
+@stage_spec(status="S_BKDSUB", aliases=("S_SKYSUB",), product="bsub", consumes_backgrounds=True)
+def background(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Subtract the background of the sky, and of the detector if it is still in all exposures alike.
+
+    Units: unchanged. Adds the variance component ``background``; flags DO_NOT_USE where no background is known.
+
+    Examples
+    --------
+    >>> @stage("background")
+    ... def subtract_median(exposure):
+    ...     return exposure.replace(data=exposure.data - np.nanmedian(exposure.data))
+    """
+
+
+@stage_spec(status="S_PARSSA")
+def parse_subarray_map(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Turn the plane SUBARR_MAP into a list of windows, and flag their pixels SUBARRAY and DO_NOT_USE.
+
+    Units: unchanged.
+
+    Examples
+    --------
+    >>> @stage("parse_subarray_map")
+    ... def no_windows(exposure):
+    ...     raise StageSkipped("this camera has no subarrays")
+    """
+
+
+@stage_spec(status="S_WCS")
+def assign_wcs(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Attach a gWCS: 0-based detector pixel to sky, with bounding box and inverse, and the FITS keywords for it.
+
+    Units: unchanged; pixels are not touched.
+
+    Examples
+    --------
+    >>> @stage("assign_wcs", references=("distortion",))
+    ... def from_distortion(exposure, references):
+    ...     return exposure.replace(wcs=build(references["distortion"].model(), exposure.meta))
+    """
+
+
+@stage_spec(status="S_DARK")
+def dark_current(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Subtract the dark current, a rate in the exposure's unit.
+
+    Units: unchanged. Adds the variance component ``dark``; adds the dark's DQ; UNRELIABLE_DARK where it has no value.
+
+    Examples
+    --------
+    >>> @stage("dark_current", references=("dark",))
+    ... def subtract(exposure, references):
+    ...     return exposure.replace(data=exposure.data - references["dark"].image(exposure).data)
+    """
+
+
+@stage_spec(status="S_FLAT")
+def flat_field(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Divide by the flat, a response without unit, near 1.
+
+    Units: unchanged. Scales every variance component, adds ``flat``; NO_FLAT_FIELD, DO_NOT_USE where the flat is bad.
+
+    Examples
+    --------
+    >>> @stage("flat_field", references=("flat",))
+    ... def divide(exposure, references):
+    ...     return exposure.scale(1 / references["flat"].image(exposure).data).mask_invalid()
+    """
+
+
+@stage_spec(status="S_PHOTOM", aliases=("S_FLUXCL",))
+def photom(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Convert to surface brightness.
+
+    Units: electron/s or DN/s in, MJy/sr out. Writes PHOTMJSR, PHOTUJA2, PIXAR_SR, PIXAR_A2; attaches `area` if known.
+
+    Examples
+    --------
+    >>> @stage("photom")
+    ... def constant(exposure):
+    ...     return exposure.scale(0.25).replace(unit=u.MJy / u.sr)
+    """
+
+
+@stage_spec(status="S_RESAMP", product="i2d", reshapes=True)
+def resample(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Exposures,
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Put the image onto a rectified grid.
+
+    Units: unchanged, surface brightness is conserved. Shape, WCS and area change; planes WHT and CON are added.
+
+    Examples
+    --------
+    >>> @stage("resample")
+    ... def already_rectified(exposure):
+    ...     raise StageSkipped("the detector has no distortion")
+    """
+
+
+@hookspec(firstresult=True)
+def run_stage(
+    step: Step, exposure: Exposure, references: References, background_exposures: Exposures, instrument: InstrumentMode
+) -> Exposure:
+    """Run one step on one exposure. Wrap it to act around every stage: timing, progress, quality plots.
+
+    A wrapper acts only when the recipe lists its package under ``with:``.
+
+    Examples
+    --------
+    >>> @hookimpl(wrapper=True)
+    ... def run_stage(step, exposure):
+    ...     result = yield
+    ...     print(step.stage, np.nanmedian(result.data))
+    ...     return result
+    """
+
+
+@hookspec(firstresult=True)
+def find_reference(reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Reference | None:
+    """Return the best reference file of a type for an exposure, or None where this provider has none.
+
+    `exposure` is an outline: its headers are true, its pixels are not there.
+    Raise `ReferenceNotFound` where two are equally good.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def find_reference(reftype, exposure):
+    ...     path = Path("/calib") / f"{exposure.meta.detector}_{reftype}.fits"
+    ...     return Reference(reftype=reftype, path=path, provider="calib") if path.exists() else None
+    """
+
+
+@hookspec
+def explain_reference(reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Sequence[Candidate]:
+    """Return what this provider looked at for a reference type, and why each was not chosen.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def explain_reference(reftype, exposure):
+    ...     return [Candidate(path=path, reason="FILTER is J, not Kbb") for path in rejected]
+    """
+
+
+@hookspec(firstresult=True)
+def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
+    """Return the exposure in a file, or None where this reader does not know the file.
+
+    With `pixels` false return its outline (see `iris_core.outline`): headers, unit and shape, no pixel read.
+    `reftype` is ``""`` for an exposure; for an image used as a reference it is the type (``"flat"`` ...).
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def read_exposure(path, pixels):
+    ...     return read_mine(path, pixels) if path.suffix == ".mine" else None
+    """
+
+
+@hookspec(firstresult=True)
+def write_product(exposure: Exposure, path: Path) -> Path | None:
+    """Write a product and return its path, or None where this writer does not know the suffix.
+
+    The runner hands out a temporary path with the product's suffix and renames it when the writer is done.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def write_product(exposure, path):
+    ...     return write_mine(exposure, path) if path.suffix == ".mine" else None
+    """
+
+
+@hookspec
+def instrument_modes() -> Sequence[InstrumentMode]:
+    """Return the instrument modes that a package brings.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def instrument_modes():
+    ...     return [load_mode(Path(__file__).with_name("camera.yaml"))]
+    """
+
+
+@hookspec
+def executors() -> Mapping[str, Callable[[int], Executor]]:
+    """Return executors by name: functions from the number of workers to a `concurrent.futures.Executor`.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def executors():
+    ...     return {"threads": ThreadPoolExecutor}
+    """
+
+
+@hookspec
+def recipes() -> Mapping[str, Path]:
+    """Return the recipes that a package brings, by name.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def recipes():
+    ...     return {"my-dither": Path(__file__).with_name("my-dither.yaml")}
+    """
+
+
+@hookspec
+def run_finished(report: Report) -> None:
+    """Act when all exposures of a run are done: write a report, tell an archive.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def run_finished(report):
+    ...     print(len(report.failed), "exposures failed")
+    """
+
+
+@hookspec(historic=True)
+def add_hookspecs(pluginmanager: pluggy.PluginManager) -> Any:
+    """Declare hooks of your own, stages among them: ``pluginmanager.add_hookspecs(module)``.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def add_hookspecs(pluginmanager):
+    ...     pluginmanager.add_hookspecs(my_hookspecs)
+    """

@@ -1,0 +1,218 @@
+"""The FITS keywords the framework reads and writes: one declaration for the code and for the documentation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iris_core.errors import InputError
+from iris_core.meta import Meta, Window
+
+if TYPE_CHECKING:
+    from astropy.units import UnitBase
+
+__all__ = ["KEYWORDS", "Keyword", "is_wcs_keyword", "meta_from_header", "parse_unit", "unit_string"]
+
+_UNIX_EPOCH_MJD = 40587.0
+_JD_MINUS_MJD = 2400000.5
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One keyword: `field` is where its value goes in `Meta`, `aliases` other names that are understood."""
+
+    name: str
+    meaning: str
+    unit: str = ""
+    field: str = ""
+    parse: Callable[[Any], Any] | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def _text(value: Any) -> str:
+    return str(value).strip()
+
+
+def _number(value: Any) -> float:
+    return float(value)
+
+
+def _time(value: Any) -> datetime:
+    """Parse ISO 8601, a modified Julian date or a Julian date."""
+    if isinstance(value, int | float):
+        mjd = value - _JD_MINUS_MJD if value > _JD_MINUS_MJD else value
+        return datetime.fromtimestamp(0, UTC) + timedelta(days=mjd - _UNIX_EPOCH_MJD)
+    when = datetime.fromisoformat(_text(value))
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _degrees(per_unit: float) -> Callable[[Any], float]:
+    """Return a parser of degrees: a number as it is, ``hh:mm:ss`` or ``dd:mm:ss`` times `per_unit`."""
+
+    def parse(value: Any) -> float:
+        parts = re.split(r"[:\s]+", _text(value))
+        if len(parts) == 1:
+            return float(parts[0])
+        size = sum(abs(float(part)) / 60.0**power for power, part in enumerate(parts))
+        return per_unit * (-size if parts[0].startswith("-") else size)
+
+    return parse
+
+
+KEYWORDS: tuple[Keyword, ...] = (
+    Keyword("TELESCOP", "telescope", field="telescope", parse=_text),
+    Keyword("INSTRUME", "instrument; chooses the mode", field="instrument", parse=_text),
+    Keyword("DETECTOR", "detector; chooses the mode and the reference files", field="detector", parse=_text),
+    Keyword("FILTER", "filter; chooses flat, photom and distortion", field="filter", parse=_text),
+    Keyword("PUPIL", "element in the pupil wheel", field="pupil", parse=_text),
+    Keyword("READMODE", "read mode; chooses the dark", field="read_mode", parse=_text),
+    Keyword("IMTYPE", "what was observed: SCI, SKY, DARK ...", field="image_type", parse=_text),
+    Keyword("OBJECT", "target", field="target", parse=_text),
+    Keyword("PROGNUM", "program", field="program", parse=_text),
+    Keyword("EXPTIME", "exposure time", "s", "exposure_time", _number),
+    Keyword("DATE-OBS", "start of the exposure, UTC", "", "start_time", _time, ("EXPDTST", "MJD-OBS", "EXPJDST")),
+    Keyword("RA", "pointing, right ascension", "deg", "ra", _degrees(15.0)),
+    Keyword("DEC", "pointing, declination", "deg", "dec", _degrees(1.0)),
+    Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "", "subarray_id", int),
+    Keyword("SUBSTRT1", "first column of the window, 1-based", "pixel"),
+    Keyword("SUBSTRT2", "first row of the window, 1-based", "pixel"),
+    Keyword("SUBSIZE1", "columns of the window", "pixel"),
+    Keyword("SUBSIZE2", "rows of the window", "pixel"),
+    Keyword("BUNIT", "unit of the data", aliases=("UNIT",)),
+    Keyword("DATALVL", "1 rate, 2 calibrated"),
+    Keyword("FILENAME", "name of this file"),
+    Keyword("DRSVER", "version of iris-core that wrote the file"),
+    Keyword("RECIPE", "recipe that made the product"),
+    Keyword(
+        "S_<STEP>", "COMPLETE or SKIPPED, one for each stage; the reason stands in HISTORY and in the ASDF extension"
+    ),
+    Keyword("R_<TYPE>", "reference file that was used, one for each type"),
+    Keyword("BKG_DARK", "the dark went with the background"),
+    Keyword("PHOTMJSR", "flux density per rate", "MJy/sr per electron/s or DN/s"),
+    Keyword("PHOTUJA2", "flux density per rate", "uJy/arcsec2 per electron/s or DN/s"),
+    Keyword("PIXAR_SR", "mean area of a pixel", "sr"),
+    Keyword("PIXAR_A2", "mean area of a pixel", "arcsec2"),
+    Keyword("S_REGION", "footprint on the sky"),
+)
+
+
+def meta_from_header(header: Mapping[str, Any], path: Path) -> Meta:
+    """Return the typed header of an exposure.
+
+    Parameters
+    ----------
+    header
+        A FITS header, or anything that gives values by keyword.
+    path
+        The file it is from.
+
+    Raises
+    ------
+    InputError
+        When a keyword is there and cannot be understood.
+    """
+    values: dict[str, Any] = {"path": path, "window": _window(header, path)}
+    for keyword in KEYWORDS:
+        if keyword.field:
+            value = _value(header, keyword, path)
+            if value is not None:
+                values[keyword.field] = value
+    return Meta(**values)
+
+
+def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
+    assert keyword.parse is not None
+    for name in (keyword.name, *keyword.aliases):
+        raw = _card(header, name, path)
+        if raw is not None and raw != "":
+            try:
+                return keyword.parse(raw)
+            except (ValueError, TypeError, OverflowError):
+                raise InputError(f"{path}: {name} = {raw!r} is not {_expected(keyword)}") from None
+    return None
+
+
+def _card(header: Mapping[str, Any], name: str, path: Path) -> Any:
+    try:
+        raw = header.get(name)
+    except Exception as error:
+        raise InputError(f"{path}: the header card {name} cannot be read: {error}") from error
+    return None if type(raw).__name__ == "Undefined" else raw
+
+
+def _expected(keyword: Keyword) -> str:
+    if keyword.parse is _time:
+        return "a time (2026-11-23T01:02:03)"
+    return f"a number ({keyword.meaning}{', ' + keyword.unit if keyword.unit else ''})"
+
+
+def _window(header: Mapping[str, Any], path: Path) -> Window | None:
+    names = ("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2")
+    values = [_card(header, name, path) for name in names]
+    if all(value is None for value in values):
+        return None
+    try:
+        window = Window(*(int(value) for value in values))
+    except (ValueError, TypeError):
+        said = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+        raise InputError(f"{path}: a window needs four numbers of pixels; the header says {said}") from None
+    if min(window.xstart, window.ystart, window.xsize, window.ysize) < 1:
+        raise InputError(f"{path}: the window {window} is not on a detector; SUBSTRT1/2 and SUBSIZE1/2 count from 1")
+    return window
+
+
+_UNIT_NAMES: Mapping[str, str] = {
+    "electrons": "electron",
+    "e-": "electron",
+    "e": "electron",
+    "dn": "DN",
+    "counts": "DN",
+    "count": "DN",
+    "adu": "DN",
+    "sec": "s",
+    "second": "s",
+    "seconds": "s",
+}
+
+
+def parse_unit(text: str) -> UnitBase:
+    """Return the astropy unit of a BUNIT, tolerant of the ways in which rates are written.
+
+    Parameters
+    ----------
+    text
+        ``electron/s``, ``ELECTRONS/S``, ``e-/s``, ``ADU/s``, ``MJy/sr`` ...; counts and ADU mean DN.
+
+    Raises
+    ------
+    InputError
+        When it is no unit.
+    """
+    from astropy import units
+
+    parts = [part.strip() for part in text.strip().split("/")]
+    named = "/".join(_UNIT_NAMES.get(part.casefold(), part if part != "S" else "s") for part in parts)
+    try:
+        return units.Unit(named)
+    except (ValueError, TypeError):
+        raise InputError(f"'{text}' is not a unit; rates are in electron/s, DN/s or MJy/sr") from None
+
+
+def unit_string(unit: UnitBase) -> str:
+    """Return a unit as BUNIT says it: ``electron/s``, ``MJy/sr``."""
+    return str(unit.to_string("generic")).replace(" ", "")
+
+
+_WCS_KEYWORD = re.compile(
+    r"(WCSAXES|WCSNAME|(CRPIX|CRVAL|CTYPE|CUNIT|CDELT|CROTA|CNAME)\d|(PC|CD)\d_\d|P[VS]\d_\d+"
+    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR)"
+)
+
+
+def is_wcs_keyword(name: str) -> bool:
+    """Whether a keyword belongs to a FITS WCS (EQUINOX apart, which also describes the target)."""
+    return _WCS_KEYWORD.fullmatch(name) is not None

@@ -1,0 +1,96 @@
+"""What the command line, or a caller, says over a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from iris_core.errors import IrisError, RecipeError, did_you_mean
+from iris_core.recipe import ExecutorOptions, OutputOptions, Recipe, StepRequest, merge_step
+
+__all__ = ["Overrides", "apply_overrides"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """Changes to a recipe for one run; they go before everything the recipe says.
+
+    Parameters
+    ----------
+    params
+        ``{"flat_field.inverse": True}``.
+    use
+        Implementation by stage.
+    references
+        File by reference type; ``store`` is a folder of reference files.
+    skip
+        Reason by stage.
+    save
+        Stages after which a product is written.
+    instrument
+        Name of the instrument mode.
+    directory, overwrite
+        Where products go, and whether they may replace others.
+    executor, workers
+        How several exposures are worked on.
+    """
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    use: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, Path] = field(default_factory=dict)
+    skip: Mapping[str, str] = field(default_factory=dict)
+    save: tuple[str, ...] = ()
+    instrument: str = ""
+    directory: Path | None = None
+    overwrite: bool = False
+    executor: str = ""
+    workers: int | None = None
+
+
+def apply_overrides(recipe: Recipe, overrides: Overrides) -> tuple[Recipe, list[IrisError]]:
+    """Return the recipe with the overrides put over it, and what is wrong with them."""
+    steps, problems = list(recipe.steps), list[IrisError]()
+    for option, stage, said, key in _said(overrides):
+        place = f"{option} {stage}"
+        at = [index for index, step in enumerate(steps) if step.stage == stage]
+        if not at:
+            names = [step.stage for step in steps]
+            problems.append(
+                RecipeError(
+                    f"{place}: the recipe has no step '{stage}'{did_you_mean(stage, names)} Steps: {', '.join(names)}"
+                )
+            )
+        for index in at:
+            steps[index] = _merge(steps[index], said, key, place)
+    return replace(recipe, steps=tuple(steps), **_top(recipe, overrides)), problems
+
+
+def _merge(step: StepRequest, said: Mapping[str, Any], key: str, place: str) -> StepRequest:
+    return replace(merge_step(step, said, {key: place}, step.place))
+
+
+def _said(overrides: Overrides) -> list[tuple[str, str, Mapping[str, Any], str]]:
+    said: list[tuple[str, str, Mapping[str, Any], str]] = []
+    for name, value in overrides.params.items():
+        stage, _, key = name.partition(".")
+        said.append(("--set", stage, {"params": {key: value}}, f"params.{key}"))
+    said += [("--use", stage, {"use": plugin}, "use") for stage, plugin in overrides.use.items()]
+    said += [("--skip", stage, {"skip": reason}, "skip") for stage, reason in overrides.skip.items()]
+    said += [("--save", stage, {"save": True}, "save") for stage in overrides.save]
+    return said
+
+
+def _top(recipe: Recipe, overrides: Overrides) -> dict[str, Any]:
+    directory = recipe.output.directory if overrides.directory is None else str(overrides.directory)
+    places = {reftype: f"--reference {reftype}" for reftype in overrides.references}
+    return {
+        "references": {**recipe.references, **overrides.references},
+        "reference_places": {**recipe.reference_places, **places},
+        "instrument": overrides.instrument or recipe.instrument,
+        "output": OutputOptions(directory=directory, overwrite=overrides.overwrite or recipe.output.overwrite),
+        "executor": ExecutorOptions(
+            name=overrides.executor or recipe.executor.name, workers=overrides.workers or recipe.executor.workers
+        ),
+    }

@@ -1,0 +1,247 @@
+"""Everything about one exposure that can be known before its first pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from iris_core.association import Request
+from iris_core.errors import InputError, IrisError, Problems, ReferenceNotFound, StageSkipped
+from iris_core.instruments import InstrumentMode
+from iris_core.model import Exposure
+from iris_core.naming import product_name
+from iris_core.plugins import Plugins
+from iris_core.recipe import Recipe
+from iris_core.references import Reference, References
+from iris_core.steps import Step
+
+__all__ = ["Plan", "make_plan", "prepare", "status_card"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one exposure will be calibrated.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    mode
+        Its instrument mode.
+    steps
+        The steps, in order.
+    references
+        For each step, its reference files.
+    background_references
+        The same for each background exposure, through the steps before they are consumed.
+    wrappers
+        Plugins whose wrappers act.
+    outputs
+        Product files by step index.
+    provenance
+        What is true of the whole run.
+    """
+
+    request: Request
+    mode: InstrumentMode
+    steps: tuple[Step, ...]
+    references: tuple[References, ...]
+    background_references: tuple[tuple[References, ...], ...] = ()
+    wrappers: tuple[str, ...] = ()
+    outputs: Mapping[int, Path] = field(default_factory=dict)
+    provenance: Mapping[str, object] = field(default_factory=dict)
+
+
+def prepare(exposure: Exposure, mode: InstrumentMode) -> Exposure:
+    """Return an exposure, or an outline, that knows its mode and has a unit."""
+    unit = exposure.unit
+    if unit is None:
+        from iris_core.keywords import parse_unit
+
+        unit = parse_unit(mode.unit)
+    return exposure.replace(meta=replace(exposure.meta, mode=mode.name), unit=unit)
+
+
+def status_card(step: Step, status: str, reason: str = "") -> tuple[str, tuple[str, str]]:
+    """Return the ``S_*`` card of a step; the comment holds as much of the reason as a card can."""
+    return step.spec.status, (status, (reason or step.stage)[:46])
+
+
+def make_plan(
+    request: Request,
+    outline: Exposure,
+    backgrounds: Sequence[Exposure],
+    steps: tuple[Step, ...],
+    mode: InstrumentMode,
+    recipe: Recipe,
+    plugins: Plugins,
+) -> Plan:
+    """Choose the reference files for one exposure, and run every stage's own check.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    outline, backgrounds
+        The exposure and its background exposures, without pixels (or with).
+    steps, mode
+        The recipe's steps for the exposure's instrument mode.
+    recipe
+        Overrides included.
+    plugins
+        What is installed, and the providers of references of this run.
+
+    Raises
+    ------
+    Problems
+        Everything that would go wrong.
+    """
+    found = _unconsumed(steps, backgrounds, recipe)
+    references = [_find_references(step, outline, mode, plugins, found) for step in steps]
+    theirs = [
+        tuple(_find_references(step, one, mode, plugins, found) for step in _before_consumption(steps))
+        for one in backgrounds
+    ]
+    if not found:
+        found += _check_steps(
+            steps, prepare(outline, mode), [prepare(one, mode) for one in backgrounds], references, theirs, mode
+        )
+    outputs = _outputs(request, outline, steps, recipe)
+    found += _existing(outputs, recipe)
+    if found:
+        raise Problems(found)
+    return Plan(
+        request=request,
+        mode=mode,
+        steps=steps,
+        references=tuple(references),
+        background_references=tuple(theirs),
+        wrappers=recipe.plugins,
+        outputs=outputs,
+    )
+
+
+def _unconsumed(steps: Sequence[Step], backgrounds: Sequence[Exposure], recipe: Recipe) -> list[IrisError]:
+    if not backgrounds or any(step.spec.consumes_backgrounds for step in steps):
+        return []
+    return [
+        InputError(f"recipe {recipe.label}: no step uses the {len(backgrounds)} background exposures; add 'background'")
+    ]
+
+
+def _before_consumption(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps that background exposures go through: none where no step consumes them."""
+    consuming = [index for index, step in enumerate(steps) if step.spec.consumes_backgrounds]
+    yield from steps[: consuming[0]] if consuming else ()
+
+
+def _find_references(
+    step: Step, outline: Exposure, mode: InstrumentMode, plugins: Plugins, problems: list[IrisError]
+) -> References:
+    declared = step.implementation.declared
+    found: dict[str, Reference] = {}
+    for reftype in () if step.skip else (*declared.references, *declared.optional):
+        try:
+            reference = plugins.find_reference(reftype, outline, mode)
+            if reference is None and reftype in declared.references:
+                raise ReferenceNotFound(_not_found(step, reftype, outline, mode, plugins))
+        except (ReferenceNotFound, InputError) as error:
+            problems.append(error)
+            continue
+        if reference is not None:
+            found[reftype] = replace(reference, read=lambda path, kind: plugins.read_exposure(path, reftype=kind))
+    return References(found)
+
+
+def _not_found(step: Step, reftype: str, outline: Exposure, mode: InstrumentMode, plugins: Plugins) -> str:
+    candidates = plugins.explain_reference(reftype, outline, mode)
+    lost = "; ".join(f"{candidate.path}: {candidate.reason}" for candidate in candidates)
+    return (
+        f"{step.place}: {step.stage} needs a {reftype} reference for {outline.name} and there is none. "
+        f"Candidates: {lost or 'none'}. Name one with --reference {reftype}=FILE, or a folder with --reference store=DIR"
+    )
+
+
+def _check_steps(
+    steps: Sequence[Step],
+    outline: Exposure,
+    backgrounds: Sequence[Exposure],
+    references: Sequence[References],
+    theirs: Sequence[Sequence[References]],
+    mode: InstrumentMode,
+) -> list[IrisError]:
+    """Run the checks in the order of the steps, on outlines that pretend that the steps before were done."""
+    problems: list[IrisError] = []
+    for index, step in enumerate(steps):
+        if step.skip:
+            continue
+        if step.spec.consumes_backgrounds:
+            offered, backgrounds = tuple(backgrounds), ()
+        else:
+            offered = ()
+            backgrounds = [
+                _check_step(
+                    step,
+                    one,
+                    (),
+                    theirs[number][index] if index < len(theirs[number]) else References(),
+                    mode,
+                    problems,
+                )
+                for number, one in enumerate(backgrounds)
+            ]
+        outline = _check_step(step, outline, offered, references[index], mode, problems)
+    return problems
+
+
+def _check_step(
+    step: Step,
+    outline: Exposure,
+    backgrounds: Sequence[Exposure],
+    references: References,
+    mode: InstrumentMode,
+    problems: list[IrisError],
+) -> Exposure:
+    try:
+        refuse_second(step, outline)
+        outline = step.check(outline, references, backgrounds, mode)
+    except StageSkipped:
+        return outline
+    except IrisError as error:
+        problems.append(error)
+    header = outline.header.copy()
+    keyword, card = status_card(step, "COMPLETE")
+    header[keyword] = card
+    return outline.replace(header=header)
+
+
+def refuse_second(step: Step, exposure: Exposure) -> None:
+    """Raise `InputError` when an exposure has been through the stage before."""
+    keywords = (step.spec.status, *step.spec.aliases)
+    done = [keyword for keyword in keywords if exposure.status.get(keyword) == "COMPLETE"]
+    if done and not step.again:
+        raise InputError(
+            f"{exposure.name}: {step.stage} was done already ({done[0]} is COMPLETE); "
+            f"leave the step out with --skip {step.stage}=REASON, or say 'again: true' in the recipe"
+        )
+
+
+def _outputs(request: Request, outline: Exposure, steps: Sequence[Step], recipe: Recipe) -> dict[int, Path]:
+    directory = Path(recipe.output.directory) if recipe.output.directory else request.path.parent
+    source = request.name or request.path
+    return {
+        index: directory / product_name(source, step.save, outline.is_integrations)
+        for index, step in enumerate(steps)
+        if step.makes_product
+    }
+
+
+def _existing(outputs: Mapping[int, Path], recipe: Recipe) -> list[IrisError]:
+    if recipe.output.overwrite:
+        return []
+    return [
+        InputError(f"{path} exists; --overwrite replaces it, --output-dir writes elsewhere")
+        for path in outputs.values()
+        if path.exists()
+    ]

@@ -1,0 +1,246 @@
+"""The plugins behind typed calls: who implements what, and which implementation is meant.
+
+Nobody else calls pluggy's untyped hooks.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pluggy
+
+from iris_core.errors import InputError, PluginError, choices, did_you_mean
+from iris_core.instruments import InstrumentMode
+from iris_core.model import Exposure
+from iris_core.references import Candidate, Reference, References
+from iris_core.stages import StageImplementation, StageSpec
+
+if TYPE_CHECKING:
+    from iris_core.report import Report
+    from iris_core.steps import Step
+
+__all__ = ["BUILTIN", "BrokenPlugin", "Implementation", "Plugins"]
+
+BUILTIN = "iris-core"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """An installed plugin that cannot be used, and why."""
+
+    name: str
+    distribution: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution}): {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """One plugin's implementation of one stage."""
+
+    plugin: str
+    version: str
+    function: Callable[..., Any]
+    declared: StageImplementation
+
+    def __str__(self) -> str:
+        return f"{self.plugin} {self.version}".strip()
+
+
+class Plugins:
+    """The loaded plugins, behind typed calls.
+
+    Parameters
+    ----------
+    manager
+        A pluggy manager with our hookspecs.
+    versions
+        Distribution version by plugin name.
+    broken
+        What could not be loaded.
+    """
+
+    def __init__(
+        self, manager: pluggy.PluginManager, versions: Mapping[str, str], broken: Sequence[BrokenPlugin] = ()
+    ) -> None:
+        self.manager = manager
+        self.versions = dict(versions)
+        self.broken = tuple(broken)
+
+    def names(self) -> list[str]:
+        """Return the names of the loaded plugins, in order."""
+        return sorted(name for name, plugin in self.manager.list_name_plugin() if plugin is not None)
+
+    def add(self, name: str, plugin: object, version: str = "") -> None:
+        """Register a plugin of this process only: an object with hook implementations.
+
+        Raises
+        ------
+        PluginError
+            When the name is taken, or an implementation does not fit its hook.
+        """
+        try:
+            self.manager.register(plugin, name)
+            self._check(plugin, name)
+        except (ValueError, pluggy.PluginValidationError) as error:
+            raise PluginError(f"plugin {name}: {error}") from error
+        self.versions[name] = version
+
+    def _check(self, plugin: object, name: str) -> None:
+        """Refuse what pluggy would only find with the first call: hooks that nobody declares."""
+        for caller in self.manager.get_hookcallers(plugin) or ():
+            if not caller.has_spec() and not _is_optional(caller, plugin):
+                self.manager.unregister(plugin)
+                raise ValueError(f"it implements '{caller.name}', which is no hook; hooks are: {choices(self.hooks())}")
+
+    def hooks(self) -> list[str]:
+        """Return the names of all declared hooks."""
+        callers = vars(self.manager.hook).values()
+        return sorted(caller.name for caller in callers if caller.has_spec())
+
+    def stages(self) -> dict[str, StageSpec]:
+        """Return the declared stages by name, third parties' included."""
+        callers = [getattr(self.manager.hook, name) for name in self.hooks()]
+        specs = (getattr(caller.spec.function, "iris_spec", None) for caller in callers)
+        return {spec.name: spec for spec in specs if spec is not None}
+
+    def stage_documentation(self, stage: str) -> str:
+        """Return what the hook specification says about a stage."""
+        return inspect.getdoc(getattr(self.manager.hook, stage).spec.function) or ""
+
+    def implementations(self, stage: str) -> list[Implementation]:
+        """Return who implements a stage, in name order."""
+        found = [
+            Implementation(item.plugin_name, self.versions.get(item.plugin_name, ""), item.function, declared)
+            for item in getattr(self.manager.hook, stage).get_hookimpls()
+            if (declared := getattr(item.function, "iris_stage", None)) is not None
+        ]
+        return sorted(found, key=lambda item: item.plugin)
+
+    def choose(self, stage: str, use: str = "") -> Implementation:
+        """Return the one implementation of a stage.
+
+        Parameters
+        ----------
+        stage
+            A declared stage.
+        use
+            The plugin to take; ``""`` where there is only one.
+
+        Raises
+        ------
+        PluginError
+            When there is none, or more than one and no choice.
+        """
+        found = {item.plugin: item for item in self.implementations(stage)}
+        if use:
+            if use not in found:
+                raise PluginError(
+                    f"stage '{stage}': no installed plugin '{use}' implements it{did_you_mean(use, found)} "
+                    f"It is implemented by: {choices(found.values())}{self._broken_hint(use)}"
+                )
+            return found[use]
+        if not found:
+            raise PluginError(f"stage '{stage}': no installed plugin implements it{self._broken_hint()}")
+        if len(found) > 1:
+            raise PluginError(
+                f"stage '{stage}' is implemented by {len(found)} plugins ({choices(found.values())}); "
+                "name one with 'use:'"
+            )
+        return next(iter(found.values()))
+
+    def _broken_hint(self, name: str = "") -> str:
+        broken = [item for item in self.broken if not name or item.name == name]
+        return "; broken plugins: " + "; ".join(map(str, broken)) if broken else ""
+
+    def require(self, names: Iterable[str], where: str) -> None:
+        """Raise `PluginError` unless every one of `names` is loaded."""
+        for name in names:
+            if not self.manager.has_plugin(name):
+                raise PluginError(
+                    f"{where}: no plugin '{name}'{did_you_mean(name, self.names())} "
+                    f"Installed: {choices(self.names())}{self._broken_hint(name)}"
+                )
+
+    def run_stage(
+        self,
+        step: Step,
+        exposure: Exposure,
+        references: References,
+        backgrounds: Sequence[Exposure],
+        instrument: InstrumentMode,
+        wrappers: Iterable[str],
+    ) -> Exposure:
+        """Run a step, inside the wrappers of the named plugins and of this process only."""
+        active = {BUILTIN, *wrappers}
+        others = [
+            plugin for name, plugin in self.manager.list_name_plugin() if name not in active and plugin is not None
+        ]
+        call = self.manager.subset_hook_caller("run_stage", others)
+        return cast(
+            "Exposure",
+            call(
+                step=step,
+                exposure=exposure,
+                references=references,
+                background_exposures=backgrounds,
+                instrument=instrument,
+            ),
+        )
+
+    def read_exposure(self, path: Path, pixels: bool = True, reftype: str = "") -> Exposure:
+        """Return what the first reader that knows the file makes of it.
+
+        Raises
+        ------
+        InputError
+            When no reader knows it.
+        """
+        found = self.manager.hook.read_exposure(path=path, pixels=pixels, reftype=reftype)
+        if found is None:
+            raise InputError(f"{path}: no installed reader knows files like this; FITS and ASDF are known by suffix")
+        return cast("Exposure", found)
+
+    def write_product(self, exposure: Exposure, path: Path) -> None:
+        """Write a product with the first writer that knows its suffix."""
+        if self.manager.hook.write_product(exposure=exposure, path=path) is None:
+            raise InputError(f"{path}: no installed writer knows the suffix '{path.suffix}'")
+
+    def find_reference(self, reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Reference | None:
+        """Return the first provider's answer."""
+        found = self.manager.hook.find_reference(reftype=reftype, exposure=exposure, instrument=instrument)
+        return cast("Reference | None", found)
+
+    def explain_reference(self, reftype: str, exposure: Exposure, instrument: InstrumentMode) -> list[Candidate]:
+        """Return every candidate that any provider did not choose."""
+        answers = self.manager.hook.explain_reference(reftype=reftype, exposure=exposure, instrument=instrument)
+        return [candidate for answer in answers for candidate in answer or ()]
+
+    def modes(self) -> dict[str, InstrumentMode]:
+        """Return the installed instrument modes by name."""
+        modes = (mode for answer in self.manager.hook.instrument_modes() for mode in answer)
+        return {mode.name: mode for mode in sorted(modes, key=lambda mode: mode.name)}
+
+    def recipes(self) -> dict[str, Path]:
+        """Return the installed recipes by name."""
+        found = {name: path for answer in self.manager.hook.recipes() for name, path in answer.items()}
+        return dict(sorted(found.items()))
+
+    def executors(self) -> dict[str, Callable[[int], Executor]]:
+        """Return the installed executors by name."""
+        return {name: make for answer in self.manager.hook.executors() for name, make in answer.items()}
+
+    def run_finished(self, report: Report) -> None:
+        """Tell everybody that a run is done."""
+        self.manager.hook.run_finished(report=report)
+
+
+def _is_optional(caller: pluggy.HookCaller, plugin: object) -> bool:
+    return any(item.plugin is plugin and item.optionalhook for item in caller.get_hookimpls())

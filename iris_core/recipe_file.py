@@ -1,0 +1,209 @@
+"""Read a recipe from YAML, and report every mistake in it with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from iris_core.document import Document, explain, parse_document
+from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
+from iris_core.recipe import (
+    ExecutorOptions,
+    Options,
+    OutputOptions,
+    PartialRecipe,
+    Recipe,
+    StepOptions,
+    StepRequest,
+    merge_step,
+)
+
+__all__ = ["RecipeFile", "find_recipe", "load_recipe"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class RecipeFile(Options):
+    """The keys of a recipe."""
+
+    recipe: Literal[1] = Field(description="Version of the format.")
+    name: str = Field(description="Name of the recipe.", min_length=1)
+    extends: str | None = Field(None, description="Recipe, by name or path, of which this one changes steps.")
+    instrument: str | None = Field(None, description="Instrument mode; otherwise found from the header.")
+    references: dict[str, str] = Field({}, description="Reference files by type; 'store' is a folder of them.")
+    backgrounds: Literal["members", "others"] | None = Field(
+        None, description="'others': every exposure has the other inputs as its background exposures."
+    )
+    steps: list[Any] = Field([], description="The stages, in order.")
+    with_: list[str] = Field([], alias="with", description="Plugins whose wrappers act in this run.")
+    output: OutputOptions = OutputOptions()
+    executor: ExecutorOptions = ExecutorOptions()
+
+
+def find_recipe(name: str, known: Mapping[str, Path], beside: Path = Path()) -> Path:
+    """Return the file of a recipe that is given by name, or by its path from the folder `beside`.
+
+    Raises
+    ------
+    RecipeError
+        When there is none.
+    """
+    if name in known:
+        return known[name]
+    path = beside / name
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml"):
+        raise RecipeError(f"no recipe file {path}; recipes by name: {choices(known)}")
+    raise RecipeError(f"no recipe '{name}'{did_you_mean(name, known)} Recipes: {choices(known)}")
+
+
+def load_recipe(path: Path, known: Mapping[str, Path], above: tuple[Path, ...] = ()) -> Recipe:
+    """Read a recipe and those it extends.
+
+    Parameters
+    ----------
+    path
+        The YAML file.
+    known
+        Recipes that can be extended by name.
+    above
+        The files that are being read, each extending the next.
+
+    Raises
+    ------
+    Problems
+        Every mistake in the file, each with its line; `PartialRecipe` where something of it can be used.
+    """
+    reader = _Reader(path, known, (*above, path.resolve()))
+    recipe = reader.read()
+    if reader.problems:
+        raise PartialRecipe(reader.problems, recipe)
+    return recipe
+
+
+class _Reader:
+    """Reads one file; what is wrong collects in `problems`."""
+
+    def __init__(self, path: Path, known: Mapping[str, Path], above: tuple[Path, ...]) -> None:
+        self.path, self.known, self.above = path, known, above
+        self.problems: list[IrisError] = []
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Problems([RecipeError(f"recipe {path}: cannot be read: {error}")]) from None
+        self.document = parse_document(text, path.name)
+
+    def read(self) -> Recipe:
+        """Return what the file says, over what it extends."""
+        content = self._validate()
+        changes = [step for index, item in enumerate(content.steps) if (step := self._step(item, index))]
+        base = self._base(content.extends)
+        steps = self._plain_steps(changes, content) if base is None else self._merge(base.steps, changes)
+        base = base or Recipe(name="", steps=())
+        references = {kind: self.path.parent / Path(file).expanduser() for kind, file in content.references.items()}
+        places = {kind: self.document.place(("references", kind)) for kind in references}
+        said = content.model_fields_set
+        return Recipe(
+            name=content.name,
+            label=self.document.label,
+            steps=tuple(steps),
+            instrument=content.instrument or base.instrument,
+            references={**base.references, **references},
+            reference_places={**base.reference_places, **places},
+            backgrounds=content.backgrounds or base.backgrounds,
+            plugins=tuple(dict.fromkeys((*base.plugins, *content.with_))),
+            output=content.output if "output" in said else base.output,
+            executor=content.executor if "executor" in said else base.executor,
+        )
+
+    def _validate(self) -> RecipeFile:
+        """Return the content without the keys that are wrong."""
+        data = self.document.data
+        if not isinstance(data, dict):
+            raise Problems([RecipeError(f"recipe {self.document.label}: a recipe is a mapping; keys: {_top_keys()}")])
+        content, problems = _without_wrong(RecipeFile, data, self.document, (), {"recipe": 1, "name": self.path.stem})
+        self.problems += problems
+        return content
+
+    def _step(self, item: Any, index: int) -> StepRequest | None:
+        if isinstance(item, str):
+            item = {item: {}}
+        if not (isinstance(item, dict) and len(item) == 1):
+            place = self.document.place(("steps", index))
+            self.problems.append(RecipeError(f"{place}: a step is a stage's name or 'name: {{...}}', not {item!r}"))
+            return None
+        stage, said = next(iter(item.items()))
+        path = ("steps", index, stage)
+        options, problems = _without_wrong(StepOptions, said or {}, self.document, path, {})
+        self.problems += problems
+        inside = [key for key in self.document.lines if key[:3] == path and len(key) > 3]
+        places = {".".join(map(str, key[3:])): self.document.place(key) for key in inside}
+        return StepRequest(stage=str(stage), options=options, place=self.document.place(path), places=places)
+
+    def _base(self, name: str | None) -> Recipe | None:
+        if name is None:
+            return None
+        place = self.document.place(("extends",))
+        try:
+            path = find_recipe(name, self.known, self.path.parent)
+            if path.resolve() in self.above:
+                raise RecipeError(f"{path} extends itself")
+            return load_recipe(path, self.known, self.above)
+        except PartialRecipe as partial:
+            self.problems += partial.problems
+            return partial.recipe
+        except Problems as error:
+            self.problems += error.problems
+        except RecipeError as error:
+            self.problems.append(RecipeError(f"{place}: {error}"))
+        return None
+
+    def _plain_steps(self, steps: list[StepRequest], content: RecipeFile) -> list[StepRequest]:
+        if content.extends is None:
+            self.problems += [
+                RecipeError(f"{step.where('after')}: 'after' needs 'extends'") for step in steps if step.options.after
+            ]
+            if not content.steps:
+                self.problems.append(RecipeError(f"{self.document.place(('steps',))}: the recipe has no steps"))
+        return steps
+
+    def _merge(self, base: tuple[StepRequest, ...], changes: list[StepRequest]) -> list[StepRequest]:
+        steps = list(base)
+        for change in changes:
+            names = [step.stage for step in steps]
+            wanted = change.options.after or change.stage
+            if wanted not in names:
+                hint = "" if change.options.after else "; a new step says where it goes with 'after:'"
+                self.problems.append(
+                    RecipeError(
+                        f"{change.where('after')}: the extended recipe has no step '{wanted}'"
+                        f"{did_you_mean(wanted, names)} Steps: {', '.join(names)}{hint}"
+                    )
+                )
+            elif change.options.after:
+                steps.insert(names.index(wanted) + 1, change)
+            else:
+                said = change.options.model_dump(exclude_unset=True)
+                at = names.index(wanted)
+                steps[at] = merge_step(steps[at], said, change.places, change.place)
+        return steps
+
+
+def _top_keys() -> str:
+    return choices(item.alias or name for name, item in RecipeFile.model_fields.items())
+
+
+def _without_wrong(
+    model: type[Model], data: Any, document: Document, path: tuple[str | int, ...], required: Mapping[str, Any]
+) -> tuple[Model, list[RecipeError]]:
+    """Return the model of `data` without those of its keys that are wrong, and what is wrong with them."""
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
+        kept = {key: value for key, value in data.items() if key not in wrong} if isinstance(data, dict) else {}
+        return model.model_validate({**required, **kept}), list(explain(error, model, document.place, path))

@@ -1,0 +1,148 @@
+"""The straight line for one exposure: through the steps of its plan, in their order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from iris_core.contract import check_contract
+from iris_core.errors import IrisError, StageSkipped
+from iris_core.meta import StageRecord
+from iris_core.model import Exposure
+from iris_core.plan import Plan, prepare, refuse_second, status_card
+from iris_core.plugins import Plugins
+from iris_core.references import References
+from iris_core.steps import Step
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["calibrate_exposure", "read_whole", "stamp_product"]
+
+log = logging.getLogger(__name__)
+
+
+def read_whole(plan: Plan, plugins: Plugins) -> tuple[Exposure, list[Exposure]]:
+    """Read the exposure of a plan and its background exposures, NaN and DO_NOT_USE brought together."""
+    paths = (plan.request.path, *plan.request.backgrounds)
+    exposure, *backgrounds = (prepare(plugins.read_exposure(path), plan.mode).mask_invalid() for path in paths)
+    return exposure, backgrounds
+
+
+def calibrate_exposure(
+    plan: Plan, exposure: Exposure, backgrounds: Sequence[Exposure], plugins: Plugins
+) -> Iterator[tuple[int, Exposure]]:
+    """Run the steps of a plan and yield, by index of its step, each exposure that is a product.
+
+    Background exposures go in lock step through the stages before the one that consumes them.
+    """
+    exposure = exposure.replace(provenance=plan.provenance)
+    held = list(backgrounds)
+    del backgrounds
+    for index, step in enumerate(plan.steps):
+        offered: list[Exposure] = []
+        if step.spec.consumes_backgrounds:
+            offered, held = held, offered
+        elif not step.skip:
+            held = [
+                _run_step(step, one, theirs[index], (), plan, plugins)[0]
+                for one, theirs in zip(held, plan.background_references, strict=True)
+            ]
+        exposure = _advance(step, exposure, plan.references[index], offered, plan, plugins)
+        if step.makes_product:
+            yield index, exposure
+
+
+def _advance(
+    step: Step,
+    exposure: Exposure,
+    references: References,
+    backgrounds: Sequence[Exposure],
+    plan: Plan,
+    plugins: Plugins,
+) -> Exposure:
+    """Run one step on the science exposure and write what was done into its history and header."""
+    if step.skip:
+        log.info("%s: %s skipped: %s", exposure.name, step.stage, step.skip)
+        return _record(step, exposure, "SKIPPED", (step.skip,))
+    start = perf_counter()
+    result, skipped = _run_step(step, exposure, references, backgrounds, plan, plugins)
+    seconds = perf_counter() - start
+    if skipped:
+        log.info("%s: %s skipped: %s", exposure.name, step.stage, skipped)
+        return _record(step, exposure, "SKIPPED", (skipped,))
+    notes = (*(note for reference in references.values() for note in reference.notes), *result.notes)
+    for note in notes:
+        log.info("%s: %s: %s", exposure.name, step.stage, note)
+    log.info("%s: %s by %s in %.2f s", exposure.name, step.stage, step.implementation, seconds)
+    return _record(
+        step,
+        result.replace(notes=()),
+        "COMPLETE",
+        notes,
+        references=tuple(reference.use() for reference in references.values()),
+        backgrounds=tuple(str(one.meta.path) for one in backgrounds),
+        seconds=seconds,
+    )
+
+
+def _run_step(
+    step: Step,
+    exposure: Exposure,
+    references: References,
+    backgrounds: Sequence[Exposure],
+    plan: Plan,
+    plugins: Plugins,
+) -> tuple[Exposure, str]:
+    """Return the result of a step, and why it was skipped when the stage says that it was."""
+    refuse_second(step, exposure)
+    try:
+        result = plugins.run_stage(step, exposure, references, backgrounds, plan.mode, plan.wrappers)
+        return check_contract(step, exposure, result), ""
+    except StageSkipped as skipped:
+        return exposure, str(skipped)
+    except Exception as error:
+        if not isinstance(error, IrisError):
+            error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {exposure.name}")
+        raise
+
+
+def _record(step: Step, exposure: Exposure, status: str, notes: tuple[str, ...], **done: Any) -> Exposure:
+    record = StageRecord(
+        stage=step.stage,
+        status=status,
+        keyword=step.spec.status,
+        plugin=step.implementation.plugin,
+        version=step.implementation.version,
+        notes=notes,
+        params=step.params.model_dump(mode="json"),
+        **done,
+    )
+    return exposure.replace(history=(*exposure.history, record), header=_stamped(step, exposure.header, record))
+
+
+def _stamped(step: Step, header: Header, record: StageRecord) -> Header:
+    """Return the primary header with the status of a step, its references and its notes."""
+    stamped = header.copy()
+    reason = record.notes[0] if record.status == "SKIPPED" and record.notes else ""
+    keyword, card = status_card(step, record.status, reason)
+    stamped[keyword] = card
+    for use in record.references:
+        stamped[f"R_{use.reftype.upper()[:6]}"] = use.path.rsplit("/", 1)[-1]
+    for note in record.notes:
+        stamped.add_history(f"{step.stage}: {record.status}: {note}" if reason else f"{step.stage}: {note}")
+    return stamped
+
+
+def stamp_product(exposure: Exposure, path: Path) -> Exposure:
+    """Return a product whose primary header says what it is and what made it."""
+    header = exposure.header.copy()
+    header["FILENAME"] = (path.name, "name of this file")
+    header["DATALVL"] = (2, "calibrated")
+    header["DRSVER"] = (version("iris-core"), "version of iris-core")
+    header["RECIPE"] = (str(exposure.provenance.get("recipe", "")), "recipe that made this product")
+    return exposure.replace(header=header)

@@ -1,0 +1,176 @@
+"""A run before its first pixel: recipe read, plugins loaded, every exposure planned, every mistake collected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from iris_core.association import Request
+from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
+from iris_core.instruments import InstrumentMode, match_mode
+from iris_core.model import Exposure
+from iris_core.overrides import Overrides, apply_overrides
+from iris_core.plan import Plan, make_plan
+from iris_core.plugins import Plugins
+from iris_core.provenance import software
+from iris_core.providers import NamedReferences, ReferenceFolder
+from iris_core.recipe import PartialRecipe, Recipe
+from iris_core.recipe_file import find_recipe, load_recipe
+from iris_core.steps import Step, compile_recipe
+
+__all__ = ["Session", "Survey", "start_session", "survey"]
+
+STORE = "store"
+
+
+@dataclass(slots=True)
+class Session:
+    """One recipe with the plugins and providers that will run it; `problems` are the recipe's own."""
+
+    recipe: Recipe
+    plugins: Plugins
+    problems: list[IrisError] = field(default_factory=list)
+    compiled: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+
+    def compile(self, mode: InstrumentMode | None) -> tuple[Step, ...]:
+        """Return the steps for a mode, compiled once; mistakes are added to `problems`."""
+        key = mode.name if mode else ""
+        if key not in self.compiled:
+            self.compiled[key], found = compile_recipe(self.recipe, self.plugins, mode)
+            self.problems += found + _unused_references(self.recipe, self.compiled[key], complete=not found)
+        return self.compiled[key]
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what is true of every exposure of the run."""
+        return {"recipe": self.recipe.name, "software": software()}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known before the first pixel: a plan for every good exposure, the problems of every bad one."""
+
+    plans: Mapping[Request, Plan]
+    bad: Mapping[Request, tuple[IrisError, ...]]
+    problems: tuple[IrisError, ...]
+
+    def everything(self) -> tuple[IrisError, ...]:
+        """Return all problems, each once, the recipe's first."""
+        unique = {str(one): one for one in (*self.problems, *(one for found in self.bad.values() for one in found))}
+        return tuple(unique.values())
+
+
+def start_session(recipe: str | Path | Recipe, overrides: Overrides, plugins: Plugins) -> Session:
+    """Read a recipe, put the overrides over it, and register the providers of references it names.
+
+    Raises
+    ------
+    Problems
+        When nothing of the recipe can be used; mistakes that leave something of it are in the session.
+    """
+    problems: list[IrisError] = []
+    loaded = recipe if isinstance(recipe, Recipe) else _load(str(recipe), plugins, problems)
+    changed, found = apply_overrides(loaded, overrides)
+    problems += found
+    session = Session(changed, plugins, problems)
+    _register_providers(session)
+    return session
+
+
+def _load(name: str, plugins: Plugins, problems: list[IrisError]) -> Recipe:
+    known = plugins.recipes()
+    try:
+        return load_recipe(find_recipe(name, known), known)
+    except PartialRecipe as partial:
+        problems += partial.problems
+        return partial.recipe
+    except RecipeError as error:
+        raise Problems([error]) from None
+
+
+def _register_providers(session: Session) -> None:
+    recipe = session.recipe
+    files = {reftype: path for reftype, path in recipe.references.items() if reftype != STORE}
+    for reftype, path in files.items():
+        if not path.is_file():
+            place = recipe.reference_places.get(reftype, "references")
+            session.problems.append(RecipeError(f"{place}: no such {reftype} reference file: {path}"))
+    session.plugins.add("references by hand", NamedReferences(files))
+    default = os.environ.get("IRIS_REFERENCES")
+    folder = recipe.references.get(STORE) or (Path(default) if default else None)
+    if folder is not None:
+        try:
+            session.plugins.add("reference folder", ReferenceFolder(folder))
+        except IrisError as error:
+            place = recipe.reference_places.get(STORE, "IRIS_REFERENCES")
+            session.problems.append(RecipeError(f"{place}: {error}"))
+
+
+def _unused_references(recipe: Recipe, steps: Iterable[Step], complete: bool) -> list[IrisError]:
+    """Return an error for each named reference that no step would look at: it would be ignored in silence."""
+    declared = [step.implementation.declared for step in steps]
+    used = {reftype for one in declared for reftype in (*one.references, *one.optional)}
+    unused = [reftype for reftype in recipe.references if reftype not in {*used, STORE}]
+    return [
+        RecipeError(
+            f"{recipe.reference_places.get(reftype, 'references')}: no step uses a '{reftype}' reference"
+            f"{did_you_mean(reftype, used)} Types: {choices(used)}, {STORE} (a folder)"
+        )
+        for reftype in unused
+        if complete
+    ]
+
+
+def survey(session: Session, requests: Sequence[Request]) -> Survey:
+    """Plan every request; nothing is read but headers."""
+    plans: dict[Request, Plan] = {}
+    bad: dict[Request, tuple[IrisError, ...]] = {}
+    provenance = session.provenance()
+    for request in requests:
+        try:
+            plans[request] = plan_request(session, request, provenance)
+        except Problems as error:
+            bad[request] = error.problems
+        except IrisError as error:
+            bad[request] = (error,)
+    if not session.compiled:
+        session.compile(session.plugins.modes().get(session.recipe.instrument))
+    _refuse_same_output(plans, bad)
+    return Survey(plans, bad, tuple(session.problems))
+
+
+def plan_request(session: Session, request: Request, provenance: Mapping[str, Any]) -> Plan:
+    """Return the plan of one request."""
+    read = session.plugins.read_exposure
+    outline = read(request.path, pixels=False)
+    backgrounds = [read(path, pixels=False) for path in request.backgrounds]
+    return plan_outlines(session, request, outline, backgrounds, provenance)
+
+
+def plan_outlines(
+    session: Session,
+    request: Request,
+    outline: Exposure,
+    backgrounds: Sequence[Exposure],
+    provenance: Mapping[str, Any],
+) -> Plan:
+    """Return the plan for exposures whose headers have been read."""
+    mode = match_mode(outline, session.plugins.modes().values(), session.recipe.instrument)
+    steps = session.compile(mode)
+    plan = make_plan(request, outline, backgrounds, steps, mode, session.recipe, session.plugins)
+    return replace(plan, provenance=provenance)
+
+
+def _refuse_same_output(plans: dict[Request, Plan], bad: dict[Request, tuple[IrisError, ...]]) -> None:
+    """Move the plans whose products another plan would write too from `plans` to `bad`."""
+    owners: dict[Path, Request] = {}
+    for request, plan in list(plans.items()):
+        taken = [path for path in plan.outputs.values() if path in owners]
+        if taken:
+            first = owners[taken[0]].path
+            bad[request] = (RecipeError(f"{request.path}: its product {taken[0]} is also that of {first}"),)
+            del plans[request]
+        else:
+            owners |= dict.fromkeys(plan.outputs.values(), request)

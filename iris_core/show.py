@@ -1,0 +1,217 @@
+"""What `iris list` and `iris show` show."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from iris_core.console import make_table
+from iris_core.errors import InputError, choices, did_you_mean
+from iris_core.loading import load_plugins
+from iris_core.overrides import Overrides
+from iris_core.plugins import Implementation, Plugins
+from iris_core.session import start_session
+from iris_core.stages import describe_params
+
+__all__ = ["list_all", "show"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def _print(title: str, rows: Rows) -> None:
+    """Print rows as a table; columns that are empty in all rows are left out."""
+    if not rows:
+        return
+    columns = [name for name in rows[0] if any(row[name] not in ("", None, []) for row in rows)]
+    table = make_table(title, *columns)
+    for row in rows:
+        table.add_row(*(escape(_words(row[name])) for name in columns))
+    console = Console()
+    console.print(table)
+    console.print()
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "\n".join(_words(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _dump(content: Any) -> None:
+    print(json.dumps(content, indent=2, default=str))  # noqa: T201 - this is the output
+
+
+def list_all(as_json: bool) -> None:
+    """Print plugins, stages, recipes and modes."""
+    plugins = load_plugins()
+    content = {
+        "plugins": _plugin_rows(plugins),
+        "stages": [
+            {
+                "stage": name,
+                "keyword": spec.status,
+                "implemented by": [str(one) for one in plugins.implementations(name)],
+            }
+            for name, spec in plugins.stages().items()
+        ],
+        "recipes": [{"recipe": name, "file": str(path)} for name, path in plugins.recipes().items()],
+        "modes": [
+            {
+                "mode": mode.name,
+                "telescope": mode.telescope,
+                "instrument": mode.instrument,
+                "detectors": ", ".join(mode.detectors),
+                "filters": len(mode.filters),
+            }
+            for mode in plugins.modes().values()
+        ],
+    }
+    if as_json:
+        _dump(content)
+        return
+    for title, rows in content.items():
+        _print(title, rows)
+
+
+def _plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "plugin": name,
+            "version": plugins.versions.get(name, ""),
+            "hooks": ", ".join(_hooks(plugins, name)),
+            "broken": "",
+        }
+        for name in plugins.names()
+    ]
+    return rows + [
+        {"plugin": one.name, "version": one.distribution, "hooks": "", "broken": one.error} for one in plugins.broken
+    ]
+
+
+def _hooks(plugins: Plugins, name: str) -> list[str]:
+    plugin = plugins.manager.get_plugin(name)
+    return sorted(caller.name for caller in plugins.manager.get_hookcallers(plugin) or ())
+
+
+def show(what: str, as_json: bool) -> None:
+    """Show a stage, a recipe or a file, whichever `what` is.
+
+    Raises
+    ------
+    InputError
+        When it is none of them.
+    """
+    plugins = load_plugins()
+    stages, recipes = plugins.stages(), plugins.recipes()
+    if what in stages:
+        _show_stage(what, plugins, as_json)
+    elif what in recipes or Path(what).suffix in (".yaml", ".yml"):
+        _show_recipe(what, plugins, as_json)
+    elif Path(what).is_file():
+        _show_file(Path(what), plugins, as_json)
+    else:
+        known = [*stages, *recipes]
+        raise InputError(f"no stage, recipe or file '{what}'{did_you_mean(what, known)} Known: {choices(known)}")
+
+
+def _show_stage(stage: str, plugins: Plugins, as_json: bool) -> None:
+    found = plugins.implementations(stage)
+    content = {
+        "stage": stage,
+        "documentation": plugins.stage_documentation(stage),
+        "implementations": [_describe(one) for one in found],
+    }
+    if as_json:
+        _dump(content)
+        return
+    console = Console()
+    console.print(f"[bold]{stage}[/]\n\n{escape(plugins.stage_documentation(stage))}\n", highlight=False)
+    for one in found:
+        _show_implementation(one, console)
+
+
+def _describe(one: Implementation) -> dict[str, Any]:
+    return {
+        "plugin": one.plugin,
+        "version": one.version,
+        "documentation": inspect.getdoc(one.function) or "",
+        "references": list(one.declared.references),
+        "optional": list(one.declared.optional),
+        "params": describe_params(one.declared.params),
+    }
+
+
+def _show_implementation(one: Implementation, console: Console) -> None:
+    described = _describe(one)
+    console.print(f"[bold]{escape(str(one))}[/]\n\n{escape(described['documentation'])}\n", highlight=False)
+    needs, may = ", ".join(described["references"]) or "none", ", ".join(described["optional"]) or "none"
+    console.print(f"references: {needs}; if there is one: {may}\n", highlight=False)
+    _print("parameters", described["params"])
+
+
+def _show_recipe(name: str, plugins: Plugins, as_json: bool) -> None:
+    session = start_session(name, Overrides(), plugins)
+    steps = session.compile(None)
+    rows = [
+        {
+            "step": step.stage,
+            "by": str(step.implementation),
+            "params": [f"{key}: {value}" for key, value in step.params.model_dump(mode="json").items()],
+            "references": list(step.implementation.declared.references),
+            "product": f"_{step.save}" if step.makes_product else "",
+            "skipped": step.skip,
+        }
+        for step in steps
+    ]
+    if as_json:
+        _dump({"recipe": session.recipe.name, "steps": rows, "problems": [str(one) for one in session.problems]})
+        return
+    _print(f"recipe {session.recipe.name}", rows)
+    _print("mistakes", [{"": str(one)} for one in session.problems])
+
+
+def _show_file(path: Path, plugins: Plugins, as_json: bool) -> None:
+    exposure = plugins.read_exposure(path)
+    meta = exposure.meta
+    facts = {
+        "file": meta.filename,
+        "instrument": f"{meta.telescope} {meta.instrument} {meta.detector}".strip(),
+        "filter": meta.filter,
+        "exposure time": "" if meta.exposure_time is None else f"{meta.exposure_time:g} s",
+        "start": meta.start_time,
+        "shape": " x ".join(map(str, exposure.data.shape)),
+        "unit": exposure.unit,
+        "errors": ", ".join(exposure.variance) or "unknown",
+        "planes": ", ".join(exposure.planes),
+        "WCS": "gWCS" if exposure.wcs is not None else "header" if "CTYPE1" in exposure.sci_header else "none",
+        "recipe": exposure.provenance.get("recipe", ""),
+    }
+    history = [_history_row(record) for record in exposure.history]
+    uses = [
+        {"type": use.reftype, "file": use.path, "SHA-256": use.sha256[:12], "by": use.provider}
+        for record in exposure.history
+        for use in record.references
+    ]
+    if as_json:
+        _dump({"facts": facts, "history": history, "references": uses, "provenance": dict(exposure.provenance)})
+        return
+    _print(str(path), [{"": name, " ": _words(value)} for name, value in facts.items() if value not in ("", None)])
+    _print("history", history)
+    _print("references", uses)
+
+
+def _history_row(record: Any) -> dict[str, Any]:
+    return {
+        "stage": record.stage,
+        "status": record.status,
+        "by": f"{record.plugin} {record.version}",
+        "params": [f"{key}: {value}" for key, value in record.params.items()],
+        "notes": list(record.notes),
+        "s": f"{record.seconds:.2f}",
+    }

@@ -1,0 +1,195 @@
+"""How a stage is declared (`stage_spec`), implemented (`stage`) and configured (`Params`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pluggy
+from pydantic import BaseModel, ConfigDict, Field
+
+from iris_core.model import Exposure
+
+__all__ = [
+    "PROJECT",
+    "Params",
+    "StageImplementation",
+    "StageSpec",
+    "hookimpl",
+    "hookspec",
+    "parameter",
+    "stage",
+    "stage_spec",
+]
+
+PROJECT = "iris_core"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Params(BaseModel):
+    """Base of every stage's parameters: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def parameter(default: Any, description: str, unit: str = "", **limits: Any) -> Any:
+    """Declare one parameter of a stage.
+
+    Parameters
+    ----------
+    default
+        Its default; ``...`` where it must be given.
+    description
+        One sentence, shown by ``iris show``.
+    unit
+        Its unit, where it has one.
+    **limits
+        What pydantic's ``Field`` takes: ``gt``, ``ge``, ``lt``, ``le``, ``min_length`` ...
+    """
+    return Field(default, description=description, json_schema_extra={"unit": unit} if unit else None, **limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSpec:
+    """What the framework has to know of a stage, whoever implements it.
+
+    Parameters
+    ----------
+    name
+        Name of the hook, and of the step in a recipe.
+    status
+        The ``S_*`` keyword that says it was done.
+    aliases
+        Other keywords that say the same in other pipelines' files.
+    product
+        Suffix of the product that only this stage makes (``bsub``, ``i2d``); None where there is none.
+    consumes_backgrounds
+        Whether the background exposures end here.
+    reshapes
+        Whether the result may have another shape.
+    """
+
+    name: str
+    status: str
+    aliases: tuple[str, ...] = ()
+    product: str | None = None
+    consumes_backgrounds: bool = False
+    reshapes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageImplementation:
+    """What a plugin says of the stage it implements; `stage` puts it on the function.
+
+    Parameters
+    ----------
+    stage
+        Name of the hook.
+    params
+        Class of its parameters.
+    references, optional
+        Types of the reference files it needs, and of those it uses where there are any.
+    check
+        Finds what would fail, before any pixel is read; see `stage`.
+    """
+
+    stage: str
+    params: type[Params] = Params
+    references: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    check: Callable[..., Exposure | None] | None = field(default=None)
+
+
+def stage_spec(
+    *,
+    status: str,
+    aliases: tuple[str, ...] = (),
+    product: str | None = None,
+    consumes_backgrounds: bool = False,
+    reshapes: bool = False,
+) -> Callable[[Function], Function]:
+    """Declare a hook that is a calibration stage; the parameters are those of `StageSpec`."""
+
+    def declare(function: Function) -> Function:
+        spec = StageSpec(
+            name=function.__name__,
+            status=status,
+            aliases=aliases,
+            product=product,
+            consumes_backgrounds=consumes_backgrounds,
+            reshapes=reshapes,
+        )
+        function.__dict__["iris_spec"] = spec
+        return hookspec(firstresult=True)(function)
+
+    return declare
+
+
+def stage(
+    name: str,
+    *,
+    params: type[Params] = Params,
+    references: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+    check: Callable[..., Exposure | None] | None = None,
+) -> Callable[[Function], Function]:
+    """Make a function the implementation of a stage.
+
+    The function takes those of the hook's arguments it needs (``exposure``, ``params``, ``references``,
+    ``background_exposures``, ``instrument``), by these names, and returns the calibrated `Exposure`.
+    It does no I/O, changes nothing of what it is given, and raises where it cannot calibrate.
+
+    Parameters
+    ----------
+    name
+        The stage's hook, for example ``"flat_field"``.
+    params
+        Its parameters, a subclass of `Params`; every field has a default.
+    references
+        Types of the reference files without which it cannot run.
+    optional
+        Types of reference files it uses where one is found.
+    check
+        A function of the same arguments, called before any pixel is read. Its exposures are outlines: headers, unit
+        and shape are true, pixels are not there. It raises what the stage would raise, and may return
+        the outline as the stage will leave it (another unit, say).
+
+    Examples
+    --------
+    >>> from iris_core import Exposure, Params, parameter, stage
+    >>> class GainParams(Params):
+    ...     gain: float = parameter(1.0, "Factor on the data.", gt=0)
+    >>> @stage("flat_field", params=GainParams)
+    ... def multiply(exposure: Exposure, params: GainParams) -> Exposure:
+    ...     return exposure.scale(params.gain)
+    """
+
+    def implement(function: Function) -> Function:
+        function.__dict__["iris_stage"] = StageImplementation(
+            stage=name, params=params, references=references, optional=optional, check=check
+        )
+        return hookimpl(specname=name)(function)
+
+    return implement
+
+
+def describe_params(params: type[Params]) -> list[Mapping[str, Any]]:
+    """Return name, type, default, unit and description of each parameter, in order."""
+    return [_describe(name, field_info) for name, field_info in params.model_fields.items()]
+
+
+def _describe(name: str, info: Any) -> Mapping[str, Any]:
+    extra = info.json_schema_extra or {}
+    kind = getattr(info.annotation, "__name__", "") if isinstance(info.annotation, type) else str(info.annotation)
+    return {
+        "name": name,
+        "type": kind.replace("typing.", ""),
+        "default": None if info.is_required() else info.default,
+        "unit": extra.get("unit", ""),
+        "description": info.description or "",
+    }
