@@ -114,6 +114,9 @@ def _recipe_options(command: Command) -> Command:
             click.option(
                 "--output-dir", "directory", type=path, help="Folder of the products.  [default: the input's]"
             ),
+            click.option(
+                "--format", type=click.Choice(["fits", "asdf"]), help="Of the products.  [default: the input's]"
+            ),
             click.option("--overwrite", is_flag=True, help="Replace products that exist."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables."),
             click.option("--traceback", is_flag=True, help="Show where in the code an error arose."),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iris_core.errors import InputError
-from iris_core.keywords import meta_from_header, parse_unit
+from iris_core.keywords import is_wcs_keyword, meta_from_header, parse_unit
 from iris_core.model import Exposure, Flags, Image
 from iris_core.outline import blank_plane
 
@@ -121,7 +121,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
         meta=meta,
         header=header,
         sci_header=sci_header,
-        **_restored(extension, path),
+        **_restored(extension, sci_header, path),
     )
 
 
@@ -213,12 +213,16 @@ def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:
     return None
 
 
-def _restored(extension: Any, path: Path) -> dict[str, Any]:
+def _restored(extension: Any, sci_header: Header, path: Path) -> dict[str, Any]:
+    """Return what the ASDF extension carries, and the FITS WCS beside it."""
     if extension is None:
         return {}
     from iris_core.asdfio import restore_tree
 
-    return restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path)
+    fields = restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path)
+    if fields.get("wcs") is not None:
+        fields["fits_wcs"] = type(sci_header)([card for card in sci_header.cards if is_wcs_keyword(card.keyword)])
+    return fields
 
 
 def strip_structure(header: Header) -> Header:

@@ -3,9 +3,8 @@
 A plugin is a module, installed under the entry-point group ``iris_core``. It implements a stage with
 `iris_core.stage` and any other hook with `iris_core.hookimpl`; it names only the arguments it needs.
 
-Units: data in electron/s or DN/s until photom, MJy/sr after it. Arrays are float32, ``(ny, nx)`` or ``(nint, ny, nx)``;
-reference images are ``(ny, nx)`` and hold for each integration. All stages: a pixel whose value or error is not finite,
-or that has DO_NOT_USE, is NaN with DO_NOT_USE afterwards; DQ bits are only added.
+Data are in electron/s or DN/s until photom, in MJy/sr after it; float32, ``(ny, nx)`` or ``(nint, ny, nx)``.
+All stages: a pixel whose value or error is not finite, or that has DO_NOT_USE, is NaN with DO_NOT_USE afterwards.
 """
 
 from __future__ import annotations
@@ -189,9 +188,8 @@ def run_stage(
 
 @hookspec(firstresult=True)
 def find_reference(reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Reference | None:
-    """Return the best reference file of a type for an exposure, or None where this provider has none.
+    """Return the best reference file of a type for an exposure (an outline), or None where this provider has none.
 
-    `exposure` is an outline: its headers are true, its pixels are not there.
     Raise `ReferenceNotFound` where two are equally good.
 
     Examples
@@ -219,8 +217,8 @@ def explain_reference(reftype: str, exposure: Exposure, instrument: InstrumentMo
 def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     """Return the exposure in a file, or None where this reader does not know the file.
 
-    With `pixels` false return its outline (see `iris_core.outline`): headers, unit and shape, no pixel read.
-    `reftype` is ``""`` for an exposure; for an image used as a reference it is the type (``"flat"`` ...).
+    Without `pixels` return its outline: headers, unit and shape, its planes made by `iris_core.blank_plane`.
+    `reftype` is ``""`` for an exposure, and the type (``"flat"`` ...) of an image used as a reference.
 
     Examples
     --------
@@ -232,9 +230,7 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
 
 @hookspec(firstresult=True)
 def write_product(exposure: Exposure, path: Path) -> Path | None:
-    """Write a product and return its path, or None where this writer does not know the suffix.
-
-    The runner hands out a temporary path with the product's suffix and renames it when the writer is done.
+    """Write a product to a path that the runner renames afterwards, and return it; None for an unknown suffix.
 
     Examples
     --------

@@ -31,8 +31,8 @@ class Overrides:
         Stages after which a product is written.
     instrument
         Name of the instrument mode.
-    directory, overwrite
-        Where products go, and whether they may replace others.
+    directory, format, overwrite
+        Where products go, as ``fits`` or ``asdf``, and whether they may replace others.
     executor, workers
         How several exposures are worked on.
     """
@@ -44,6 +44,7 @@ class Overrides:
     save: tuple[str, ...] = ()
     instrument: str = ""
     directory: Path | None = None
+    format: str | None = None
     overwrite: bool = False
     executor: str = ""
     workers: int | None = None
@@ -89,7 +90,13 @@ def _top(recipe: Recipe, overrides: Overrides) -> dict[str, Any]:
         "references": {**recipe.references, **overrides.references},
         "reference_places": {**recipe.reference_places, **places},
         "instrument": overrides.instrument or recipe.instrument,
-        "output": OutputOptions(directory=directory, overwrite=overrides.overwrite or recipe.output.overwrite),
+        "output": OutputOptions.model_validate(
+            {
+                "directory": directory,
+                "format": overrides.format or recipe.output.format,
+                "overwrite": overrides.overwrite or recipe.output.overwrite,
+            }
+        ),
         "executor": ExecutorOptions(
             name=overrides.executor or recipe.executor.name, workers=overrides.workers or recipe.executor.workers
         ),

@@ -159,7 +159,8 @@ def _not_found(step: Step, reftype: str, outline: Exposure, mode: InstrumentMode
     lost = "; ".join(f"{candidate.path}: {candidate.reason}" for candidate in candidates)
     return (
         f"{step.place}: {step.stage} needs a {reftype} reference for {outline.name} and there is none. "
-        f"Candidates: {lost or 'none'}. Name one with --reference {reftype}=FILE, or a folder with --reference store=DIR"
+        f"Candidates: {lost or 'none'}. "
+        f"Name one with --reference {reftype}=FILE, or a folder with --reference store=DIR"
     )
 
 
@@ -230,8 +231,11 @@ def refuse_second(step: Step, exposure: Exposure) -> None:
 def _outputs(request: Request, outline: Exposure, steps: Sequence[Step], recipe: Recipe) -> dict[int, Path]:
     directory = Path(recipe.output.directory) if recipe.output.directory else request.path.parent
     source = request.name or request.path
+    ending = (
+        f".{recipe.output.format}" if recipe.output.format else ".asdf" if request.path.suffix == ".asdf" else ".fits"
+    )
     return {
-        index: directory / product_name(source, step.save, outline.is_integrations)
+        index: directory / product_name(source, step.save, outline.is_integrations, ending)
         for index, step in enumerate(steps)
         if step.makes_product
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +44,9 @@ class OutputOptions(Options):
     """Where products go."""
 
     directory: str | None = Field(None, description="Folder of the products; by default that of the input.")
+    format: Literal["fits", "asdf"] | None = Field(
+        None, description="Format of the products; that of the input if not said."
+    )
     overwrite: bool = Field(False, description="Replace products that exist.")
 
 
