@@ -31,8 +31,8 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/mypy iris_core
-	for folder in $(dir $(PLUGINS)); do $(BIN)/mypy $$folder/iris_* || exit 1; done
+	$(BIN)/mypy iris_core $(wildcard plugins/*/iris_*)
+
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run_image2.py

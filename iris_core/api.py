@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,7 +66,7 @@ def check(
     Problems
         When nothing of the recipe can be used.
     """
-    session = start_session(recipe, overrides or Overrides(), plugins or load_plugins())
+    session = start_session(recipe, overrides or Overrides(), _own(plugins))
     return _survey(session, files, backgrounds)
 
 
@@ -120,7 +121,7 @@ def run(
     Problems
         When the recipe is wrong, or no exposure at all can be calibrated, with every reason.
     """
-    session = start_session(recipe, overrides or _overrides(options), plugins or load_plugins())
+    session = start_session(recipe, _overrides(overrides, options), _own(plugins))
     if watch is not None:
         session.plugins.add(WATCH, watch)
         session.recipe = replace(session.recipe, plugins=(*session.recipe.plugins, WATCH))
@@ -145,11 +146,20 @@ def run(
     return report
 
 
-def _overrides(options: Mapping[str, Any]) -> Overrides:
+def _own(plugins: Plugins | None) -> Plugins:
+    """Return plugins to which this call can add its own: the caller's stay as they are."""
+    return load_plugins() if plugins is None else plugins.copy()
+
+
+def _overrides(overrides: Overrides | None, options: Mapping[str, Any]) -> Overrides:
+    if overrides is not None and options:
+        raise TypeError(f"give 'overrides' or options, not both; the options are: {choices(options)}")
+    if overrides is not None:
+        return overrides
     known = list(Overrides.__dataclass_fields__)
     for name in options:
         if name not in known:
-            raise TypeError(f"run() has no option '{name}'{did_you_mean(name, known)} Options: {choices(known)}")
+            raise TypeError(f"no option '{name}'{did_you_mean(name, known)} Options: {choices(known)}")
     return Overrides(**options)
 
 
@@ -203,8 +213,7 @@ def calibrate(
     ...     return exposure
     >>> cal = calibrate(exposure, "image2", stages={"flat_field": leave})["cal"]  # doctest: +SKIP
     """
-    said = overrides or _overrides(options)
-    plugins = plugins or load_plugins()
+    said, plugins = _overrides(overrides, options), _own(plugins)
     for name, function in (stages or {}).items():
         plugins.add(f"given {name}", _given(name, function, plugins))
         said = replace(said, use={**said.use, name: f"given {name}"})
@@ -221,6 +230,16 @@ def calibrate(
     return {plan.steps[index].save: product for index, product in found if not is_skipped_product(plan, index, product)}
 
 
+def _unmarked(function: Callable[..., Exposure]) -> Callable[..., Exposure]:
+    """Return a function that calls `function`, which then can stand for another stage elsewhere."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Exposure:
+        return function(*args, **kwargs)
+
+    return call
+
+
 def _given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> object:
     """Return a plugin with one function as the implementation of a stage."""
     if name not in plugins.stages():
@@ -231,5 +250,5 @@ def _given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> ob
                 )
             ]
         )
-    declared = function if hasattr(function, "iris_stage") else stage_decorator(name)(function)
+    declared = function if hasattr(function, "iris_stage") else stage_decorator(name)(_unmarked(function))
     return SimpleNamespace(**{name: declared})

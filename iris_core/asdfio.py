@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from io import BytesIO
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core.errors import InputError
+from iris_core.errors import InputError, one_line
 from iris_core.keywords import meta_from_header, parse_unit, unit_string
 from iris_core.model import Exposure
 from iris_core.outline import blank_plane
@@ -18,6 +19,7 @@ from iris_core.provenance import describe, restore
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
+    from gwcs import WCS
 
 __all__ = ["dump_tree", "read_asdf", "restore_tree", "write_asdf"]
 
@@ -39,12 +41,19 @@ def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
 
     try:
         with asdf.open(BytesIO(content), lazy_load=False, memmap=False) as file:
-            tree = file.tree
-            return {"wcs": tree.get("meta", {}).get("wcs"), **restore(tree.get("iris", {}))}
+            return {"wcs": _wcs(file.tree), **restore(file.tree.get("iris", {}))}
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        log.warning("%s: its ASDF extension cannot be read (%s); WCS and history in it are not used", path, reason)
+        words = "%s: its ASDF extension cannot be read (%s); WCS and history in it are not used"
+        log.warning(words, path, one_line(error))
         return {}
+
+
+def _wcs(tree: Mapping[str, Any]) -> WCS | None:
+    """Return the gWCS of a tree; one that asdf cannot build is a plain mapping, and no WCS."""
+    from gwcs import WCS
+
+    found = tree.get("meta", {}).get("wcs")
+    return found if isinstance(found, WCS) else None
 
 
 def write_asdf(exposure: Exposure, path: Path) -> None:
@@ -86,7 +95,7 @@ def read_asdf(path: Path, pixels: bool = True) -> Exposure:
     """
     import asdf
 
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(f"{path}: no such file")
     try:
         with asdf.open(path, lazy_load=not pixels, memmap=False) as file:
@@ -94,8 +103,7 @@ def read_asdf(path: Path, pixels: bool = True) -> Exposure:
     except InputError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not readable as an ASDF exposure: {reason}") from error
+        raise InputError(f"{path}: not readable as an ASDF exposure: {one_line(error)}") from error
 
 
 def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
@@ -119,7 +127,7 @@ def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
         header=header,
         sci_header=_header(tree["headers"]["sci"]),
         fits_wcs=_header(wcs_cards) if wcs_cards else None,
-        wcs=tree["meta"]["wcs"],
+        wcs=_wcs(tree),
         **restore(tree["iris"]),
     )
 

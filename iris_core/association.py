@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,7 +77,15 @@ def read_requests(
             else one
             for one in requests
         ]
-    return requests, problems
+    return requests, problems + [problem for one in requests for problem in _wrong_backgrounds(one)]
+
+
+def _wrong_backgrounds(request: Request) -> list[IrisError]:
+    """Return what is wrong where an exposure is its own background, or another one is named twice."""
+    science, backgrounds = request.path.resolve(), [path.resolve() for path in request.backgrounds]
+    twice = [path for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
+    problems: list[IrisError] = [InputError(f"{request.path}: it is its own background")] * (science in backgrounds)
+    return problems + [InputError(f"{request.path}: the background {path} is named more than once") for path in twice]
 
 
 def read_association(path: Path) -> list[Request]:
@@ -111,7 +120,7 @@ def _request(product: _Product, path: Path) -> Request:
         raise InputError(
             f"{path}: product '{product.name}' has {len(science)} science members ({named}); one is needed"
         )
-    missing = [str(member) for member in (*science, *backgrounds) if not member.is_file()]
+    missing = [str(member) for member in (*science, *backgrounds) if not isfile(member)]
     if missing:
         raise InputError(f"{path}: product '{product.name}': no such file: {', '.join(missing)}")
     return Request(science[0], tuple(backgrounds), product.name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from iris_core.association import Request
-from iris_core.errors import IrisError, RecipeError, choices, did_you_mean
+from iris_core.errors import IrisError, RecipeError, choices, did_you_mean, one_line
 from iris_core.executors import SerialExecutor
 from iris_core.loading import load_plugins
 from iris_core.meta import StageRecord
@@ -136,7 +136,7 @@ def is_skipped_product(plan: Plan, index: int, product: Exposure) -> bool:
 
 
 def _failure(path: Path, error: Exception, seconds: float) -> ExposureResult:
-    words = str(error) if isinstance(error, IrisError) else f"{type(error).__name__}: {error}"
+    words = str(error) if isinstance(error, IrisError) else one_line(error)
     words = words if path.name in words else f"{path}: {words}"
     return ExposureResult(
         path=path,

@@ -157,8 +157,8 @@ def _plan_table(name: str, plan: Plan) -> Table:
     table = make_table(f"{escape(name)}  ({plan.mode.name})", "step", "by", "references", "product")
     for index, step in enumerate(plan.steps):
         references = "\n".join(
-            f"{reference.reftype}: {escape(reference.path.name)} ({escape(reference.provider)})"
-            for reference in plan.references[index].values()
+            "\n  ".join([f"{one.reftype}: {escape(one.path.name)} ({escape(one.provider)})", *map(escape, one.notes)])
+            for one in plan.references[index].values()
         )
         product = escape(plan.outputs[index].name) if index in plan.outputs else ""
         by = f"[dim]skipped: {escape(step.skip)}[/]" if step.skip else str(step.implementation)

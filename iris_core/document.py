@@ -14,6 +14,7 @@ from iris_core.errors import Problems, RecipeError, choices, did_you_mean
 __all__ = ["Document", "explain", "parse_document"]
 
 Path = tuple[str | int, ...]
+_MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,54 +48,73 @@ def parse_document(text: str, label: str) -> Document:
     Problems
         When it is no YAML, or has a key twice.
     """
-    lines: dict[Path, int] = {}
-    problems: list[RecipeError] = []
+    builder = _Builder(label)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = None if node is None else _build(node, (), lines, problems, label, ())
+        data = None if node is None else builder.build(node, (), ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise Problems([RecipeError(f"recipe {label}{line}: not YAML: {error.problem}")]) from None
     except yaml.YAMLError as error:
-        raise Problems([RecipeError(f"recipe {label}: not YAML: {error}")]) from None
-    if problems:
-        raise Problems(problems)
-    return Document(label, data, lines)
+        raise Problems([RecipeError(f"recipe {label}: not YAML: {' '.join(str(error).split())}")]) from None
+    except RecursionError:
+        raise Problems([RecipeError(f"recipe {label}: its values are nested too deeply")]) from None
+    if builder.problems:
+        raise Problems(builder.problems)
+    return Document(label, data, builder.lines)
 
 
-def _build(
-    node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[RecipeError], label: str, above: tuple[int, ...]
-) -> Any:
-    """Return the plain value of a node; `above` are the nodes around it, to refuse one that holds itself."""
-    lines.setdefault(path, node.start_mark.line + 1)
-    if id(node) in above:
-        problems.append(RecipeError(f"recipe {label}, line {node.start_mark.line + 1}: a value contains itself"))
-        return None
-    inside = (*above, id(node))
-    if isinstance(node, yaml.MappingNode):
+class _Builder:
+    """Turns YAML nodes into plain values; the line of each goes into `lines`, what is wrong into `problems`."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.lines: dict[Path, int] = {}
+        self.problems: list[RecipeError] = []
+
+    def build(self, node: yaml.Node, path: Path, above: tuple[int, ...]) -> Any:
+        """Return the plain value of a node; `above` are the nodes around it, to refuse one that holds itself."""
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if id(node) in above:
+            return self._refuse(node, "a value contains itself")
+        if len(self.lines) > _MOST_VALUES:
+            # Aliases of aliases multiply: a text of ten lines can stand for more values than there is memory.
+            self._refuse(node, f"more than {_MOST_VALUES} values")
+            raise Problems(self.problems)
+        inside = (*above, id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, inside)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index), inside) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, inside: tuple[int, ...]) -> dict[Any, Any]:
         built: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = _scalar(key_node)
-            line = key_node.start_mark.line + 1
+            key = self._scalar(key_node)
             if key in built:
-                problems.append(RecipeError(f"recipe {label}, line {line}: the key '{key}' stands here a second time"))
-            lines[(*path, key)] = line
-            built[key] = _build(value_node, (*path, key), lines, problems, label, inside)
+                self._refuse(key_node, f"the key {key!r} stands here a second time")
+            self.lines[(*path, key)] = key_node.start_mark.line + 1
+            built[key] = self.build(value_node, (*path, key), inside)
         return built
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(item, (*path, index), lines, problems, label, inside) for index, item in enumerate(node.value)]
-    return _scalar(node)
 
+    def _scalar(self, node: yaml.Node) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            return self._refuse(node, "a key is one word")
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node, deep=True)
+        except yaml.MarkedYAMLError as error:
+            return self._refuse(node, f"{error.problem}")
+        except Exception:
+            # PyYAML lets through what Python says of `2026-13-45`, `!!int x` and the like.
+            return self._refuse(node, f"{node.value!r:.60} is no value; text needs quotes")
+        finally:
+            loader.dispose()
 
-def _scalar(node: yaml.Node) -> Any:
-    if not isinstance(node, yaml.ScalarNode):
-        return str(node.value)
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_object(node, deep=True)
-    finally:
-        loader.dispose()
+    def _refuse(self, node: yaml.Node, words: str) -> None:
+        self.problems.append(RecipeError(f"recipe {self.label}, line {node.start_mark.line + 1}: {words}"))
 
 
 def explain(error: ValidationError, model: type[BaseModel], place: Any, prefix: Path = ()) -> Iterator[RecipeError]:
@@ -113,16 +133,23 @@ def explain(error: ValidationError, model: type[BaseModel], place: Any, prefix: 
     """
     for item in error.errors(include_url=False):
         path = (*prefix, *item["loc"])
-        name = ".".join(str(part) for part in path if part != "steps" and not isinstance(part, int))
+        name = _dotted(path)
         if item["type"] == "extra_forbidden":
             known = _keys(model, item["loc"])
             message = f"unknown key '{name}'{did_you_mean(item['loc'][-1], known)} Keys: {choices(known)}"
-            message = message.replace("' Keys", "'; keys")
         elif item["type"] == "missing":
             message = f"'{name}' is missing"
+        elif item["type"] == "invalid_key":
+            message = f"a key is text, not {item['input']!r}"
         else:
             message = f"{name}: {_lowered(item['msg'])}, not {item['input']!r}"
-        yield RecipeError(f"{place(path)}: {message}")
+        yield RecipeError(" ".join(f"{place(path)}: {message}".split()))
+
+
+def _dotted(path: Path) -> str:
+    """Return the name of a value as it is said on the command line, without the numbers of list items."""
+    inner = [str(part) for part in path if part != "steps" and not isinstance(part, int)]
+    return ".".join(inner) or ".".join(map(str, path)) or "the recipe"
 
 
 def _keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

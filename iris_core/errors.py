@@ -20,6 +20,7 @@ __all__ = [
     "StageSkipped",
     "choices",
     "did_you_mean",
+    "one_line",
 ]
 
 
@@ -77,7 +78,13 @@ def choices(names: Iterable[object]) -> str:
     return ", ".join(sorted(str(name) for name in names)) or "none"
 
 
+def one_line(error: BaseException) -> str:
+    """Return type and words of an exception that is not ours, on one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
 def did_you_mean(name: object, known: Iterable[object]) -> str:
-    """Return `` ; did you mean 'x'?`` with the nearest of `known`, or nothing."""
+    """Return ``; did you mean 'x'?`` with the nearest of `known`, or a full stop."""
     nearest = get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.5)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"; did you mean '{nearest[0]}'?" if nearest else "."

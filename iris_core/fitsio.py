@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_core.errors import InputError
+from iris_core.errors import InputError, one_line
 from iris_core.keywords import is_wcs_keyword, meta_from_header, parse_unit
 from iris_core.model import Exposure, Flags, Image
 from iris_core.outline import blank_plane
@@ -75,7 +76,7 @@ def open_fits(path: Path, **options: Any) -> Iterator[HDUList]:
     """
     from astropy.io import fits
 
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(f"{path}: no such file")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -83,19 +84,20 @@ def open_fits(path: Path, **options: Any) -> Iterator[HDUList]:
             with fits.open(path, **options) as hdus:
                 hdus.readall()
                 yield hdus
-        except InputError:
-            raise
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{path}: not readable as FITS: {reason}") from error
-    _report(path, [str(item.message) for item in caught])
+            # A truncated file fails in many ways; what it is comes first.
+            _report(path, caught)
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path}: not readable as FITS: {one_line(error)}") from error
+    _report(path, caught)
 
 
-def _report(path: Path, messages: list[str]) -> None:
-    for message in dict.fromkeys(messages):
+def _report(path: Path, caught: Iterable[warnings.WarningMessage]) -> None:
+    for message in dict.fromkeys(" ".join(str(item.message).split()) for item in caught):
         if "truncated" in message:
             raise InputError(f"{path}: the file is truncated: {message}")
-        log.info("%s: %s", path, message.splitlines()[0])
+        log.info("%s: %s", path, message)
 
 
 def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
@@ -106,17 +108,16 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
     meta = meta_from_header(ChainMap(header, sci_header), path)
     if meta.window is not None and meta.window.shape != shape[-2:]:
         raise InputError(f"{path}: the header speaks of {meta.window} but the data are {shape[-1]} x {shape[-2]}")
-    named = {hdu.name: hdu for hdu in hdus[1:] if hdu is not science and getattr(hdu, "is_image", False)}
-    planes = {name: hdu for name, hdu in named.items() if len(hdu.shape) >= 2 and not _is_known(name)}
+    named = _named_images(hdus, science)
     extension = hdus["ASDF"] if pixels and "ASDF" in hdus else None
     if pixels:
-        _warn_of_lost(hdus, science, set(named) | {"ASDF"}, path)
+        _warn_of_lost(hdus, (science, extension, *named.values()), path)
     return Exposure(
         data=_image(science, pixels, path),
         dq=_flags(named.get("DQ"), shape, pixels, path),
         variance=_variance(named, pixels, path),
         area=_image(named["AREA"], pixels, path) if "AREA" in named else None,
-        planes={name: _plane(hdu, pixels) for name, hdu in planes.items()},
+        planes={name: _plane(hdu, pixels) for name, hdu in named.items() if not _is_known(name)},
         unit=_unit(sci_header, header, path),
         meta=meta,
         header=header,
@@ -140,14 +141,24 @@ def _science(hdus: HDUList, path: Path) -> Any:
     return images[0]
 
 
+def _named_images(hdus: HDUList, science: Any) -> dict[str, Any]:
+    """Return the image extensions beside the science image; of two with one name, the first."""
+    named: dict[str, Any] = {}
+    for hdu in hdus[1:]:
+        if hdu is not science and getattr(hdu, "is_image", False) and (_is_known(hdu.name) or len(hdu.shape) >= 2):
+            named.setdefault(hdu.name, hdu)
+    return named
+
+
 def _is_known(name: str) -> bool:
     return name in ("ERR", "DQ", "AREA") or name.startswith("VAR_")
 
 
-def _warn_of_lost(hdus: HDUList, science: Any, kept: set[str], path: Path) -> None:
-    lost = [hdu.name for hdu in hdus[1:] if hdu is not science and hdu.name not in kept]
+def _warn_of_lost(hdus: HDUList, kept: Iterable[Any], path: Path) -> None:
+    theirs = {id(hdu) for hdu in kept}
+    lost = [hdu.name or "without a name" for hdu in hdus if id(hdu) not in theirs and (hdu.size or hdu is not hdus[0])]
     if lost:
-        log.warning("%s: the extensions %s are no images and do not go into the products", path, ", ".join(lost))
+        log.warning("%s: these extensions do not go into the products: %s", path, ", ".join(lost))
 
 
 def _image(hdu: Any, pixels: bool, path: Path) -> Image:
@@ -169,8 +180,12 @@ def _plane(hdu: Any, pixels: bool) -> NDArray[Any]:
 
 def _flags(hdu: Any, shape: tuple[int, ...], pixels: bool, path: Path) -> Flags:
     """Return DQ in the shape of the data: a 2-D DQ holds for every integration."""
-    if hdu is None or not pixels:
+    if hdu is None:
         return blank_plane(shape, np.uint32)
+    if hdu.header["BITPIX"] < 0:
+        raise InputError(f"{path}: DQ has pixels with a fraction (BITPIX {hdu.header['BITPIX']}); integers are needed")
+    if not pixels:
+        return blank_plane(shape if tuple(hdu.shape) == shape[-2:] else tuple(hdu.shape), np.uint32)
     raw = np.asarray(hdu.data)
     if raw.dtype.kind not in "iub":
         raise InputError(f"{path}: DQ has {raw.dtype} pixels; they have to be integers")
@@ -191,15 +206,15 @@ def _variance(named: dict[str, Any], pixels: bool, path: Path) -> dict[str, Imag
         return {name: _positive(_image(hdu, pixels, path)) for name, hdu in components.items()}
     if "ERR" not in named:
         return {}
-    err = _image(named["ERR"], pixels, path)
+    err = _positive(_image(named["ERR"], pixels, path))
     return {"total": np.square(err) if pixels else err}
 
 
-def _positive(variance: Image) -> Image:
-    """Return `variance` with NaN where it is negative: nobody knows the error of such a pixel."""
-    if variance.strides[-1] == 0 or not (variance < 0).any():
-        return variance
-    return np.where(variance < 0, np.float32(np.nan), variance)
+def _positive(error: Image) -> Image:
+    """Return a variance or an error with NaN where it is negative: nobody knows the error of such a pixel."""
+    if error.size == 0 or error.strides[-1] == 0 or not (error < 0).any():
+        return error
+    return np.where(error < 0, np.float32(np.nan), error)
 
 
 def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:
@@ -219,6 +234,9 @@ def _restored(extension: Any, sci_header: Header, path: Path) -> dict[str, Any]:
         return {}
     from iris_core.asdfio import restore_tree
 
+    if "ASDF_METADATA" not in getattr(getattr(extension, "columns", None), "names", ()):
+        log.warning("%s: its extension ASDF has no column ASDF_METADATA and is not used", path)
+        return {}
     fields = restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path)
     if fields.get("wcs") is not None:
         fields["fits_wcs"] = type(sci_header)([card for card in sci_header.cards if is_wcs_keyword(card.keyword)])

@@ -30,7 +30,7 @@ def write_fits(exposure: Exposure, path: Path) -> None:
     from astropy.io import fits
 
     sci_header = _science_header(exposure)
-    hdus = fits.HDUList([fits.PrimaryHDU(header=_without_wcs(exposure.header, exposure))])
+    hdus = fits.HDUList([fits.PrimaryHDU(header=_current(exposure.header, exposure))])
     hdus.append(fits.ImageHDU(exposure.data, header=sci_header, name="SCI"))
     for name, plane in _planes(exposure).items():
         hdus.append(fits.ImageHDU(plane, name=name))
@@ -60,17 +60,22 @@ def _asdf_extension(exposure: Exposure) -> Any:
 
 
 def _science_header(exposure: Exposure) -> Header:
-    header = _without_wcs(exposure.sci_header, exposure)
+    header = _current(exposure.sci_header, exposure)
     if exposure.unit is not None:
         header["BUNIT"] = (unit_string(exposure.unit), "unit of the data")
     if exposure.wcs is not None and exposure.fits_wcs is not None:
+        header.remove("EQUINOX", ignore_missing=True)  # FITS wants WCSAXES before it
         header.update(exposure.fits_wcs)
     return header
 
 
-def _without_wcs(header: Header, exposure: Exposure) -> Header:
-    """Return a copy without the WCS the file came with, once a stage has made a better one."""
+def _current(header: Header, exposure: Exposure) -> Header:
+    """Return a copy that says the unit of today, and nothing of a WCS that a stage has replaced."""
     kept = header.copy()
+    if exposure.unit is not None:
+        for keyword in ("BUNIT", "UNIT"):
+            if keyword in kept:
+                kept[keyword] = unit_string(exposure.unit)
     if exposure.wcs is not None:
         for keyword in {card.keyword for card in header.cards if is_wcs_keyword(card.keyword)}:
             kept.remove(keyword, ignore_missing=True, remove_all=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from iris_core.meta import Meta, Window
 if TYPE_CHECKING:
     from astropy.units import UnitBase
 
-__all__ = ["KEYWORDS", "Keyword", "is_wcs_keyword", "meta_from_header", "parse_unit", "unit_string"]
+__all__ = ["KEYWORDS", "Keyword", "header_text", "is_wcs_keyword", "meta_from_header", "parse_unit", "unit_string"]
 
 _UNIX_EPOCH_MJD = 40587.0
 _JD_MINUS_MJD = 2400000.5
@@ -38,7 +39,17 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    return float(value)
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _integer(value: Any) -> int:
+    number = int(value)
+    if number != float(value):
+        raise ValueError(value)
+    return number
 
 
 def _time(value: Any) -> datetime:
@@ -54,9 +65,11 @@ def _degrees(per_unit: float) -> Callable[[Any], float]:
     """Return a parser of degrees: a number as it is, ``hh:mm:ss`` or ``dd:mm:ss`` times `per_unit`."""
 
     def parse(value: Any) -> float:
-        parts = re.split(r"[:\s]+", _text(value))
-        if len(parts) == 1:
-            return float(parts[0])
+        first, *sixtieths = parts = re.split(r"[:\s]+", _text(value))
+        if not sixtieths:
+            return _number(first)
+        if len(parts) > 3 or not all(0 <= float(part) < 60 for part in sixtieths):
+            raise ValueError(value)
         size = sum(abs(float(part)) / 60.0**power for power, part in enumerate(parts))
         return per_unit * (-size if parts[0].startswith("-") else size)
 
@@ -77,7 +90,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword("DATE-OBS", "start of the exposure, UTC", "", "start_time", _time, ("EXPDTST", "MJD-OBS", "EXPJDST")),
     Keyword("RA", "pointing, right ascension", "deg", "ra", _degrees(15.0)),
     Keyword("DEC", "pointing, declination", "deg", "dec", _degrees(1.0)),
-    Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "", "subarray_id", int),
+    Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "", "subarray_id", _integer),
     Keyword("SUBSTRT1", "first column of the window, 1-based", "pixel"),
     Keyword("SUBSTRT2", "first row of the window, 1-based", "pixel"),
     Keyword("SUBSIZE1", "columns of the window", "pixel"),
@@ -156,9 +169,9 @@ def _window(header: Mapping[str, Any], path: Path) -> Window | None:
     if all(value is None for value in values):
         return None
     try:
-        window = Window(*(int(value) for value in values))
-    except (ValueError, TypeError):
-        said = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+        window = Window(*(_integer(value) for value in values))
+    except (ValueError, TypeError, OverflowError):
+        said = ", ".join(f"{name} = {value!r}" for name, value in zip(names, values, strict=True))
         raise InputError(f"{path}: a window needs four numbers of pixels; the header says {said}") from None
     if min(window.xstart, window.ystart, window.xsize, window.ysize) < 1:
         raise InputError(f"{path}: the window {window} is not on a detector; SUBSTRT1/2 and SUBSIZE1/2 count from 1")
@@ -198,18 +211,24 @@ def parse_unit(text: str) -> UnitBase:
     named = "/".join(_UNIT_NAMES.get(part.casefold(), part if part != "S" else "s") for part in parts)
     try:
         return units.Unit(named)
-    except (ValueError, TypeError):
-        raise InputError(f"'{text}' is not a unit; rates are in electron/s, DN/s or MJy/sr") from None
+    except Exception:  # astropy's parser fails in its own ways on what nobody would take for a unit
+        raise InputError(f"{text!r} is not a unit; rates are in electron/s, DN/s or MJy/sr") from None
+
+
+def header_text(text: str) -> str:
+    """Return a text as a FITS header can hold it: on one line, with ``?`` for what is not printable ASCII."""
+    return re.sub(r"[^ -~]", "?", " ".join(text.split()))
 
 
 def unit_string(unit: UnitBase) -> str:
     """Return a unit as BUNIT says it: ``electron/s``, ``MJy/sr``."""
-    return str(unit.to_string("generic")).replace(" ", "")
+    return str(unit.to_string("generic")).replace(" / ", "/")
 
 
 _WCS_KEYWORD = re.compile(
     r"(WCSAXES|WCSNAME|(CRPIX|CRVAL|CTYPE|CUNIT|CDELT|CROTA|CNAME)\d|(PC|CD)\d_\d|P[VS]\d_\d+"
-    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR)"
+    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR"
+    r"|(PC|CD)0\d{2}0\d{2}|(CPDIS|CQDIS|D2IMDIS|DP|DQ|CPERR|CQERR|D2IMERR)\d|D2IMARR|D2IMEXT|AXISCORR)"
 )
 
 

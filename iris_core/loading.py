@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.metadata import EntryPoint
 from typing import Any
 
-import pluggy
-
-from iris_core import builtin, hookspecs
-from iris_core.errors import PluginError
-from iris_core.plugins import BUILTIN, BrokenPlugin, Plugins
+from iris_core import builtin
+from iris_core.errors import PluginError, one_line
+from iris_core.plugins import BUILTIN, BrokenPlugin, Plugins, new_manager
 from iris_core.stages import PROJECT
 
 __all__ = ["load_plugins"]
@@ -25,24 +24,32 @@ def load_plugins(only: Iterable[str] | None = None) -> Plugins:
     only
         Names to load; None for all, or those in the environment variable ``IRIS_LOAD_PLUGINS`` (separated by commas).
     """
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
-    plugins = Plugins(manager, {})
+    plugins = Plugins(new_manager(), {})
     plugins.add(BUILTIN, builtin, importlib.metadata.version("iris-core"))
-    manager.hook.add_hookspecs.call_historic(kwargs={"pluginmanager": manager})
     wanted = _wanted(only)
-    points = sorted(importlib.metadata.entry_points(group=PROJECT), key=lambda point: point.name)
-    loaded: dict[str, Any] = {}
-    broken = [
-        problem
-        for point in points
-        if wanted is None or point.name in wanted
-        if (problem := _import(point, loaded)) is not None
-    ]
+    loaded: dict[str, tuple[Any, EntryPoint]] = {}
+    broken: list[BrokenPlugin] = []
+    for name, points in _points().items():
+        if wanted is None or name in wanted:
+            try:
+                loaded[name] = _import(name, points)
+            except PluginError as error:
+                broken.append(_broken(name, points, error))
     # Any plugin may declare a stage that another implements: those that declare come first.
-    for name, (module, version) in sorted(loaded.items(), key=lambda item: not hasattr(item[1][0], "add_hookspecs")):
-        broken += _register(plugins, name, module, version)
-    return Plugins(manager, plugins.versions, broken)
+    for name, (module, point) in sorted(loaded.items(), key=lambda item: not hasattr(item[1][0], "add_hookspecs")):
+        try:
+            plugins.add(name, module, point.dist.version if point.dist else "")
+        except PluginError as error:
+            broken.append(_broken(name, [point], error))
+    return Plugins(plugins.manager, plugins.versions, broken)
+
+
+def _points() -> dict[str, list[EntryPoint]]:
+    """Return the entry points by name, in name order."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in sorted(importlib.metadata.entry_points(group=PROJECT), key=lambda point: point.name):
+        found.setdefault(point.name, []).append(point)
+    return found
 
 
 def _wanted(only: Iterable[str] | None) -> set[str] | None:
@@ -52,24 +59,15 @@ def _wanted(only: Iterable[str] | None) -> set[str] | None:
     return None if named is None else {name.strip() for name in named.split(",") if name.strip()}
 
 
-def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "")
-
-
-def _import(point: importlib.metadata.EntryPoint, loaded: dict[str, Any]) -> BrokenPlugin | None:
-    name, version = _distribution(point)
-    if point.name in loaded:
-        return BrokenPlugin(point.name, f"{name} {version}", "another distribution has a plugin of this name")
+def _import(name: str, points: Sequence[EntryPoint]) -> tuple[Any, EntryPoint]:
+    if len(points) > 1:
+        raise PluginError(f"{len(points)} distributions have a plugin of this name; uninstall all but one")
     try:
-        loaded[point.name] = (point.load(), version)
+        return points[0].load(), points[0]
     except Exception as error:
-        return BrokenPlugin(point.name, f"{name} {version}", f"{type(error).__name__}: {error}")
-    return None
+        raise PluginError(one_line(error)) from error
 
 
-def _register(plugins: Plugins, name: str, module: object, version: str) -> list[BrokenPlugin]:
-    try:
-        plugins.add(name, module, version)
-    except PluginError as error:
-        return [BrokenPlugin(name, f"version {version}", str(error))]
-    return []
+def _broken(name: str, points: Sequence[EntryPoint], error: PluginError) -> BrokenPlugin:
+    distributions = [f"{point.dist.name} {point.dist.version}" if point.dist else "unknown" for point in points]
+    return BrokenPlugin(name, " and ".join(distributions), str(error))

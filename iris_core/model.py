@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
     from gwcs import WCS
 
-__all__ = ["Exposure", "Flags", "Image"]
+__all__ = ["Exposure", "Flags", "Image", "row_blocks"]
 
 Image = NDArray[np.float32]
 Flags = NDArray[np.uint32]
+
+BLOCK_PIXELS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +174,12 @@ class Exposure:
 
         With DO_NOT_USE among the bits the pixels become NaN too.
         """
-        added = np.where(where, np.uint32(bits), np.uint32(0))
-        flagged = self.replace(dq=self.dq | added)
+        pixels = np.asarray(where, dtype=np.bool_)
+        if not pixels.any():
+            return self
+        dq = self.dq.copy()
+        dq[..., pixels] |= np.uint32(bits)
+        flagged = self.replace(dq=dq)
         return flagged.mask_invalid() if bits & DQ.DO_NOT_USE else flagged
 
     def mask_invalid(self) -> Self:
@@ -181,15 +187,28 @@ class Exposure:
 
         A pixel is invalid when its data or any variance component is not finite, or DO_NOT_USE is set.
         """
-        unusable = (self.dq & DQ.DO_NOT_USE) != 0
-        invalid = unusable.copy()
-        for plane in (self.data, *self.variance.values()):
-            invalid |= ~np.isfinite(plane)
-        dq = self.dq if np.array_equal(invalid, unusable) else self.dq | invalid.astype(np.uint32)
+        invalid = np.empty(self.data.shape, dtype=np.bool_)
+        planes = (self.data, *self.variance.values())
+        as_it_should = [True] * (1 + len(planes))
+        for block in row_blocks(self.data.shape):
+            unusable = (self.dq[block] & DQ.DO_NOT_USE) != 0
+            finite = [np.isfinite(plane[block]) for plane in planes]
+            invalid[block] = unusable | ~np.logical_and.reduce(finite)
+            # An infinite value is as invalid as NaN, but NaN is what it has to be.
+            marked = (unusable, *(np.isnan(plane[block]) for plane in planes))
+            as_it_should = [
+                before and np.array_equal(one, invalid[block]) for before, one in zip(as_it_should, marked, strict=True)
+            ]
+        if all(as_it_should):
+            return self
+        data, *components = (
+            plane if right else np.where(invalid, np.float32(np.nan), plane)
+            for plane, right in zip(planes, as_it_should[1:], strict=True)
+        )
         return self.replace(
-            dq=dq,
-            data=_blank(self.data, invalid),
-            variance={name: _blank(plane, invalid) for name, plane in self.variance.items()},
+            dq=self.dq if as_it_should[0] else self.dq | invalid.view(np.uint8),
+            data=data,
+            variance=dict(zip(self.variance, components, strict=True)),
         )
 
     def note(self, text: str) -> Self:
@@ -214,8 +233,13 @@ def _readonly(plane: ArrayLike, dtype: Any = None) -> NDArray[Any]:
     return view
 
 
-def _blank(plane: Image, invalid: NDArray[np.bool_]) -> Image:
-    """Return `plane` with NaN where `invalid`, itself when that is so already."""
-    if bool(np.all(np.isnan(plane[invalid]))):
-        return plane
-    return np.where(invalid, np.float32(np.nan), plane)
+def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
+    """Yield indices that cut planes of `shape` into pieces that fit a processor's cache.
+
+    What is computed piece by piece needs no further plane in memory.
+    """
+    *cube, rows, columns = shape
+    step = max(1, BLOCK_PIXELS // max(1, columns))
+    for integration in np.ndindex(*cube):
+        for start in range(0, rows, step):
+            yield (*integration, slice(start, start + step))

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from iris_core.document import explain
 from iris_core.errors import IrisError, RecipeError, did_you_mean
-from iris_core.recipe import ExecutorOptions, OutputOptions, Recipe, StepRequest, merge_step
+from iris_core.recipe import ExecutorOptions, OutputOptions, Recipe, StepOptions, merge_step
 
 __all__ = ["Overrides", "apply_overrides"]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +69,11 @@ def apply_overrides(recipe: Recipe, overrides: Overrides) -> tuple[Recipe, list[
                 )
             )
         for index in at:
-            steps[index] = _merge(steps[index], said, key, place)
-    return replace(recipe, steps=tuple(steps), **_top(recipe, overrides)), problems
-
-
-def _merge(step: StepRequest, said: Mapping[str, Any], key: str, place: str) -> StepRequest:
-    return replace(merge_step(step, said, {key: place}, step.place))
+            try:
+                steps[index] = merge_step(steps[index], said, {key: place}, steps[index].place)
+            except ValidationError as error:
+                problems += explain(error, StepOptions, lambda _path, place=place: place, (stage,))
+    return replace(recipe, steps=tuple(steps), **_top(recipe, overrides, problems)), problems
 
 
 def _said(overrides: Overrides) -> list[tuple[str, str, Mapping[str, Any], str]]:
@@ -83,21 +87,30 @@ def _said(overrides: Overrides) -> list[tuple[str, str, Mapping[str, Any], str]]
     return said
 
 
-def _top(recipe: Recipe, overrides: Overrides) -> dict[str, Any]:
+def _top(recipe: Recipe, overrides: Overrides, problems: list[IrisError]) -> dict[str, Any]:
     directory = recipe.output.directory if overrides.directory is None else str(overrides.directory)
+    output = {
+        "directory": directory,
+        "format": overrides.format or recipe.output.format,
+        "overwrite": overrides.overwrite or recipe.output.overwrite,
+    }
+    executor = {
+        "name": overrides.executor or recipe.executor.name,
+        "workers": recipe.executor.workers if overrides.workers is None else overrides.workers,
+    }
     places = {reftype: f"--reference {reftype}" for reftype in overrides.references}
     return {
-        "references": {**recipe.references, **overrides.references},
+        "references": {**recipe.references, **{kind: Path(file) for kind, file in overrides.references.items()}},
         "reference_places": {**recipe.reference_places, **places},
         "instrument": overrides.instrument or recipe.instrument,
-        "output": OutputOptions.model_validate(
-            {
-                "directory": directory,
-                "format": overrides.format or recipe.output.format,
-                "overwrite": overrides.overwrite or recipe.output.overwrite,
-            }
-        ),
-        "executor": ExecutorOptions(
-            name=overrides.executor or recipe.executor.name, workers=overrides.workers or recipe.executor.workers
-        ),
+        "output": _options(OutputOptions, output, problems),
+        "executor": _options(ExecutorOptions, executor, problems),
     }
+
+
+def _options(model: type[Model], said: Mapping[str, Any], problems: list[IrisError]) -> Model:
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        problems += explain(error, model, lambda _path: "the options of the run")
+        return model()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import exists
 from pathlib import Path
 
 from iris_core.association import Request
-from iris_core.errors import InputError, IrisError, Problems, ReferenceNotFound, StageSkipped
+from iris_core.errors import InputError, IrisError, PluginError, Problems, ReferenceNotFound, StageSkipped, one_line
 from iris_core.instruments import InstrumentMode
+from iris_core.keywords import header_text, parse_unit
 from iris_core.model import Exposure
 from iris_core.naming import product_name
 from iris_core.plugins import Plugins
@@ -55,17 +57,13 @@ class Plan:
 
 def prepare(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     """Return an exposure, or an outline, that knows its mode and has a unit."""
-    unit = exposure.unit
-    if unit is None:
-        from iris_core.keywords import parse_unit
-
-        unit = parse_unit(mode.unit)
+    unit = parse_unit(mode.unit) if exposure.unit is None else exposure.unit
     return exposure.replace(meta=replace(exposure.meta, mode=mode.name), unit=unit)
 
 
 def status_card(step: Step, status: str, reason: str = "") -> tuple[str, tuple[str, str]]:
     """Return the ``S_*`` card of a step; the comment holds as much of the reason as a card can."""
-    return step.spec.status, (status, (reason or step.stage)[:46])
+    return step.spec.status, (status, header_text(reason or step.stage)[:46])
 
 
 def make_plan(
@@ -146,12 +144,20 @@ def _find_references(
             reference = plugins.find_reference(reftype, outline, mode)
             if reference is None and reftype in declared.references:
                 raise ReferenceNotFound(_not_found(step, reftype, outline, mode, plugins))
-        except (ReferenceNotFound, InputError) as error:
+        except IrisError as error:
             problems.append(error)
             continue
+        except Exception as error:
+            words = f"{step.place}: a provider of references failed on the {reftype} for {outline.name}"
+            problems.append(PluginError(f"{words}: {one_line(error)}"))
+            continue
         if reference is not None:
-            found[reftype] = replace(reference, read=lambda path, kind: plugins.read_exposure(path, reftype=kind))
+            found[reftype] = reference if reference.read else replace(reference, read=_reader(plugins))
     return References(found)
+
+
+def _reader(plugins: Plugins) -> Callable[[Path, str], Exposure]:
+    return lambda path, reftype: plugins.read_exposure(path, reftype=reftype)
 
 
 def _not_found(step: Step, reftype: str, outline: Exposure, mode: InstrumentMode, plugins: Plugins) -> str:
@@ -211,6 +217,9 @@ def _check_step(
         return outline
     except IrisError as error:
         problems.append(error)
+    except Exception as error:
+        words = f"the check of {step.stage} by {step.implementation} failed for {outline.name}"
+        problems.append(PluginError(f"{words}: {one_line(error)}"))
     header = outline.header.copy()
     keyword, card = status_card(step, "COMPLETE")
     header[keyword] = card
@@ -247,5 +256,5 @@ def _existing(outputs: Mapping[int, Path], recipe: Recipe) -> list[IrisError]:
     return [
         InputError(f"{path} exists; --overwrite replaces it, --output-dir writes elsewhere")
         for path in outputs.values()
-        if path.exists()
+        if exists(path)
     ]

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
-from iris_core.errors import InputError, PluginError, choices, did_you_mean
+from iris_core import hookspecs
+from iris_core.errors import InputError, PluginError, choices, did_you_mean, one_line
 from iris_core.instruments import InstrumentMode
 from iris_core.model import Exposure
 from iris_core.references import Candidate, Reference, References
-from iris_core.stages import StageImplementation, StageSpec
+from iris_core.stages import PROJECT, StageImplementation, StageSpec
 
 if TYPE_CHECKING:
     from iris_core.report import Report
     from iris_core.steps import Step
 
-__all__ = ["BUILTIN", "BrokenPlugin", "Implementation", "Plugins"]
+__all__ = ["BUILTIN", "BrokenPlugin", "Implementation", "Plugins", "new_manager"]
 
 BUILTIN = "iris-core"
 
@@ -52,6 +53,14 @@ class Implementation:
 
     def __str__(self) -> str:
         return f"{self.plugin} {self.version}".strip()
+
+
+def new_manager() -> pluggy.PluginManager:
+    """Return a pluggy manager that knows our hooks, and that plugins can declare their own with."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.hook.add_hookspecs.call_historic(kwargs={"pluginmanager": manager})
+    return manager
 
 
 class Plugins:
@@ -86,19 +95,39 @@ class Plugins:
         PluginError
             When the name is taken, or an implementation does not fit its hook.
         """
+        if self.manager.has_plugin(name):
+            raise PluginError(f"plugin {name}: already registered; a name is given once")
+        if self.manager.is_registered(plugin):
+            raise PluginError(f"plugin {name}: already registered as '{self.manager.get_name(plugin)}'")
         try:
             self.manager.register(plugin, name)
-            self._check(plugin, name)
-        except (ValueError, pluggy.PluginValidationError) as error:
-            raise PluginError(f"plugin {name}: {error}") from error
+            self._check(plugin)
+        except Exception as error:
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            ours = isinstance(error, ValueError | pluggy.PluginValidationError)
+            words = " ".join(str(error).split()) if ours else one_line(error)
+            raise PluginError(f"plugin {name}: {words}") from error
         self.versions[name] = version
 
-    def _check(self, plugin: object, name: str) -> None:
-        """Refuse what pluggy would only find with the first call: hooks that nobody declares."""
+    def _check(self, plugin: object) -> None:
+        """Refuse what pluggy would not find, or only with the first call."""
+        stages = self.stages()
         for caller in self.manager.get_hookcallers(plugin) or ():
-            if not caller.has_spec() and not _is_optional(caller, plugin):
-                self.manager.unregister(plugin)
+            own = [item for item in caller.get_hookimpls() if item.plugin is plugin]
+            if not caller.has_spec() and not any(item.optionalhook for item in own):
                 raise ValueError(f"it implements '{caller.name}', which is no hook; hooks are: {choices(self.hooks())}")
+            if caller.name in stages and not all(hasattr(item.function, "iris_stage") for item in own):
+                raise ValueError(f"it implements the stage '{caller.name}' without @stage('{caller.name}')")
+            if caller.name in stages and len(own) > 1:
+                raise ValueError(f"it implements the stage '{caller.name}' {len(own)} times")
+
+    def copy(self) -> Plugins:
+        """Return the same plugins in a manager of their own: what is added to one is not in the other."""
+        copied = Plugins(new_manager(), self.versions, self.broken)
+        for name, plugin in self.manager.list_name_plugin():
+            copied.manager.register(plugin, name)
+        return copied
 
     def hooks(self) -> list[str]:
         """Return the names of all declared hooks."""
@@ -180,9 +209,8 @@ class Plugins:
     ) -> Exposure:
         """Run a step, inside the wrappers of the named plugins and of this process only."""
         active = {BUILTIN, *wrappers}
-        others = [
-            plugin for name, plugin in self.manager.list_name_plugin() if name not in active and plugin is not None
-        ]
+        around = self.manager.hook.run_stage.get_hookimpls()
+        others = [item.plugin for item in around if item.plugin_name not in active]
         call = self.manager.subset_hook_caller("run_stage", others)
         return cast(
             "Exposure",
@@ -240,7 +268,3 @@ class Plugins:
     def run_finished(self, report: Report) -> None:
         """Tell everybody that a run is done."""
         self.manager.hook.run_finished(report=report)
-
-
-def _is_optional(caller: pluggy.HookCaller, plugin: object) -> bool:
-    return any(item.plugin is plugin and item.optionalhook for item in caller.get_hookimpls())

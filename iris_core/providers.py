@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from iris_core.errors import InputError, ReferenceNotFound
+from iris_core.meta import Meta
 from iris_core.model import Exposure
 from iris_core.references import Candidate, Reference
 from iris_core.stages import hookimpl
@@ -28,7 +29,15 @@ _SELECTORS: Mapping[str, tuple[str, ...]] = {
     "distortion": (*_ALWAYS, "FILTER"),
     "mask": _ALWAYS,
 }
-_MUST_MATCH_BY_HAND = ("INSTRUME", "DETECTOR")
+# What a file in a folder has to say itself; what it leaves out beyond that matches all.
+_STATED: Mapping[str, tuple[str, ...]] = {
+    "dark": (*_ALWAYS, "READMODE"),
+    "flat": (*_ALWAYS, "FILTER"),
+    "area": (*_ALWAYS, "FILTER"),
+    "distortion": (*_ALWAYS, "FILTER"),
+}
+# What even a file that is named by hand must not contradict; other differences are noted.
+_BY_HAND: Mapping[str, tuple[str, ...]] = {"dark": (*_ALWAYS, "READMODE")}
 _ANY = ("", "ANY", "N/A")
 _SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".asdf", ".ecsv")
 
@@ -65,16 +74,19 @@ def _keywords(path: Path) -> Mapping[str, Any]:
         return {card.keyword: card.value for card in hdus[0].header.cards}
 
 
-def _wanted(reftype: str, exposure: Exposure) -> dict[str, str]:
-    """Return what the selectors of a type have to be for an exposure."""
-    meta = exposure.meta
-    values = {
+def _selectors(meta: Meta) -> dict[str, str]:
+    return {
         "INSTRUME": meta.instrument,
         "DETECTOR": meta.detector,
         "FILTER": meta.filter,
         "PUPIL": meta.pupil,
         "READMODE": meta.read_mode,
     }
+
+
+def _wanted(reftype: str, exposure: Exposure) -> dict[str, str]:
+    """Return what the selectors of a type have to be for an exposure."""
+    values = _selectors(exposure.meta)
     return {name: values[name] for name in _SELECTORS.get(reftype, tuple(values))}
 
 
@@ -83,16 +95,26 @@ def mismatches(reftype: str, header: Mapping[str, Any], exposure: Exposure) -> d
     lost: dict[str, str] = {}
     for name, wanted in _wanted(reftype, exposure).items():
         said = str(header.get(name, "")).strip()
-        if said.upper() not in _ANY and wanted.upper() not in _ANY and said.casefold() != wanted.casefold():
-            lost[name] = f"{name} is {said}, not {wanted}"
+        if said.upper() in _ANY or said.casefold() == wanted.casefold() or wanted.upper() in ("ANY", "N/A"):
+            continue
+        lost[name] = f"{name} is {said}, " + (f"not {wanted}" if wanted else "and the exposure does not say its own")
     return lost
 
 
 @dataclass(slots=True, eq=False)
 class NamedReferences:
-    """Reference files that the recipe or the command line names."""
+    """Reference files that the recipe or the command line names.
+
+    Parameters
+    ----------
+    files
+        By type.
+    read
+        Reads the outline of an image with the installed readers, which know the keywords of their cameras.
+    """
 
     files: Mapping[str, Path]
+    read: Callable[..., Exposure]
 
     @hookimpl(tryfirst=True)
     def find_reference(self, reftype: str, exposure: Exposure) -> Reference | None:
@@ -100,14 +122,21 @@ class NamedReferences:
         path = self.files.get(reftype)
         if path is None:
             return None
-        lost = mismatches(reftype, read_reference_header(path), exposure)
-        wrong = [reason for name, reason in lost.items() if name in _MUST_MATCH_BY_HAND]
+        lost = mismatches(reftype, self._header(path, reftype), exposure)
+        stated = _wanted(reftype, exposure)
+        wrong = [reason for name, reason in lost.items() if name in _BY_HAND.get(reftype, _ALWAYS) and stated[name]]
         if wrong:
             raise ReferenceNotFound(
                 f"the {reftype} {path} is not for {exposure.name}: {'; '.join(wrong)}; name another, or leave it out"
             )
         notes = tuple(f"the {reftype} {path.name} was named by hand although {reason}" for reason in lost.values())
         return Reference(reftype=reftype, path=path, provider="by hand", notes=notes)
+
+    def _header(self, path: Path, reftype: str) -> Mapping[str, Any]:
+        try:
+            return _selectors(self.read(path, pixels=False, reftype=reftype).meta)
+        except InputError:
+            return read_reference_header(path)  # a table, or a model
 
 
 @dataclass(slots=True, eq=False)
@@ -168,7 +197,7 @@ class ReferenceFolder:
 
 def _reason(reftype: str, header: Mapping[str, Any], exposure: Exposure) -> str | None:
     """Return why a reference file does not fit an exposure, None when it does."""
-    missing = [name for name in ("INSTRUME", "DETECTOR") if not str(header.get(name, "")).strip()]
+    missing = [name for name in _STATED.get(reftype, _ALWAYS) if not str(header.get(name, "")).strip()]
     if missing:
         return f"it does not say its {missing[0]}"
     lost = mismatches(reftype, header, exposure)

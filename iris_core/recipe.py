@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from iris_core.errors import IrisError, Problems
 
@@ -38,6 +39,13 @@ class StepOptions(Options):
     skip: str | None = Field(None, description="Leave the step out, for this reason.", min_length=1)
     again: bool = Field(False, description="Run it although the exposure has been through this stage.")
     after: str | None = Field(None, description="With 'extends': put this new step after the named one.")
+
+    @field_validator("save")
+    @classmethod
+    def _is_a_suffix(cls, save: bool | str | None) -> bool | str | None:
+        if isinstance(save, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", save):
+            raise ValueError("a suffix is letters, digits, '-' and '_'")
+        return save
 
 
 class OutputOptions(Options):
@@ -99,5 +107,7 @@ def merge_step(step: StepRequest, said: Mapping[str, Any], places: Mapping[str, 
     """Return a step with what was said later put over what was said before; `params` are merged key by key."""
     options = step.options.model_dump(exclude_unset=True)
     params = {**options.get("params", {}), **said.get("params", {})}
+    if said.get("save") is True and options.get("save"):
+        said = {**said, "save": options["save"]}  # it is saved already, under a suffix that was chosen
     merged = StepOptions.model_validate({**options, **said, "params": params})
     return replace(step, options=merged, places={**step.places, **places}, place=place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import isfile
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -54,7 +55,7 @@ def find_recipe(name: str, known: Mapping[str, Path], beside: Path = Path()) -> 
     if name in known:
         return known[name]
     path = beside / name
-    if path.is_file():
+    if isfile(path):
         return path
     if path.suffix in (".yaml", ".yml"):
         raise RecipeError(f"no recipe file {path}; recipes by name: {choices(known)}")
@@ -104,7 +105,7 @@ class _Reader:
         base = self._base(content.extends)
         steps = self._plain_steps(changes, content) if base is None else self._merge(base.steps, changes)
         base = base or Recipe(name="", steps=())
-        references = {kind: self.path.parent / Path(file).expanduser() for kind, file in content.references.items()}
+        references = {kind: self._beside(kind, file) for kind, file in content.references.items()}
         places = {kind: self.document.place(("references", kind)) for kind in references}
         said = content.model_fields_set
         return Recipe(
@@ -128,6 +129,14 @@ class _Reader:
         content, problems = _without_wrong(RecipeFile, data, self.document, (), {"recipe": 1, "name": self.path.stem})
         self.problems += problems
         return content
+
+    def _beside(self, kind: str, file: str) -> Path:
+        """Return the path of a reference, which is relative to the recipe's folder."""
+        try:
+            return self.path.parent / Path(file).expanduser()
+        except RuntimeError:
+            self.problems.append(RecipeError(f"{self.document.place(('references', kind))}: no such user: {file}"))
+            return Path(file)
 
     def _step(self, item: Any, index: int) -> StepRequest | None:
         if isinstance(item, str):
@@ -167,7 +176,7 @@ class _Reader:
             self.problems += [
                 RecipeError(f"{step.where('after')}: 'after' needs 'extends'") for step in steps if step.options.after
             ]
-            if not content.steps:
+            if not content.steps and not self.document.data.get("steps"):
                 self.problems.append(RecipeError(f"{self.document.place(('steps',))}: the recipe has no steps"))
         return steps
 
@@ -205,5 +214,6 @@ def _without_wrong(
         return model.model_validate(data), []
     except ValidationError as error:
         wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
-        kept = {key: value for key, value in data.items() if key not in wrong} if isinstance(data, dict) else {}
+        said = data.items() if isinstance(data, dict) else ()
+        kept = {key: value for key, value in said if isinstance(key, str) and key not in wrong}
         return model.model_validate({**required, **kept}), list(explain(error, model, document.place, path))

@@ -55,10 +55,6 @@ class ReferenceImage:
     meta: Meta
 
 
-def _no_reader(path: Path, reftype: str) -> Exposure:
-    raise InputError(f"{path}: no reader was given for the {reftype} reference")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """A reference file that was chosen for an exposure.
@@ -74,14 +70,14 @@ class Reference:
     notes
         What the user should know of the choice.
     read
-        Reads the file as an exposure; the framework fills it in.
+        Reads the file as an exposure; where a provider leaves it out, the framework puts in the installed readers.
     """
 
     reftype: str
     path: Path
     provider: str
     notes: tuple[str, ...] = ()
-    read: Callable[[Path, str], Exposure] = field(default=_no_reader, compare=False, repr=False)
+    read: Callable[[Path, str], Exposure] | None = field(default=None, compare=False, repr=False)
 
     def image(self, exposure: Exposure) -> ReferenceImage:
         """Return the pixels that belong to the window of `exposure`.
@@ -91,6 +87,8 @@ class Reference:
         InputError
             When the file cannot be read, is not one image, or does not cover the exposure.
         """
+        if self.read is None:
+            raise InputError(f"the {self.reftype} {self.path} comes without a reader; give Reference(read=...)")
         full = self.read(self.path, self.reftype)
         if full.is_integrations:
             raise InputError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iris_core.contract import check_contract
 from iris_core.errors import IrisError, StageSkipped
+from iris_core.keywords import header_text
 from iris_core.meta import StageRecord
 from iris_core.model import Exposure
 from iris_core.plan import Plan, prepare, refuse_second, status_card
@@ -48,9 +49,10 @@ def calibrate_exposure(
         if step.spec.consumes_backgrounds:
             offered, held = held, offered
         elif not step.skip:
+            # Where they have been consumed none is held, but the plan still has their references.
             held = [
-                _run_step(step, one, theirs[index], (), plan, plugins)[0]
-                for one, theirs in zip(held, plan.background_references, strict=True)
+                _follow(step, one, theirs[index], plan, plugins)
+                for one, theirs in zip(held, plan.background_references, strict=False)
             ]
         exposure = _advance(step, exposure, plan.references[index], offered, plan, plugins)
         if step.makes_product:
@@ -88,6 +90,14 @@ def _advance(
         backgrounds=tuple(str(one.meta.path) for one in backgrounds),
         seconds=seconds,
     )
+
+
+def _follow(step: Step, exposure: Exposure, references: References, plan: Plan, plugins: Plugins) -> Exposure:
+    """Run one step on a background exposure, which from then on says that it was done, as the science exposure does."""
+    result, skipped = _run_step(step, exposure, references, (), plan, plugins)
+    if skipped:
+        return _record(step, exposure, "SKIPPED", (skipped,))
+    return _record(step, result.replace(notes=()), "COMPLETE", result.notes)
 
 
 def _run_step(
@@ -132,17 +142,18 @@ def _stamped(step: Step, header: Header, record: StageRecord) -> Header:
     keyword, card = status_card(step, record.status, reason)
     stamped[keyword] = card
     for use in record.references:
-        stamped[f"R_{use.reftype.upper()[:6]}"] = use.path.rsplit("/", 1)[-1]
+        stamped[f"R_{use.reftype.upper()[:6]}"] = header_text(Path(use.path).name)
     for note in record.notes:
-        stamped.add_history(f"{step.stage}: {record.status}: {note}" if reason else f"{step.stage}: {note}")
+        said = header_text(note)
+        stamped.add_history(f"{step.stage}: {record.status}: {said}" if reason else f"{step.stage}: {said}")
     return stamped
 
 
 def stamp_product(exposure: Exposure, path: Path) -> Exposure:
     """Return a product whose primary header says what it is and what made it."""
     header = exposure.header.copy()
-    header["FILENAME"] = (path.name, "name of this file")
+    header["FILENAME"] = (header_text(path.name), "name of this file")
     header["DATALVL"] = (2, "calibrated")
     header["DRSVER"] = (version("iris-core"), "version of iris-core")
-    header["RECIPE"] = (str(exposure.provenance.get("recipe", "")), "recipe that made this product")
+    header["RECIPE"] = (header_text(str(exposure.provenance.get("recipe", ""))), "recipe that made this product")
     return exposure.replace(header=header)

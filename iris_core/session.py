@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from iris_core.association import Request
-from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
-from iris_core.instruments import InstrumentMode, match_mode
+from iris_core.errors import IrisError, PluginError, Problems, RecipeError, choices, did_you_mean, one_line
+from iris_core.instruments import InstrumentMode, match_mode, mode_not_installed
 from iris_core.model import Exposure
 from iris_core.overrides import Overrides, apply_overrides
 from iris_core.plan import Plan, make_plan
@@ -94,10 +96,10 @@ def _register_providers(session: Session) -> None:
     recipe = session.recipe
     files = {reftype: path for reftype, path in recipe.references.items() if reftype != STORE}
     for reftype, path in files.items():
-        if not path.is_file():
+        if not isfile(path):
             place = recipe.reference_places.get(reftype, "references")
             session.problems.append(RecipeError(f"{place}: no such {reftype} reference file: {path}"))
-    session.plugins.add("references by hand", NamedReferences(files))
+    session.plugins.add("references by hand", NamedReferences(files, session.plugins.read_exposure))
     default = os.environ.get("IRIS_REFERENCES")
     folder = recipe.references.get(STORE) or (Path(default) if default else None)
     if folder is not None:
@@ -135,10 +137,20 @@ def survey(session: Session, requests: Sequence[Request]) -> Survey:
             bad[request] = error.problems
         except IrisError as error:
             bad[request] = (error,)
+        except Exception as error:
+            bad[request] = (PluginError(f"{request.path}: a plugin failed: {one_line(error)}"),)
     if not session.compiled:
-        session.compile(session.plugins.modes().get(session.recipe.instrument))
+        session.compile(_named_mode(session))
     _refuse_same_output(plans, bad)
     return Survey(plans, bad, tuple(session.problems))
+
+
+def _named_mode(session: Session) -> InstrumentMode | None:
+    """Return the mode that the recipe names; one that is not installed is put among the session's problems."""
+    name, modes = session.recipe.instrument, session.plugins.modes()
+    if name and name not in modes:
+        session.problems.append(mode_not_installed(name, modes))
+    return modes.get(name)
 
 
 def plan_request(session: Session, request: Request, provenance: Mapping[str, Any]) -> Plan:
@@ -164,13 +176,23 @@ def plan_outlines(
 
 
 def _refuse_same_output(plans: dict[Request, Plan], bad: dict[Request, tuple[IrisError, ...]]) -> None:
-    """Move the plans whose products another plan would write too from `plans` to `bad`."""
-    owners: dict[Path, Request] = {}
+    """Move the plans whose products would replace an input, or another plan's product, from `plans` to `bad`."""
+    owners = {path.resolve(): f"is an input of this run ({path})" for path in _inputs(plans, bad)}
     for request, plan in list(plans.items()):
-        taken = [path for path in plan.outputs.values() if path in owners]
+        taken = [path for path in plan.outputs.values() if path.resolve() in owners]
         if taken:
-            first = owners[taken[0]].path
-            bad[request] = (RecipeError(f"{request.path}: its product {taken[0]} is also that of {first}"),)
+            why = owners[taken[0].resolve()]
+            bad[request] = (RecipeError(f"{request.path}: its product {taken[0]} {why}; give it another name"),)
             del plans[request]
         else:
-            owners |= dict.fromkeys(plan.outputs.values(), request)
+            mine = f"is also that of {request.path}"
+            owners |= {path.resolve(): mine for path in plan.outputs.values()}
+
+
+def _inputs(plans: Mapping[Request, Plan], bad: Mapping[Request, Any]) -> Iterator[Path]:
+    """Yield every file that a run reads."""
+    for request in (*plans, *bad):
+        yield from (request.path, *request.backgrounds)
+    for plan in plans.values():
+        for references in (*plan.references, *chain.from_iterable(plan.background_references)):
+            yield from (reference.path for reference in references.values())

@@ -125,7 +125,8 @@ def compile_recipe(
     steps = [step for step in compiled if step is not None]
     if not recipe.steps:
         problems.append(RecipeError(f"recipe {recipe.label}: there are no steps"))
-    return _save_last(steps), problems
+    ready = _save_last(steps)
+    return ready, problems or _same_products(ready)
 
 
 def _compile(
@@ -181,6 +182,20 @@ def _suffix(save: bool | str | None, spec: StageSpec) -> str:
     if save is True:
         return spec.product or spec.name
     return save or ""
+
+
+def _same_products(steps: Sequence[Step]) -> list[IrisError]:
+    """Return an error for each step whose product would replace that of a step before it."""
+    owners: dict[str, Step] = {}
+    making = [step for step in steps if step.makes_product]
+    return [
+        RecipeError(
+            f"{step.place}: {step.stage} would replace the product '{step.save}' of {owners[step.save].stage}; "
+            "give one of them another suffix with 'save:'"
+        )
+        for step in making
+        if owners.setdefault(step.save, step) is not step
+    ]
 
 
 def _save_last(steps: list[Step]) -> tuple[Step, ...]:

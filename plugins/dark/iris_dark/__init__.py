@@ -1,0 +1,79 @@
+"""The dark_current stage: subtracts the dark rate of the detector."""
+
+from __future__ import annotations
+
+from iris_core import DQ, Exposure, InputError, ReferenceImage, References, stage
+
+__all__ = ["check_order", "subtract_dark"]
+
+_ANY = {"", "ANY", "N/A"}
+
+
+def check_order(exposure: Exposure) -> None:
+    """Raise `InputError` when a part of the dark went with the background: it cannot be subtracted in part."""
+    method = exposure.sci_header.get("BKG_METH")
+    if method is not None:
+        raise InputError(
+            f"{exposure.name}: a part of the dark went with the background (BKG_METH is {method}), so the dark cannot "
+            f"be subtracted any more; put dark_current before background"
+        )
+
+
+@stage("dark_current", references=("dark",), check=check_order)
+def subtract_dark(exposure: Exposure, references: References) -> Exposure:
+    """Subtract the dark; add its variance as component ``dark`` and its DQ.
+
+    Parameters
+    ----------
+    exposure
+        In electron/s or DN/s.
+    references
+        With ``dark``, a rate in the unit of the exposure.
+
+    Returns
+    -------
+    Exposure
+        In the same unit. Where the dark is not finite nothing is subtracted and UNRELIABLE_DARK is set.
+        Where the dark went with the background, only its DQ is applied.
+
+    Raises
+    ------
+    InputError
+        When the dark is of another unit, detector or read mode, or does not cover the exposure; when a part of it
+        went with the background.
+    """
+    from iris_dark._dark import rate_and_variance
+
+    check_order(exposure)
+    dark = references["dark"].image(exposure)
+    _check_match(exposure, dark)
+    flagged = exposure.replace(dq=exposure.dq | dark.dq)
+    if exposure.sci_header.get("BKG_DARK"):
+        return flagged.note("dark removed with the background").mask_invalid()
+    rate, variance, unknown = rate_and_variance(dark.data, dark.err)
+    subtracted = flagged.replace(data=exposure.data - rate).add_variance("dark", variance)
+    return _note_assumptions(subtracted, dark).flag(unknown, DQ.UNRELIABLE_DARK).mask_invalid()
+
+
+def _check_match(exposure: Exposure, dark: ReferenceImage) -> None:
+    if dark.unit is not None and dark.unit != exposure.unit:
+        raise InputError(
+            f"the dark {dark.meta.filename} is in {dark.unit} but the exposure {exposure.name} is in {exposure.unit}; "
+            f"convert the reference with its gain first"
+        )
+    for keyword, field in (("DETECTOR", "detector"), ("READMODE", "read_mode")):
+        theirs, ours = getattr(dark.meta, field), getattr(exposure.meta, field)
+        if theirs.casefold() != ours.casefold() and not _ANY & {theirs.upper(), ours.upper()}:
+            raise InputError(
+                f"the dark {dark.meta.filename} is for {keyword} {theirs} but the exposure {exposure.name} "
+                f"is of {keyword} {ours}; give a dark of {keyword} {ours}"
+            )
+
+
+def _note_assumptions(exposure: Exposure, dark: ReferenceImage) -> Exposure:
+    """Say what the dark's file leaves open, and what is taken for it."""
+    if dark.unit is None:
+        exposure = exposure.note(f"the dark {dark.meta.filename} has no unit; taken to be in {exposure.unit}")
+    if dark.err is None and exposure.variance:
+        exposure = exposure.note(f"the dark {dark.meta.filename} has no errors; taken to be zero")
+    return exposure

@@ -1,0 +1,99 @@
+"""The flat_field stage: divides by the response of the pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iris_core import DQ, Exposure, InputError, Params, ReferenceImage, References, parameter, stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FlatParams", "apply_flat"]
+
+
+class FlatParams(Params):
+    """Parameters of flat_field."""
+
+    inverse: bool = parameter(False, "Multiply the flat back in instead of dividing by it.")
+
+
+@stage("flat_field", params=FlatParams, references=("flat",))
+def apply_flat(exposure: Exposure, params: FlatParams, references: References) -> Exposure:
+    """Divide by the flat; scale the variance, add that of the flat as component ``flat``, and its DQ.
+
+    Parameters
+    ----------
+    exposure
+        In any unit.
+    params
+        With `inverse` the flat is multiplied back in; see the README for what becomes of its variance.
+    references
+        With ``flat``, without unit.
+
+    Returns
+    -------
+    Exposure
+        In the same unit. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT where only
+        its error is not finite.
+
+    Raises
+    ------
+    InputError
+        When the flat has a unit, or does not cover the exposure.
+    """
+    from iris_flat._flat import response
+
+    flat = references["flat"].image(exposure)
+    _check_unit(exposure, flat)
+    factor = response(flat.data, flat.dq)
+    err = np.zeros_like(factor) if flat.err is None else flat.err
+    # A flat near zero can carry a pixel beyond float32: it becomes infinite, and is invalid at the end.
+    with np.errstate(over="ignore", invalid="ignore"):
+        applied = _multiply_back(exposure, factor, err) if params.inverse else _divide(exposure, factor, err)
+    flagged = _note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq)
+    bad = np.isnan(factor)
+    return (
+        flagged.flag(~np.isfinite(err) & ~bad, DQ.UNRELIABLE_FLAT)
+        .flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)
+        .mask_invalid()
+    )
+
+
+def _divide(exposure: Exposure, flat: NDArray[np.float32], err: NDArray[np.float32]) -> Exposure:
+    from iris_flat._flat import error_of_quotient
+
+    divided = exposure.scale(1 / flat)
+    return divided.add_variance("flat", error_of_quotient(divided.data, flat, err))
+
+
+def _multiply_back(exposure: Exposure, flat: NDArray[np.float32], err: NDArray[np.float32]) -> Exposure:
+    """Undo the division; or, where there was none, put a response into data that have not seen one."""
+    from iris_flat._flat import error_of_product
+
+    if "flat" in exposure.variance:
+        # The data were without the error of the flat before they were divided by it.
+        kept = {name: plane for name, plane in exposure.variance.items() if name != "flat"}
+        return exposure.replace(variance=kept).scale(flat)
+    if exposure.status.get("S_FLAT") == "COMPLETE":
+        exposure = exposure.note("no variance component 'flat': the error of the flat stays in that of the data")
+        return exposure.scale(flat)
+    return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err))
+
+
+def _check_unit(exposure: Exposure, flat: ReferenceImage) -> None:
+    from astropy.units import dimensionless_unscaled
+
+    if flat.unit is not None and flat.unit != dimensionless_unscaled:
+        raise InputError(
+            f"the flat {flat.meta.filename} for {exposure.name} is in {flat.unit}; a flat is a response without unit: "
+            f"divide it by its median and remove its BUNIT"
+        )
+
+
+def _note_missing_error(exposure: Exposure, flat: ReferenceImage) -> Exposure:
+    if flat.err is None and exposure.variance:
+        return exposure.note(f"the flat {flat.meta.filename} has no errors; taken to be zero")
+    return exposure

@@ -1,0 +1,77 @@
+"""Keck NIRC2: raw frames read as exposures, a mode for each camera, a stage for bad pixels, a recipe for a dither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iris_core import DQ, Exposure, InputError, InstrumentMode, Params, References, hookimpl, parameter, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pluggy
+
+__all__ = ["MaskParams", "flag_bad_pixels"]
+
+BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
+
+
+@hookimpl
+def add_hookspecs(pluginmanager: pluggy.PluginManager) -> None:
+    """Declare the stage ``flag_bad_pixels``."""
+    from iris_nirc2 import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@hookimpl
+def instrument_modes() -> Sequence[InstrumentMode]:
+    """Return the modes ``nirc2-narrow``, ``nirc2-medium`` and ``nirc2-wide``."""
+    from iris_nirc2._camera import camera_modes
+
+    return camera_modes()
+
+
+@hookimpl
+def recipes() -> Mapping[str, Path]:
+    """Return the recipe ``nirc2-dither``."""
+    return {"nirc2-dither": Path(__file__).with_name("nirc2-dither.yaml")}
+
+
+@hookimpl
+def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
+    """Return a raw NIRC2 frame, or a calibration made of such frames, as an exposure; None for other files."""
+    from iris_nirc2._reader import read_nirc2
+
+    return read_nirc2(path, pixels, reftype)
+
+
+class MaskParams(Params):
+    """Parameters of ``flag_bad_pixels``."""
+
+    max_fraction: float = parameter(
+        0.5, "A mask that calls a larger part of the pixels bad is refused: it may mark the good ones.", gt=0, le=1
+    )
+
+
+@stage("flag_bad_pixels", params=MaskParams, references=("mask",))
+def flag_bad_pixels(exposure: Exposure, params: MaskParams, references: References) -> Exposure:
+    """Flag DO_NOT_USE and OTHER_BAD_PIXEL where the mask is not zero, and add the mask's own DQ.
+
+    Raises
+    ------
+    InputError
+        When the mask calls more than `max_fraction` of the pixels bad.
+    """
+    mask = references["mask"].image(exposure)
+    bad = mask.data != 0
+    if bad.mean() > params.max_fraction:
+        raise InputError(
+            f"the mask {references['mask'].path.name} calls {bad.mean():.1%} of the pixels bad (max_fraction: "
+            f"{params.max_fraction:.0%}); bad pixels are those that are not 0: is it the other way round?"
+        )
+    dq = exposure.dq | mask.dq | np.where(bad, np.uint32(BAD), np.uint32(0))
+    return exposure.replace(dq=dq).mask_invalid().note(f"{int(bad.sum())} pixels of the mask are bad")

@@ -1,0 +1,145 @@
+"""NIRC2 files as exposures: raw frames, and master calibrations made of them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iris_core import DQ, Exposure, InputError, Meta, blank_plane, meta_from_header, parse_unit
+from iris_nirc2._camera import base_mode, camera_number, number
+from iris_nirc2._keywords import is_nirc2, required, translated
+from iris_nirc2._noise import read_variance, reads_of, shot_variance
+from iris_nirc2._pointing import position_angle, tangent_plane
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from astropy.io.fits import Header
+    from numpy.typing import NDArray
+
+__all__ = ["read_nirc2"]
+
+UNCHECKED = DQ.NO_GAIN_VALUE | DQ.NO_SAT_CHECK
+
+
+def read_nirc2(path: Path, pixels: bool, reftype: str) -> Exposure | None:
+    """Return a NIRC2 file as an exposure, None where it is none.
+
+    A raw frame becomes a rate in DN/s with its errors, its saturated pixels flagged, and a WCS from the pointing.
+    So does a dark, whose errors are estimated from NCOMBINE. Any other reference keeps its values, without unit
+    or errors.
+
+    Parameters
+    ----------
+    path
+        Any file.
+    pixels
+        Whether to read pixels; an outline is returned otherwise.
+    reftype
+        ``""`` for an exposure, the type of a reference otherwise.
+
+    Raises
+    ------
+    InputError
+        When it is one and its header lacks what is needed, or a raw frame is given as a flat.
+    """
+    found = _load(path, pixels)
+    if found is None:
+        return None
+    header, counts = found
+    is_raw = header["BITPIX"] > 0  # the detector counts; what was averaged or divided is no longer an integer
+    if reftype == "flat" and is_raw:
+        raise InputError(f"{path}: a raw NIRC2 frame cannot be the flat; a normalised one, near 1, is needed")
+    if not is_raw and not reftype:
+        return None  # somebody's reduced image, whose unit nobody knows
+    return _rate(header, counts, path, reftype) if reftype in ("", "dark") else _as_is(header, counts, path, reftype)
+
+
+def _load(path: Path, pixels: bool) -> tuple[Header, NDArray[np.float32]] | None:
+    """Return header and counts; None for whatever is not a readable NIRC2 image.
+
+    Without pixels the counts are one NaN, for the planes to be spread from: an outline takes no memory.
+    """
+    from astropy.io import fits
+
+    try:
+        with warnings.catch_warnings():
+            # A block of pixel-like bytes follows the data of raw frames; astropy takes it for a bad header.
+            warnings.simplefilter("ignore")
+            with fits.open(path, ignore_missing_end=True) as hdus:
+                header = hdus[0].header
+                if not is_nirc2(header):
+                    return None
+                return header, np.asarray(hdus[0].data, dtype=np.float32) if pixels else blank_plane((1, 1))
+    except Exception:
+        # Not FITS, or broken: the framework's own reader comes next and says what is wrong with it.
+        return None
+
+
+def _rate(header: Header, counts: NDArray[np.float32], path: Path, reftype: str) -> Exposure:
+    shape = header["NAXIS2"], header["NAXIS1"]
+    kept = translated(header, path, reftype, shape)
+    meta = meta_from_header(kept, path)
+    seconds = np.float32(required(header, "ITIME", path) * required(header, "COADDS", path))
+    variance = _variance(header, counts, meta)
+    return Exposure(
+        data=np.broadcast_to(counts / seconds, shape),
+        dq=np.broadcast_to(_flags(header, counts, meta), shape),
+        variance={name: np.broadcast_to(plane / seconds**2, shape) for name, plane in variance.items()},
+        unit=parse_unit("DN/s"),
+        meta=meta,
+        header=kept,
+        sci_header=_wcs_header(header, meta, shape),
+    )
+
+
+def _as_is(header: Header, values: NDArray[np.float32], path: Path, reftype: str) -> Exposure:
+    shape = header["NAXIS2"], header["NAXIS1"]
+    kept = translated(header, path, reftype, shape)
+    return Exposure(
+        data=np.broadcast_to(values, shape),
+        dq=blank_plane(shape, np.uint32),
+        variance={},
+        unit=None,
+        meta=meta_from_header(kept, path),
+        header=kept,
+        sci_header=type(header)(),
+    )
+
+
+def _variance(header: Header, counts: NDArray[np.float32], meta: Meta) -> dict[str, NDArray[np.float32]]:
+    """Return the components, DN**2; none where read mode or electronics are not known."""
+    reads = reads_of(header.get("SAMPMODE", 0), header.get("MULTISAM", 0))
+    if not reads or _is_after_upgrade(meta):
+        return {}
+    coadds, combined = header["COADDS"], header.get("NCOMBINE", 1)
+    read = read_variance(number("read_noise"), number("gain"), reads, coadds)
+    shot = shot_variance(counts, number("noise_gain"))
+    return {"poisson": shot / combined, "rnoise": np.full((1, 1), read / combined, dtype=np.float32)}
+
+
+def _flags(header: Header, counts: NDArray[np.float32], meta: Meta) -> NDArray[np.uint32]:
+    if _is_after_upgrade(meta):
+        return np.full(counts.shape, UNCHECKED, dtype=np.uint32)
+    coadds = header["COADDS"]
+    dq = np.zeros(counts.shape, dtype=np.uint32)
+    dq[counts > number("linear_limit") * coadds] = DQ.NONLINEAR
+    dq[counts >= number("saturation") * coadds] |= np.uint32(DQ.SATURATED | DQ.DO_NOT_USE)
+    return dq
+
+
+def _is_after_upgrade(meta: Meta) -> bool:
+    return meta.start_time is not None and meta.start_time.date() >= number("electronics_changed")
+
+
+def _wcs_header(header: Header, meta: Meta, shape: tuple[int, int]) -> Header:
+    """Return the WCS of the pointing, empty where camera, pointing or angle are not known."""
+    cards: dict[str, tuple[Any, str]] = {}
+    angle = position_angle(header)
+    if meta.detector in base_mode().detectors and meta.ra is not None and meta.dec is not None and angle is not None:
+        angle += camera_number("position_angle", meta.detector, meta.start_time)
+        scale = camera_number("pixel_scale", meta.detector, meta.start_time)
+        cards = tangent_plane(meta.ra, meta.dec, angle, scale, shape, header.get("EQUINOX", 2000.0))
+    return type(header)([(name, *card) for name, card in cards.items()])

@@ -1,0 +1,99 @@
+"""The photom stage: converts rates to surface brightness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iris_core import Exposure, InputError, Reference, References, stage
+
+if TYPE_CHECKING:
+    from iris_photom._conversion import Conversion
+
+__all__ = ["check_conversion", "convert_to_surface_brightness"]
+
+# A map of areas in arcsec2 or sr is far from 1; distortion changes the mean of a window by a few per cent.
+_MEAN_AREA_TOLERANCE = 0.1
+
+
+def check_conversion(exposure: Exposure, references: References) -> Exposure:
+    """Return the outline with its unit after photom; raise what photom would raise."""
+    from iris_photom._conversion import SURFACE_BRIGHTNESS
+
+    _find_conversion(exposure, references["photom"])
+    return exposure.replace(unit=SURFACE_BRIGHTNESS)
+
+
+@stage("photom", references=("photom",), optional=("area",), check=check_conversion)
+def convert_to_surface_brightness(exposure: Exposure, references: References) -> Exposure:
+    """Multiply by the conversion factor of the exposure's filter, detector and pupil.
+
+    Parameters
+    ----------
+    exposure
+        In electron/s or DN/s.
+    references
+        With ``photom``, a table of factors; and ``area``, an image of relative pixel areas.
+
+    Returns
+    -------
+    Exposure
+        In MJy/sr, with the keywords PHOTMJSR, PHOTUJA2, PHOTUNC, PIXAR_SR and PIXAR_A2, and the areas where known.
+
+    Raises
+    ------
+    InputError
+        When the table has no row or more than one for the exposure, or its unit does not fit; when the exposure is in
+        MJy/sr already; when the mean of the areas is not near 1.
+    """
+    from iris_photom._conversion import SURFACE_BRIGHTNESS
+
+    conversion = _find_conversion(exposure, references["photom"])
+    calibrated = exposure.scale(conversion.photmjsr).replace(unit=SURFACE_BRIGHTNESS).mask_invalid()
+    if "area" in references:
+        calibrated = _attach_area(calibrated, references["area"])
+    return _document(calibrated, conversion, exposure, references["photom"])
+
+
+def _find_conversion(exposure: Exposure, photom: Reference) -> Conversion:
+    from iris_photom._conversion import SURFACE_BRIGHTNESS, find_conversion
+
+    if exposure.unit is None:
+        raise InputError(f"{exposure.name} has no unit; photom converts electron/s or DN/s")
+    if exposure.unit.is_equivalent(SURFACE_BRIGHTNESS):
+        raise InputError(f"{exposure.name} is in {exposure.unit} already; photom converts electron/s or DN/s")
+    meta = exposure.meta
+    selectors = {"filter": meta.filter, "detector": meta.detector, "pupil": meta.pupil}
+    return find_conversion(
+        photom.table(), selectors, exposure.unit, f"the photom {photom.path.name} for {exposure.name}"
+    )
+
+
+def _attach_area(exposure: Exposure, reference: Reference) -> Exposure:
+    area = reference.image(exposure).data
+    mean = float(np.nanmean(area)) if np.isfinite(area).any() else np.nan
+    if not abs(mean - 1) < _MEAN_AREA_TOLERANCE:
+        raise InputError(
+            f"the area {reference.path.name} has a mean of {mean:.4g} in {exposure.name}; "
+            f"pixel areas are relative to their mean, so it has to be near 1"
+        )
+    return exposure.replace(area=area)
+
+
+def _document(exposure: Exposure, conversion: Conversion, before: Exposure, photom: Reference) -> Exposure:
+    """Write the keywords; the factor's uncertainty is common to all pixels, so it does not go into their errors."""
+    cards = {
+        "PHOTMJSR": (conversion.photmjsr, f"MJy/sr per {str(before.unit).replace(' ', '')}"),
+        "PHOTUJA2": (conversion.photuja2, f"uJy/arcsec2 per {str(before.unit).replace(' ', '')}"),
+    }
+    if conversion.uncertainty is None:
+        exposure = exposure.note(f"the photom {photom.path.name} gives no uncertainty")
+    else:
+        cards["PHOTUNC"] = (conversion.uncertainty / conversion.photmjsr, "relative uncertainty of PHOTMJSR")
+    if conversion.pixar_sr is None or conversion.pixar_a2 is None:
+        exposure = exposure.note(f"the photom {photom.path.name} gives no pixel area")
+    else:
+        cards["PIXAR_SR"] = (conversion.pixar_sr, "mean area of a pixel, sr")
+        cards["PIXAR_A2"] = (conversion.pixar_a2, "mean area of a pixel, arcsec2")
+    return exposure.with_keywords(cards)

@@ -1,0 +1,127 @@
+"""The rows of a table of conversion factors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+
+from iris_core import InputError, parse_unit
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from astropy.units import UnitBase
+
+__all__ = ["Entry", "parse_quotient", "read_entries"]
+
+_ANY = ("", "ANY", "N/A")
+_SELECTORS = ("filter", "detector", "pupil")
+_NUMBERS = ("photmjsr", "uncertainty", "pixar_sr", "pixar_a2")
+_AREAS = ("pixar_sr", "pixar_a2")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a table.
+
+    Parameters
+    ----------
+    cells
+        Its cells by the lower-case names of their columns, a missing value as None.
+    units
+        Units of the columns of numbers that have one.
+    """
+
+    cells: Mapping[str, Any]
+    units: Mapping[str, UnitBase]
+
+    def is_for(self, selectors: Mapping[str, str]) -> bool:
+        """Whether the row is for an exposure that says this of its filter, detector and pupil."""
+        wanted = {key: value for key, value in selectors.items() if key in self.cells}
+        return all(_matches(self.text(key), value) for key, value in wanted.items())
+
+    def text(self, key: str) -> str:
+        """Return a cell as text."""
+        value = self.cells.get(key)
+        return "" if value is None else str(value).strip()
+
+    def number(self, key: str) -> float | None:
+        """Return a cell as a finite number, None where there is none."""
+        value = self.cells.get(key)
+        return float(value) if isinstance(value, int | float | np.number) and np.isfinite(value) else None
+
+    def __str__(self) -> str:
+        return " ".join(f"{key} {self.text(key)}" for key in (*_SELECTORS, "photmjsr") if key in self.cells)
+
+
+def _matches(said: str, wanted: str) -> bool:
+    return said.upper() in _ANY or said.casefold() == wanted.strip().casefold()
+
+
+def read_entries(table: Table, name: str) -> list[Entry]:
+    """Return the rows of a table.
+
+    Parameters
+    ----------
+    table
+        Columns in upper or lower case; ``PIXAR_SR`` and ``PIXAR_A2`` may be keywords instead.
+    name
+        What to call the table in a message.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, or its unit is none.
+    """
+    columns = {column.lower(): column for column in table.colnames}
+    missing = [column for column in ("filter", "photmjsr") if column not in columns]
+    if missing:
+        raise InputError(f"{name} has no column {missing[0]}; its columns are: {', '.join(table.colnames)}")
+    units = {key: _unit(table[columns[key]].unit, key, name) for key in _NUMBERS if key in columns}
+    keywords = {key.lower(): value for key, value in table.meta.items() if key.lower() in _AREAS}
+    return [
+        Entry({**keywords, **{key: _cell(row[column]) for key, column in columns.items()}}, _without_none(units))
+        for row in table
+    ]
+
+
+def _cell(value: Any) -> Any:
+    return None if value is np.ma.masked else value
+
+
+def _without_none(units: Mapping[str, UnitBase | None]) -> dict[str, UnitBase]:
+    return {key: unit for key, unit in units.items() if unit is not None}
+
+
+def _unit(unit: UnitBase | None, column: str, name: str) -> UnitBase | None:
+    # FITS knows no electron and no DN: the factor of a table in FITS always has a unit that astropy did not read.
+    if not isinstance(unit, u.UnrecognizedUnit):
+        return unit
+    try:
+        return parse_quotient(str(unit))
+    except InputError as error:
+        raise InputError(f"{name}: the column {column}: {error}") from None
+
+
+def parse_quotient(text: str) -> UnitBase:
+    """Return the unit of a conversion factor.
+
+    Parameters
+    ----------
+    text
+        ``MJy s / (sr electron)``, ``MJy/sr/(DN/s)``, ``MJy/sr per electron/s`` ...
+
+    Raises
+    ------
+    InputError
+        When it is no unit.
+    """
+    quotient = re.fullmatch(r"(.+?)(?:/\s*\(|\sper\s+\(?)([^()]+)\)?", text.strip())
+    if quotient is None:
+        return parse_unit(text)
+    numerator, denominator = (parse_unit(part.strip(" ()")) for part in quotient.groups())
+    return numerator / denominator

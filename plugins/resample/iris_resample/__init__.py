@@ -1,0 +1,48 @@
+"""Resampling: an exposure is drizzled onto a rectified grid."""
+
+from __future__ import annotations
+
+from iris_core import Exposure, stage
+from iris_resample._params import ResampleParams
+
+__all__ = ["ResampleParams", "resample"]
+
+
+@stage("resample", params=ResampleParams)
+def resample(exposure: Exposure, params: ResampleParams) -> Exposure:
+    """Drizzle the exposure onto a TAN grid without distortion, along the detector or with north up.
+
+    Parameters
+    ----------
+    exposure
+        With a gWCS; ``(ny, nx)`` or ``(nint, ny, nx)``, in any unit: values are surface brightness, which is conserved.
+    params
+        The grid, the shape in which pixels fall on it, their weights.
+
+    Returns
+    -------
+    Exposure
+        In the same unit, with planes WHT (float32) and CON (int32, bit 0 where the exposure contributes). NaN with
+        DO_NOT_USE where nothing fell, elsewhere the DQ bits of all contributing pixels. The variance, component
+        ``total``, is that of single pixels; the keyword CORRFAC says by how much a large aperture is noisier than
+        they add up to.
+
+    Raises
+    ------
+    InputError
+        When there is no WCS, or no part of the exposure falls on the grid.
+    """
+    from iris_resample import _drizzle, _grid, _noise, _pixmap, _product, _weights
+
+    wcs = _grid.celestial(exposure)
+    grid = _grid.choose_grid(wcs, exposure.shape, params, exposure.name)
+    to_pixel = grid.model.inverse
+    mapping = _pixmap.pixel_map(lambda x, y: to_pixel(*wcs(x, y, with_bounding_box=False)), exposure.shape)
+    drop = _drizzle.Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=grid.ratio)
+    weigh, fallback = _weights.choose_weights(exposure, params.weight_type)
+    planes = _drizzle.planes_of(exposure, int(params.unusable))
+    result = _drizzle.drizzle_planes(planes, mapping, drop, weigh, grid, params.components)
+    factor = _noise.correlated_noise_factor(mapping, exposure.shape, drop)
+    weight_type = "uniform" if fallback else params.weight_type
+    made = _product.assemble(exposure, grid, result, _product.cards(grid, drop, weight_type, factor))
+    return _product.annotate(made, drop, result.unweighted, fallback)

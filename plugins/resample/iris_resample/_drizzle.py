@@ -1,0 +1,237 @@
+"""Drizzling (Fruchter & Hook 2002, PASP 114, 144) of the planes of an exposure, band by band."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from drizzle.resample import Drizzle
+from numpy.typing import NDArray
+
+from iris_core import DQ, Exposure
+from iris_resample._grid import Grid
+from iris_resample._pixmap import PixelMap
+
+__all__ = ["Drop", "Planes", "Resampled", "drizzle_planes", "fall", "planes_of"]
+
+Image = NDArray[np.float32]
+Flags = NDArray[np.uint32]
+# Variance components of a band, by name, to the weights of its pixels: a number or an array.
+Weigh = Callable[[Mapping[str, Image]], Any]
+
+# Input pixels around a grid that cuts the image: near the cut drizzle leaves out pixels that overlap by a corner.
+_MARGIN = 32
+# Rows of the pixel map that are held at a time: 128 of 4096 pixels are 8 MB.
+_BAND = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """The shape in which the value of a pixel falls: `kernel`, `pixfrac`, `ratio` of output to input pixel scale."""
+
+    kernel: str
+    pixfrac: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planes:
+    """What goes in; `data`, `dq` and each component of `variance` are ``(n, ny, nx)``.
+
+    Pixels with one of the `unusable` bits, and those that are not finite, stay out.
+    """
+
+    data: Image
+    dq: Flags
+    variance: Mapping[str, Image]
+    unusable: int
+
+
+def planes_of(exposure: Exposure, unusable: int) -> Planes:
+    """Return the planes of an exposure; a single image is one of one."""
+
+    def cube(plane: NDArray[Any]) -> NDArray[Any]:
+        return plane.reshape(-1, *exposure.shape)
+
+    variance = {name: cube(component) for name, component in exposure.variance.items()}
+    return Planes(data=cube(exposure.data), dq=cube(exposure.dq), variance=variance, unusable=unusable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampled:
+    """What comes out: `data`, `dq`, `variance`, `weight`, ``(n, ny, nx)``; NaN and DO_NOT_USE where nothing fell.
+
+    `unweighted` counts the usable pixels that stayed out because they had no positive weight.
+    """
+
+    data: Image
+    dq: Flags
+    variance: Mapping[str, Image]
+    weight: Image
+    unweighted: int
+
+
+def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: NDArray[np.float64], **planes: Any) -> None:
+    """Let an image fall onto a grid; `planes` are further arguments of `Drizzle.add_image`."""
+    with warnings.catch_warnings():
+        # Known, documented, and said in the notes of the stage.
+        warnings.filterwarnings("ignore", "Kernel .* is not a flux-conserving kernel")
+        onto.add_image(
+            data,
+            exptime=1.0,
+            pixmap=pixmap,
+            weight_map=weight,
+            pixel_scale_ratio=drop.ratio,
+            pixfrac=drop.pixfrac,
+            **planes,
+        )
+
+
+def drizzle_planes(
+    planes: Planes, mapping: PixelMap, drop: Drop, weigh: Weigh, grid: Grid, components: bool
+) -> Resampled:
+    """Drizzle every image of `planes` onto a grid of its own, all with the same pixel map.
+
+    Parameters
+    ----------
+    planes
+        The images.
+    mapping
+        Where their pixels fall.
+    drop
+        The shape in which they fall.
+    weigh
+        Gives their weights.
+    grid
+        Onto what they fall.
+    components
+        Whether to drizzle each component of the variance instead of their sum, ``total``.
+
+    Returns
+    -------
+    Resampled
+        Values are means with the weights of overlap; a variance is the sum of the variances times the squares of the
+        normalised weights, which is that of the mean as long as the pixels of the exposure are independent.
+    """
+    count = len(planes.data)
+    names = list(planes.variance) if components else ["total"] * bool(planes.variance)
+    margin = int(np.ceil(_MARGIN / drop.ratio)) if grid.cuts else 0
+    result = _empty((count, *(size + 2 * margin for size in grid.shape)), names)
+    outputs = [_output(result, index, drop) for index in range(count)]
+    unweighted = 0
+    for rows, inner in _bands(planes.data.shape[1]):
+        pixmap = mapping(np.arange(rows.start, rows.stop, dtype=np.float64), slice(None)) + margin
+        for index, output in enumerate(outputs):
+            band = _cut(planes, index, rows, weigh, names)
+            fall(output, drop, band.data, band.weight, pixmap, **band.further, **inner)
+            unweighted += band.unweighted
+    return _finished(result, margin, _least_weight(result.weight, drop.kernel), unweighted)
+
+
+def _empty(shape: tuple[int, ...], names: list[str]) -> Resampled:
+    return Resampled(
+        data=np.zeros(shape, dtype=np.float32),
+        dq=np.zeros(shape, dtype=np.uint32),
+        variance={name: np.zeros(shape, dtype=np.float32) for name in names},
+        weight=np.zeros(shape, dtype=np.float32),
+        unweighted=0,
+    )
+
+
+def _output(result: Resampled, index: int, drop: Drop) -> Drizzle:
+    """Return a drizzle that writes into the planes of `result`."""
+    return Drizzle(
+        kernel=drop.kernel,
+        out_img=result.data[index],
+        out_wht=result.weight[index],
+        out_dq=result.dq[index],
+        out_img2=[plane[index] for plane in result.variance.values()] or None,
+        disable_ctx=True,
+    )
+
+
+def _bands(ny: int) -> Iterator[tuple[slice, dict[str, int]]]:
+    """Give the rows of each band, and which of them are its own.
+
+    A neighbour below and two above let drizzle find the corners of the pixels as in the middle of the image.
+    """
+    edges = np.linspace(0, ny, max(1, ny // _BAND) + 1).astype(int)
+    for first, last in pairwise(edges):
+        start, stop = max(first - 1, 0), min(last + 2, ny)
+        yield slice(start, stop), {"ymin": first - start, "ymax": last - 1 - start}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Band:
+    data: Image
+    weight: Image
+    further: dict[str, Any]
+    unweighted: int
+
+
+def _cut(planes: Planes, index: int, rows: slice, weigh: Weigh, names: list[str]) -> _Band:
+    """Return one band as drizzle takes it: zero, with weight zero, what is not used."""
+    data, dq = planes.data[index, rows], planes.dq[index, rows]
+    variance = {name: plane[index, rows] for name, plane in planes.variance.items()}
+    used = ((dq & np.uint32(planes.unusable)) == 0) & np.isfinite(data)
+    if variance:
+        used &= np.isfinite(_total(variance))
+    weight = _weights(weigh, variance, used)
+    weighted = weight > 0
+    squares = [np.where(weighted, plane, np.float32(0)) for plane in _chosen(variance, names)]
+    further: dict[str, Any] = {"data2": squares} if squares else {}
+    if np.any(dq):
+        further["dq"] = dq & ~np.uint32(DQ.DO_NOT_USE)
+    return _Band(
+        data=np.where(weighted, data, np.float32(0)),
+        weight=weight,
+        further=further,
+        unweighted=int(np.count_nonzero(used) - np.count_nonzero(weighted)),
+    )
+
+
+def _chosen(variance: Mapping[str, Image], names: list[str]) -> list[Image]:
+    return [_total(variance)] if names == ["total"] else [variance[name] for name in names]
+
+
+def _total(variance: Mapping[str, Image]) -> Image:
+    return reduce(operator.add, variance.values())
+
+
+def _weights(weigh: Weigh, variance: Mapping[str, Image], used: NDArray[np.bool_]) -> Image:
+    with np.errstate(all="ignore"):
+        weight = np.where(used, weigh(variance), 0.0).astype(np.float32)
+    weight[~((weight > 0) & np.isfinite(weight))] = 0
+    return weight
+
+
+def _least_weight(weight: Image, kernel: str) -> float:
+    """Return the weight above which a pixel has a value.
+
+    The lobes of lanczos cancel where the image ends; what they leave there is noise.
+    """
+    positive = weight[weight > 0]
+    return float(np.median(positive)) / 2 if kernel.startswith("lanczos") and positive.size else 0.0
+
+
+def _finished(result: Resampled, margin: int, least: float, unweighted: int) -> Resampled:
+    """Return `result` without its margin, with NaN and DO_NOT_USE in the pixels whose weight is not above `least`."""
+    inner = (slice(None), *(slice(margin, size - margin) for size in result.data.shape[1:]))
+    blank = ~(result.weight > least)
+    for plane in (result.data, *result.variance.values()):
+        plane[blank] = np.nan
+    result.dq[blank] = DQ.DO_NOT_USE
+    result.weight[blank] = 0
+    return Resampled(
+        data=result.data[inner],
+        dq=result.dq[inner],
+        variance={name: plane[inner] for name, plane in result.variance.items()},
+        weight=result.weight[inner],
+        unweighted=unweighted,
+    )

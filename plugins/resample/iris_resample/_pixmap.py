@@ -1,0 +1,88 @@
+"""The pixel map: where the pixels of the exposure fall on the output grid.
+
+It is smooth, so that a cubic spline through the WCS on a coarse grid says the same as the WCS in every pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+__all__ = ["Coordinates", "PixelMap", "pixel_map"]
+
+Coordinates = NDArray[np.float64]
+# Rows [pixel] and a slice of columns to coordinates on the output grid, (rows, columns, 2): x and y of each pixel.
+PixelMap = Callable[[Coordinates, slice], Coordinates]
+# Pixel coordinates x and y to those on the output grid.
+Transform = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
+
+# A tenth of what positions need: the area of a pixel is a difference of two of them.
+_TOLERANCE = 1e-4
+_STEPS = (64, 32, 16, 8)
+# A spline needs some pixels to be worth its while.
+_SMALLEST = 16
+# Output coordinates are whole multiples of this [pixel]: a map onto an aligned grid is then aligned exactly,
+# and pixels do not leak into their neighbours (with their DQ) by rounding errors.
+_QUANTUM = 2.0**-16
+
+
+def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:
+    """Return the pixel map of an image.
+
+    Parameters
+    ----------
+    transform
+        Pixel coordinates to coordinates on the output grid.
+    shape
+        Rows and columns of the image.
+
+    Returns
+    -------
+    PixelMap
+        True to 1e-4 pixel: by splines on the coarsest grid that gives this between its nodes, or by `transform` itself.
+    """
+    columns = np.arange(shape[1], dtype=np.float64)
+    if min(shape) >= _SMALLEST:
+        for step in _STEPS:
+            y, x = (_nodes(size, step) for size in shape)
+            values = _evaluate(transform, y, x)
+            if _error(transform, values, y, x) < _TOLERANCE:
+                spline = CubicSpline(y, CubicSpline(x, values, axis=1)(columns), axis=0)
+                return lambda rows, cut: _quantised(_part(spline, cut)(rows))
+    return lambda rows, cut: _quantised(_evaluate(transform, rows, columns[cut]))
+
+
+def _nodes(size: int, step: int) -> Coordinates:
+    return np.linspace(0, size - 1, max(4, -(-(size - 1) // step) + 1))
+
+
+def _evaluate(transform: Transform, y: Coordinates, x: Coordinates) -> Coordinates:
+    """Return the output coordinates on the grid of `y` and `x`, ``(y.size, x.size, 2)``."""
+    columns, rows = np.meshgrid(x, y)
+    return np.stack(transform(columns, rows), axis=-1)
+
+
+def _error(transform: Transform, values: Coordinates, y: Coordinates, x: Coordinates) -> float:
+    """Return the largest error in the middles of the cells; infinite where a value is not finite."""
+    if not np.all(np.isfinite(values)):
+        return np.inf
+    middle_y, middle_x = (nodes[:-1] + np.diff(nodes) / 2 for nodes in (y, x))
+    spline = CubicSpline(y, CubicSpline(x, values, axis=1)(middle_x), axis=0)(middle_y)
+    error = np.max(np.abs(spline - _evaluate(transform, middle_y, middle_x)))
+    return float(error) if np.isfinite(error) else np.inf
+
+
+def _part(spline: Any, cut: slice) -> Any:
+    """Return the spline of some columns."""
+    return CubicSpline.construct_fast(spline.c[:, :, cut], spline.x)
+
+
+def _quantised(coordinates: Coordinates) -> Coordinates:
+    coordinates *= 1 / _QUANTUM
+    np.rint(coordinates, out=coordinates)
+    coordinates *= _QUANTUM
+    return coordinates

@@ -1,0 +1,82 @@
+"""The parse_subarray_map stage: finds the windows that were read out apart."""
+
+from __future__ import annotations
+
+from iris_core import DQ, Exposure, InputError, InstrumentMode, StageSkipped, Subarray, Window, stage
+
+__all__ = ["check_map", "parse_subarray_map"]
+
+MAP = "SUBARR_MAP"
+
+
+def check_map(exposure: Exposure) -> None:
+    """Raise `InputError` when the outline's map, if there is one, has another shape than the image."""
+    labels = exposure.planes.get(MAP)
+    if labels is not None and labels.shape != exposure.shape:
+        raise InputError(f"{exposure.name}: {MAP} has shape {labels.shape}; that of the image is {exposure.shape}")
+
+
+@stage("parse_subarray_map", check=check_map)
+def parse_subarray_map(exposure: Exposure, instrument: InstrumentMode) -> Exposure:
+    """Turn the plane SUBARR_MAP into a list of windows, and blank their pixels.
+
+    Parameters
+    ----------
+    exposure
+        With the plane SUBARR_MAP: 0, or the id of the subarray to which a pixel belongs.
+    instrument
+        Gives the size of the detector where the header does not.
+
+    Returns
+    -------
+    Exposure
+        With `subarrays`, and their pixels NaN with SUBARRAY and DO_NOT_USE: each subarray is a file of its own.
+
+    Raises
+    ------
+    InputError
+        When the map is of another shape, has an id that is none, or a window that is not a filled rectangle.
+    StageSkipped
+        When there is no map.
+    """
+    from iris_subarray._map import find_windows
+
+    if MAP not in exposure.planes:
+        raise StageSkipped(f"no {MAP}")
+    check_map(exposure)
+    labels = exposure.planes[MAP]
+    windows = find_windows(labels, f"{exposure.name}: {MAP}")
+    if not windows:
+        return exposure.note(f"{MAP} holds no subarray")
+    found = exposure.replace(subarrays=_subarrays(windows, exposure, instrument))
+    return found.flag(labels > 0, DQ.SUBARRAY | DQ.DO_NOT_USE)
+
+
+def _subarrays(windows: dict[int, Window], exposure: Exposure, instrument: InstrumentMode) -> tuple[Subarray, ...]:
+    from iris_subarray._map import moved
+
+    rows, columns = _detector_shape(exposure, instrument)
+    readout = {
+        "detxsize": _number(exposure, "DETXSIZE", columns),
+        "detysize": _number(exposure, "DETYSIZE", rows),
+        "fastaxis": _number(exposure, "FASTAXIS", 1),
+        "slowaxis": _number(exposure, "SLOWAXIS", 2),
+    }
+    origin = exposure.meta.window or Window(1, 1, columns, rows)
+    return tuple(Subarray(id=k, window=moved(window, origin), **readout) for k, window in windows.items())
+
+
+def _detector_shape(exposure: Exposure, instrument: InstrumentMode) -> tuple[int, int]:
+    """Return rows and columns of the detector as the instrument mode has them, else of the image."""
+    detector = instrument.detectors.get(exposure.meta.detector)
+    return exposure.shape if detector is None else detector.shape
+
+
+def _number(exposure: Exposure, keyword: str, default: int) -> int:
+    value = exposure.header.get(keyword, exposure.sci_header.get(keyword))
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{exposure.name}: {keyword} = {value!r} is not a number of pixels or an axis") from None

@@ -1,0 +1,47 @@
+"""World coordinates: the header's own WCS, or a distortion reference that the header points at the sky."""
+
+from __future__ import annotations
+
+from iris_core import Exposure, InstrumentMode, Params, References, parameter, stage
+
+__all__ = ["WcsParams", "assign_wcs"]
+
+
+class WcsParams(Params):
+    """Parameters of assign_wcs; a WCS that the header gives in full needs none of them."""
+
+    position_angle: float | None = parameter(
+        None,
+        "Position angle of the detector's y axis, from north through east, for a distortion reference "
+        "and a header without WCS; by default the keyword PA.",
+        unit="deg",
+    )
+    sip_max_error: float = parameter(
+        0.01, "Largest error at which a lower degree of the SIP polynomial suffices (degree 6 at most).", "pixel", gt=0
+    )
+
+
+def _attach(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
+    from iris_wcs import _build
+
+    reference = references.get("distortion")
+    if reference is None:
+        return _build.from_header(exposure)
+    return _build.from_distortion(exposure, reference, instrument, params.position_angle, params.sip_max_error)
+
+
+# The stage looks at headers only, so that its check is the stage itself.
+@stage("assign_wcs", params=WcsParams, optional=("distortion",), check=_attach)
+def assign_wcs(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
+    """Attach `wcs`, a gWCS from 0-based detector pixel to sky, and `fits_wcs`, the FITS keywords that say the same.
+
+    Units: unchanged; no pixel is touched. With a `distortion` reference that is the geometry and the header gives
+    the reference point on the sky and the orientation; without one the header's own WCS is used in full.
+
+    Raises
+    ------
+    InputError
+        When there is no WCS with RA and DEC, or one that cannot be represented to 1e-6 pixel, and when the
+        distortion reference is no invertible map of the detector.
+    """
+    return _attach(exposure, params, references, instrument)

@@ -1,0 +1,135 @@
+"""From what is known of an exposure to its gWCS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+from astropy.modeling import models
+from gwcs import WCS
+from gwcs.coordinate_frames import CelestialFrame, Frame2D
+from numpy.typing import NDArray
+
+from iris_core import Exposure, InputError, InstrumentMode, Reference
+from iris_wcs import _fits, _header, _optics, _pointing
+from iris_wcs._header import HeaderWcs
+from iris_wcs._inverse import with_inverse
+
+if TYPE_CHECKING:
+    from astropy.coordinates import BaseCoordinateFrame
+    from astropy.io.fits import Header
+    from astropy.modeling import Model
+    from astropy.wcs import Sip
+
+__all__ = ["from_distortion", "from_header"]
+
+_TOLERANCE = 1e-6
+_ARCSEC = 1 / 3600
+
+
+def from_header(exposure: Exposure) -> Exposure:
+    """Return the exposure with the WCS of its own header, that of the science extension first.
+
+    Raises
+    ------
+    InputError
+        When there is none, or one that the models cannot follow to 1e-6 pixel.
+    """
+    header = _header.find_header(exposure)
+    if header is None:
+        raise InputError(f"{_pointing.no_wcs(exposure)}; give it one, or a distortion reference")
+    cards = _header.wcs_cards(header, exposure.name)
+    own = _header.read_header(cards, exposure.name)
+    to_plane = _to_plane(own, exposure)
+    wcs = _wcs([(_detector(), to_plane | own.sky)], own.frame, exposure.shape)
+    _verify(wcs, cards, header, exposure.name)
+    if cards["CTYPE1"] != header["CTYPE1"]:
+        exposure = exposure.note("CTYPE does not say so, but the header has SIP polynomials; they are applied")
+    return exposure.replace(wcs=wcs, fits_wcs=_fits.described(cards, wcs))
+
+
+def from_distortion(
+    exposure: Exposure,
+    reference: Reference,
+    instrument: InstrumentMode,
+    position_angle: float | None,
+    sip_max_error: float,
+) -> Exposure:
+    """Return the exposure with the geometry of a distortion reference, pointed as its header says.
+
+    Parameters
+    ----------
+    exposure
+        One whose header has a WCS, or RA and DEC.
+    reference
+        A model from full-frame, 0-based pixel to arcsec along columns and rows, with its origin at the pointing.
+    instrument
+        Its pixel scale is what the model's is checked against.
+    position_angle
+        Of the y axis, from north through east [deg], where the header has no WCS; None for the keyword PA.
+    sip_max_error
+        At which a lower degree of the FITS approximation suffices [pixel].
+
+    Raises
+    ------
+    InputError
+        When the pointing is not known, or the reference is no invertible map of this detector.
+    """
+    exposure, pointing = _pointing.find(exposure, position_angle)
+    exposure, optics = _optics.find(exposure, reference, instrument)
+    rotate = models.AffineTransformation2D(matrix=pointing.matrix * _ARCSEC)
+    focal = Frame2D(name="focal", axes_order=(0, 1), axes_names=("x", "y"), unit=(u.arcsec, u.arcsec))
+    wcs = _wcs([(_detector(), optics), (focal, rotate | pointing.sky)], pointing.frame, exposure.shape)
+    fits_wcs = _fits.fit_sip(wcs, sip_max_error, exposure.name)
+    if fits_wcs["WCSERR"] > sip_max_error:
+        exposure = exposure.note(f"the FITS WCS is off by up to {fits_wcs['WCSERR']:.3g} pixel; the gWCS is not")
+    return exposure.replace(wcs=wcs, fits_wcs=fits_wcs)
+
+
+def _detector() -> Frame2D:
+    return Frame2D(name="detector", axes_order=(0, 1), axes_names=("x", "y"), unit=(u.pix, u.pix))
+
+
+def _wcs(steps: list[tuple[Frame2D, Model]], frame: BaseCoordinateFrame, shape: tuple[int, int]) -> WCS:
+    sky = CelestialFrame(name="sky", reference_frame=frame, unit=(u.deg, u.deg))
+    wcs = WCS([*steps, (sky, None)])
+    rows, columns = shape
+    wcs.bounding_box = ((-0.5, columns - 0.5), (-0.5, rows - 0.5))
+    wcs.pixel_shape = (columns, rows)
+    return wcs
+
+
+def _to_plane(own: HeaderWcs, exposure: Exposure) -> Model:
+    """Return pixel to projection plane: from the reference pixel, through SIP, by the matrix."""
+    x, y = own.crpix
+    to_plane = models.Shift(-x) & models.Shift(-y)
+    if own.sip is not None:
+        rows, columns = exposure.shape
+        ranges = ((-0.5 - x, columns - 0.5 - x), (-0.5 - y, rows - 0.5 - y))
+        to_plane |= with_inverse(_sip(own.sip), *ranges, f"{exposure.name}: the SIP polynomial")
+    return to_plane | models.AffineTransformation2D(matrix=own.matrix)
+
+
+def _sip(sip: Sip) -> Model:
+    """Return (u + f(u, v), v + g(u, v)), Shupe et al. (2005), equation 1."""
+    first, second = (_polynomial(coefficients) for coefficients in (sip.a, sip.b))
+    first.c1_0 += 1
+    second.c0_1 += 1
+    return models.Mapping((0, 1, 0, 1)) | first & second
+
+
+def _polynomial(coefficients: NDArray[np.float64]) -> Model:
+    degree = len(coefficients) - 1
+    terms = {f"c{i}_{j}": coefficients[i, j] for i in range(degree + 1) for j in range(degree + 1 - i)}
+    return models.Polynomial2D(degree, **terms)
+
+
+def _verify(wcs: WCS, cards: Header, header: Header, name: str) -> None:
+    """Compare with astropy's reading of the whole header and of the cards that will be written."""
+    for source in (header, cards):
+        difference = _fits.largest_difference(wcs, _header.parse_fits(source, name))
+        if difference > _TOLERANCE:
+            raise InputError(
+                f"{name}: the WCS of the header cannot be represented: off by {difference:.2g} pixel from astropy.wcs"
+            )

@@ -1,0 +1,110 @@
+"""The FITS keywords that say the same as a gWCS, and by how much they do not."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io.fits import Header
+
+from iris_wcs._header import WCS_CARD, parse_fits
+from iris_wcs._inverse import grid
+
+if TYPE_CHECKING:
+    from astropy import wcs as fits_wcs
+    from astropy.coordinates import BaseCoordinateFrame
+    from gwcs import WCS
+
+__all__ = ["described", "fit_sip", "largest_difference", "region"]
+
+MAX_DEGREE = 6
+_RADESYS = {"icrs": "ICRS", "fk5": "FK5", "fk4": "FK4", "fk4noeterms": "FK4-NO-E"}
+
+
+def described(cards: Header, wcs: WCS) -> Header:
+    """Return `cards` with the frame said in today's keywords, and the footprint."""
+    header = cards.copy()
+    for keyword in ("RADECSYS", "EPOCH"):
+        header.remove(keyword, ignore_missing=True)
+    frame = wcs.output_frame.reference_frame
+    header["RADESYS"] = (_RADESYS[frame.name], "celestial reference frame")
+    if frame.name != "icrs":
+        header["EQUINOX"] = (_equinox(frame), "[yr] equinox of the coordinates")
+    footprint = region(wcs)
+    if footprint:
+        header["S_REGION"] = (footprint, "outer corners of the image")
+    return header
+
+
+def _equinox(frame: BaseCoordinateFrame) -> float:
+    return round(float(frame.equinox.jyear if frame.name == "fk5" else frame.equinox.byear), 6)
+
+
+def region(wcs: WCS) -> str:
+    """Return the footprint, ``POLYGON ICRS`` and the outer corners of the image [deg], counterclockwise on the sky.
+
+    Empty where a corner is not on the sky.
+    """
+    corners = wcs.footprint()
+    if not np.all(np.isfinite(corners)):
+        return ""
+    sky = SkyCoord(*corners.T, unit="deg", frame=wcs.output_frame.reference_frame).icrs
+    first, second, _, last = sky.cartesian.xyz.value.T
+    # Seen from inside the sphere, so that the triple product is negative where the turn is counterclockwise.
+    if np.dot(np.cross(second - first, last - first), first) > 0:
+        sky = sky[::-1]
+    return "POLYGON ICRS " + " ".join(f"{point.ra.deg:.9f} {point.dec.deg:.9f}" for point in sky)
+
+
+def largest_difference(wcs: WCS, fits: fits_wcs.WCS) -> float:
+    """Return the largest distance between two WCSs over the image, in pixels of `fits`; infinite where one has no sky.
+
+    The 41 x 41 points reach from edge to edge and are not those of the fit.
+    """
+    x_range, y_range = wcs.bounding_box.bounding_box(order="F")
+    x, y = grid(x_range, y_range, 41)
+    longitude, latitude = wcs(x, y, with_bounding_box=False)
+    world = fits.all_pix2world(x.ravel(), y.ravel(), 0)
+    fits_longitude, fits_latitude = (np.reshape(world[axis], x.shape) for axis in (fits.wcs.lng, fits.wcs.lat))
+    turn = (longitude - fits_longitude + 180) % 360 - 180
+    distance = np.hypot(turn * np.cos(np.deg2rad(latitude)), latitude - fits_latitude)
+    if np.any(np.isnan(longitude) != np.isnan(fits_longitude)):
+        return np.inf
+    scale = np.sqrt(abs(np.linalg.det(fits.pixel_scale_matrix)))
+    return float(np.max(distance, initial=0.0, where=np.isfinite(distance)) / scale)
+
+
+def fit_sip(wcs: WCS, max_error: float, name: str) -> Header:
+    """Return a TAN or TAN-SIP header of the lowest degree that comes within `max_error` [pixel], the best of 6 if none.
+
+    WCSERR holds its largest error, measured off the grid of the fit on the header as it is written.
+    """
+    errors: dict[int, float] = {}
+    for degree in range(1, MAX_DEGREE + 1):
+        errors[degree] = largest_difference(wcs, parse_fits(_sip(wcs, degree), name))
+        if errors[degree] <= max_error:
+            break
+    best = min(errors, key=lambda degree: errors[degree])
+    cards = _sip(wcs, best, max_error)
+    cards["WCSERR"] = (float(f"{errors[best]:.3g}"), "[pixel] largest error of this WCS")
+    return described(cards, wcs)
+
+
+def _sip(wcs: WCS, degree: int, max_inverse_error: float | None = None) -> Header:
+    """Return a fit of one degree, with inverse polynomials if they are as good as `max_inverse_error` [pixel].
+
+    One degree at a time: the search of gwcs ends where an even degree brings nothing to an odd distortion. And without
+    inverse polynomials a reader solves the others, which is right, where poor ones would be wrong.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # how good the fit is, is measured on its result
+        fitted = wcs.to_fits_sip(degree=degree, inv_degree=MAX_DEGREE, max_inv_pix_error=max_inverse_error, npoints=16)
+    cards = Header([card for card in fitted.cards if WCS_CARD.fullmatch(card.keyword)])
+    cards.insert(0, ("WCSAXES", 2, "number of WCS axes"))
+    cards["LONPOLE"] = 180.0  # which the fit assumes; the default that wcslib writes is 0 at the pole itself
+    if max_inverse_error is not None and fitted.get("sipiverr", 0.0) > max_inverse_error:
+        for keyword in [*cards["AP_*"], *cards["BP_*"]]:
+            del cards[keyword]
+    return cards
