@@ -21,7 +21,7 @@ STAGES = ("background", "dark_current", "flat_field", "photom", "resample")
 
 def print_stars(size: int) -> None:
     """Print how well the stars of one set come back."""
-    made = simulate(size=(size, size), backgrounds=4, seed=7)
+    made = simulate(size=(size, size), backgrounds=4, faintest=1e-5, seed=7)
     with TemporaryDirectory() as folder:
         written = write_set(made, Path(folder))
         store = next(iter(written.references.values())).parent

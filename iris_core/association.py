@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from iris_core.errors import InputError, IrisError
+from iris_core.errors import InputError, IrisError, one_line
 
 __all__ = ["Request", "read_association", "read_requests"]
 
@@ -98,10 +98,10 @@ def read_association(path: Path) -> list[Request]:
     """
     try:
         content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not an association: {error}") from None
     except ValidationError as error:
         raise InputError(f"{path}: not an association: {_first(error)}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not an association: {one_line(error)}") from None
     if not content.products:
         raise InputError(f"{path}: the association has no products")
     return [_request(product, path) for product in content.products]

@@ -36,7 +36,7 @@ class _Iris(click.Group):
         """List the own commands with their help and the others with the package they come from."""
         rows = [(name, self.commands[name].get_short_help_str(80)) for name in sorted(self.commands)]
         rows += [
-            (name, f"from {point.dist.name}: {point.dist.metadata['Summary']}" if point.dist else "")
+            (name, f"comes with {point.dist.name}; iris {name} --help" if point.dist else "")
             for name, point in sorted(_installed().items())
             if name not in self.commands
         ]
@@ -148,12 +148,12 @@ def _overrides(options: dict[str, Any]) -> Any:
 @click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append the log to this file.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log.")
 def run_command(recipe: str, files: tuple[Path, ...], **options: Any) -> None:
-    r"""Calibrate FILES (exposures, associations) with RECIPE, a name or a YAML file.
+    """Calibrate FILES (exposures, associations) with RECIPE, a name or a YAML file.
 
     \b
     iris run image2 x_rate.fits --reference store=references
     iris run image2 night.json --set resample.pixfrac=0.8 --save-bsub
-    """
+    """  # noqa: D301 - click wants the character, not a backslash
     from iris_core import console
 
     shown = {name: options.pop(name) for name in ("as_json", "traceback", "log_file", "verbose")}

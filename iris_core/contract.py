@@ -22,7 +22,7 @@ def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
     Raises
     ------
     StageContractError
-        When it is no exposure, has another shape, lost DQ bits, wrote the history,
+        When it is no exposure, has another shape or no unit, lost DQ bits, wrote the history,
         or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
     """
     who = f"stage '{step.stage}' of {step.implementation}"
@@ -30,6 +30,8 @@ def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
         raise StageContractError(f"{who} returned {type(after).__name__}, not an Exposure")
     if after.history is not before.history:
         raise StageContractError(f"{who} changed the history; only the runner writes it")
+    if after.unit is None:
+        raise StageContractError(f"{who} returned an exposure without a unit")
     if not step.spec.reshapes:
         _check_pixels_kept(who, before, after)
     if any(getattr(after, name) is not getattr(before, name) for name in ("data", "dq", "variance")):

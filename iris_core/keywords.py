@@ -109,7 +109,14 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword("PHOTUJA2", "flux density per rate", "uJy/arcsec2 per electron/s or DN/s"),
     Keyword("PIXAR_SR", "mean area of a pixel", "sr"),
     Keyword("PIXAR_A2", "mean area of a pixel", "arcsec2"),
+    Keyword("PHOTUNC", "relative uncertainty of PHOTMJSR, common to all pixels"),
     Keyword("S_REGION", "footprint on the sky"),
+    Keyword("WCSERR", "largest error of the FITS WCS against the gWCS", "pixel"),
+    Keyword("PXSCLRT", "scale of the rectified grid over that of the detector"),
+    Keyword("PIXFRAC", "linear size of the drop over that of the pixel"),
+    Keyword("KERNEL", "drizzle kernel"),
+    Keyword("RESWHT", "weights of the input pixels"),
+    Keyword("CORRFAC", "noise of a large aperture over what ERR says, from correlated pixels"),
 )
 
 

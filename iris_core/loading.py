@@ -70,4 +70,4 @@ def _import(name: str, points: Sequence[EntryPoint]) -> tuple[Any, EntryPoint]:
 
 def _broken(name: str, points: Sequence[EntryPoint], error: PluginError) -> BrokenPlugin:
     distributions = [f"{point.dist.name} {point.dist.version}" if point.dist else "unknown" for point in points]
-    return BrokenPlugin(name, " and ".join(distributions), str(error))
+    return BrokenPlugin(name, " and ".join(sorted(distributions)), str(error))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iris_core.errors import InputError, ReferenceNotFound
+from iris_core.errors import InputError, ReferenceNotFound, one_line
 from iris_core.meta import Meta
 from iris_core.model import Exposure
 from iris_core.references import Candidate, Reference
@@ -51,11 +51,12 @@ def read_reference_header(path: Path) -> dict[str, Any]:
         When the file cannot be read.
     """
     try:
-        return {str(key).upper(): value for key, value in _keywords(path).items()}
+        cards = {str(key).upper(): value for key, value in _keywords(path).items()}
+        return {key: value for key, value in cards.items() if type(value).__name__ != "Undefined"}
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{path}: its header cannot be read: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path}: its header cannot be read: {one_line(error)}") from error
 
 
 def _keywords(path: Path) -> Mapping[str, Any]:
@@ -185,7 +186,9 @@ class ReferenceFolder:
                 f"{exposure.name}: these {reftype} references are equally good: {', '.join(map(str, best))}; "
                 f"remove one, or name one with --reference {reftype}=FILE"
             )
-        return Reference(reftype=reftype, path=best[0], provider=f"folder {self.folder}")
+        undated = f"{exposure.name} does not say when it was taken; of the {reftype} references the latest was used"
+        notes = (undated,) if exposure.meta.start_time is None and len(fitting) > 1 else ()
+        return Reference(reftype=reftype, path=best[0], provider=f"folder {self.folder}", notes=notes)
 
     @hookimpl
     def explain_reference(self, reftype: str, exposure: Exposure) -> list[Candidate]:

@@ -144,10 +144,14 @@ class Reference:
             When there is none.
         """
         import asdf
+        from astropy.modeling import Model
 
         try:
             with asdf.open(self.path, lazy_load=False, memmap=False) as file:
-                return file["model"]
+                found = file["model"]
+            if not isinstance(found, Model):
+                raise TypeError(f"it is a {type(found).__name__}")
+            return found
         except Exception as error:
             raise self._unreadable("an ASDF file with an astropy model under 'model'", error) from error
 

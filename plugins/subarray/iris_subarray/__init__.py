@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from iris_core import DQ, Exposure, InputError, InstrumentMode, StageSkipped, Subarray, Window, stage
+from iris_subarray._merge import merge_subarrays
 
-__all__ = ["check_map", "parse_subarray_map"]
+__all__ = ["check_map", "merge_subarrays", "parse_subarray_map"]
 
 MAP = "SUBARR_MAP"
 

@@ -1,0 +1,151 @@
+"""Whether background exposures are fit for an exposure: known from their headers, before any pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iris_core import Exposure, InputError, Window
+
+__all__ = ["calibrations", "check_backgrounds", "overlap"]
+
+Part = tuple[slice, slice]
+
+# As other pipelines call them.
+_ALIASES = {"S_SKYSUB": "S_BKDSUB", "S_FLUXCL": "S_PHOTOM"}
+# These say something of an exposure without changing its pixels, or have a rule of their own.
+_OTHER = ("S_PARSSA", "S_WCS", "S_BKDSUB")
+_ANY = {"", "ANY", "N/A"}
+
+
+def calibrations(exposure: Exposure) -> frozenset[str]:
+    """Return the keywords of the stages that have changed the pixels of an exposure."""
+    return _done(exposure).difference(_OTHER)
+
+
+def _done(exposure: Exposure) -> frozenset[str]:
+    return frozenset(_ALIASES.get(key, key) for key, status in exposure.status.items() if status == "COMPLETE")
+
+
+def check_backgrounds(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
+    """Check all that can be known without pixels.
+
+    Parameters
+    ----------
+    exposure
+        The science exposure, or its outline.
+    backgrounds
+        One background exposure or more, or their outlines.
+
+    Raises
+    ------
+    InputError
+        When a background exposure is calibrated otherwise, is of another unit, detector or filter, does not overlap, or
+        has errors that nothing can tell.
+    """
+    _check_states(exposure, backgrounds)
+    for background in backgrounds:
+        _check_unit(exposure, background)
+        _check_keywords(exposure, background)
+        overlap(exposure, background)
+    _check_errors(exposure, backgrounds)
+
+
+def _check_states(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
+    different = [one for one in backgrounds if calibrations(one) != calibrations(exposure)]
+    if different:
+        states = "; ".join(f"{one.name}: {_state(one)}" for one in (exposure, *different))
+        raise InputError(
+            f"{exposure.name} and its background exposures are not calibrated alike ({states}); calibrate all "
+            f"with a recipe that has dark_current before background, or give background exposures in the same state"
+        )
+    subtracted = [one.name for one in backgrounds if "S_BKDSUB" in _done(one) - _done(exposure)]
+    if subtracted:
+        raise InputError(
+            f"the background has been subtracted from the background exposures {', '.join(subtracted)} already; "
+            f"give them as they were before"
+        )
+
+
+def _state(exposure: Exposure) -> str:
+    return " ".join(sorted(calibrations(exposure))) or "no stage done"
+
+
+def _check_unit(exposure: Exposure, background: Exposure) -> None:
+    if background.unit != exposure.unit:
+        raise InputError(
+            f"the background exposure {background.name} is in {background.unit} but {exposure.name} is in "
+            f"{exposure.unit}; give background exposures in {exposure.unit}"
+        )
+
+
+def _check_keywords(exposure: Exposure, background: Exposure) -> None:
+    fields = {"DETECTOR": "detector", "FILTER": "filter", "PUPIL": "pupil"}
+    if "S_DARK" not in calibrations(exposure):
+        # The dark goes with the background, and it is of one read mode.
+        fields["READMODE"] = "read_mode"
+    for keyword, field in fields.items():
+        ours, theirs = getattr(exposure.meta, field), getattr(background.meta, field)
+        if ours.casefold() != theirs.casefold() and not _ANY & {ours.upper(), theirs.upper()}:
+            raise InputError(
+                f"the background exposure {background.name} is of {keyword} {theirs} but {exposure.name} is of "
+                f"{keyword} {ours}; give background exposures of {keyword} {ours}"
+            )
+
+
+def _check_errors(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
+    """Refuse a single image without errors: there is nothing from which to measure its variance."""
+    first = backgrounds[0]
+    alone = len(backgrounds) == 1 and (not first.is_integrations or len(first.data) == 1)
+    if alone and exposure.variance and not first.variance:
+        raise InputError(
+            f"the background exposure {first.name} has no errors but {exposure.name} has; "
+            f"give one that has, or two and more: their errors are then measured from their scatter"
+        )
+
+
+def overlap(exposure: Exposure, background: Exposure) -> tuple[Part, Part]:
+    """Return where a background exposure lies in an exposure: rows and columns in this one, and in that one.
+
+    Raises
+    ------
+    InputError
+        When they have no pixel in common, or the headers do not tell.
+    """
+    ours, theirs = _window(exposure), _window(background)
+    _check_placed(exposure, background, ours, theirs)
+    left, bottom = max(ours.xstart, theirs.xstart), max(ours.ystart, theirs.ystart)
+    right = min(ours.xstart + ours.xsize, theirs.xstart + theirs.xsize)
+    top = min(ours.ystart + ours.ysize, theirs.ystart + theirs.ysize)
+    if left >= right or bottom >= top:
+        raise InputError(
+            f"the background exposure {background.name} ({theirs}) has no pixel in common with {exposure.name} ({ours})"
+        )
+    common = Window(left, bottom, right - left, top - bottom)
+    return common.slices_in(ours), common.slices_in(theirs)
+
+
+def _window(exposure: Exposure) -> Window:
+    return exposure.meta.window or Window(1, 1, exposure.shape[1], exposure.shape[0])
+
+
+def _check_placed(exposure: Exposure, background: Exposure, ours: Window, theirs: Window) -> None:
+    """Take a header without a window to speak for the whole detector: then the other one has to be inside it."""
+    silent = [one.name for one in (exposure, background) if one.meta.window is None]
+    if len(silent) == 2:
+        placed = ours.shape == theirs.shape
+    else:
+        placed = not silent or (_holds(theirs, ours) if background.meta.window is None else _holds(ours, theirs))
+    if not placed:
+        raise InputError(
+            f"{exposure.name} has shape {exposure.shape} and the background exposure {background.name} "
+            f"{background.shape}, but where on the detector {' and '.join(silent)} lies is not said: "
+            f"SUBSTRT1/2 and SUBSIZE1/2 are missing"
+        )
+
+
+def _holds(outer: Window, inner: Window) -> bool:
+    try:
+        inner.slices_in(outer)
+    except InputError:
+        return False
+    return True

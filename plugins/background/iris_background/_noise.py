@@ -1,0 +1,104 @@
+"""How much the images of a stack may differ: measured on the stack as a whole, not pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from iris_background._frame import Frame, Plane, sample
+
+__all__ = ["Noise", "measure_noise"]
+
+# Standard deviation over median absolute deviation, for a normal distribution.
+_MAD_TO_SIGMA = 1.482602
+# Sky and pedestal drift between exposures, but not by more than this part of their level.
+_LARGEST_DRIFT = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What is known of the differences between the images of a stack.
+
+    Parameters
+    ----------
+    known
+        Whether the errors of all images are known.
+    deviation
+        Typical standard deviation of a value; measured from the scatter where the errors are not known.
+    inflation
+        Scatter between the images over what their errors foretell, at least 1; 1 where they are not known.
+    weights
+        Variance of each image relative to the first.
+    levels
+        Median of each image.
+    drifts
+        How far each image as a whole lies above the others.
+    """
+
+    known: bool
+    deviation: float
+    inflation: float
+    weights: Plane
+    levels: Plane
+    drifts: Plane
+
+    @property
+    def rounding(self) -> np.float32:
+        """How much two equal values may differ in float32 once a drift has been taken off them."""
+        return np.float32(8 * np.finfo(np.float32).eps * np.abs(self.levels).max())
+
+
+def measure_noise(frames: Sequence[Frame]) -> Noise:
+    """Return levels, drifts and scatter of a stack of two images or more.
+
+    The scatter is that of the differences of successive images, their median taken off, over the standard
+    deviation that is expected of a difference. It is a median absolute deviation over all pixels and all pairs
+    together: hundreds of thousands of values, where a single pixel has a handful. Residuals from the stack's own
+    median would be too small, since it lies nearer to the values than the truth does; differences are not.
+    """
+    part = sample(frames[0].shape)
+    values = np.stack([frame.values(part).ravel() for frame in frames])
+    some = np.isfinite(values).any(axis=0)
+    values = values[:, some]
+    known = all(frame.variance for frame in frames)
+    variances = np.stack([frame.variances(part).ravel()[some] for frame in frames]) if known else np.ones_like(values)
+    scatter = _scatter(values, variances)
+    levels = _each([_median(row) for row in values])
+    return Noise(
+        known=known,
+        deviation=_median(np.sqrt(variances)) if known else scatter,
+        inflation=max(1.0, scatter) if known else 1.0,
+        weights=_each([_ratio(row, variances[0]) for row in variances]),
+        levels=levels,
+        drifts=_drifts(values, _LARGEST_DRIFT * abs(_median(levels))),
+    )
+
+
+def _drifts(values: Plane, limit: float) -> Plane:
+    # From the median of each pixel they would come out too small: where an image is itself that median it has no drift.
+    drifts = _each([_median(row - values[0]) for row in values])
+    drifts -= _median(drifts)
+    return drifts.clip(-limit, limit)
+
+
+def _each(values: list[float]) -> Plane:
+    return np.array(values, dtype=np.float32)
+
+
+def _median(values: Plane) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def _ratio(variance: Plane, reference: Plane) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _median(variance / reference) or 1.0
+
+
+def _scatter(values: Plane, variances: Plane) -> float:
+    differences = np.diff(values, axis=0)
+    differences -= _each([_median(row) for row in differences])[:, np.newaxis]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _MAD_TO_SIGMA * _median(np.abs(differences) / np.sqrt(variances[1:] + variances[:-1]))

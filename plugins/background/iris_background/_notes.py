@@ -1,0 +1,51 @@
+"""What the record of the stage says of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from iris_background._noise import Noise
+from iris_background._stack import FEWEST_TO_CLIP, Stack
+
+__all__ = ["clipped", "describe"]
+
+# Errors that are too small by less than this are not worth a word.
+_TOO_SMALL = 1.1
+
+
+def describe(stack: Stack, names: Sequence[str], sigma: float, scaled: bool) -> tuple[str, ...]:
+    """Return how a stack of images called `names` was combined, and what to beware of."""
+    noise = stack.noise
+    if noise is None:
+        return (f"one background exposure: {names[0]}",)
+    each = zip(names, noise.levels, stack.rejected, strict=True)
+    listed = "; ".join(f"{name}: level {level:.4g}, {clipped(rejected)}" for name, level, rejected in each)
+    notes = [f"mean of {len(names)} background exposures, {_method(len(names), sigma)}: {listed}"]
+    return (*notes, *_cautions(noise, scaled or not any(stack.rejected)))
+
+
+def _method(number: int, sigma: float) -> str:
+    if number < FEWEST_TO_CLIP:
+        return "not clipped since of two values nothing tells which is wrong"
+    return f"clipped at {sigma:g} sigma"
+
+
+def _cautions(noise: Noise, level: bool) -> Iterator[str]:
+    """Yield what to beware of; `level` is whether each pixel is at the level of its neighbours, come what may."""
+    if not noise.known:
+        yield (
+            f"the errors of the background exposures are not known; a standard deviation of {noise.deviation:.3g} "
+            f"was measured from the scatter between them"
+        )
+    if noise.inflation > _TOO_SMALL:
+        yield f"the background exposures scatter {noise.inflation:.2f} times as much as their errors say"
+    if not level and noise.levels.max() - noise.levels.min() > noise.deviation:
+        yield (
+            "the levels of the background exposures differ by more than the noise of a pixel, so that pixels with a "
+            "clipped value are off the level of their neighbours; scale: median takes this out"
+        )
+
+
+def clipped(fraction: float) -> str:
+    """Return a fraction of pixels in words."""
+    return f"{100 * fraction:.2f} % clipped"

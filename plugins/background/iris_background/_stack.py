@@ -1,0 +1,142 @@
+"""The mean of a stack of images from which outliers are clipped: made for stacks of three to ten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_background._frame import Frame, Part, Plane
+from iris_background._noise import Noise, measure_noise
+
+__all__ = ["FEWEST_TO_CLIP", "Stack", "combine", "consistent"]
+
+Mask = NDArray[np.bool_]
+
+# Values of the whole stack that are worked on at a time: they stay in the processor's cache.
+_CHUNK = 1 << 18
+# Of two values that differ nothing tells which one is wrong.
+FEWEST_TO_CLIP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The mean of a stack, and how it came about.
+
+    Parameters
+    ----------
+    mean
+        ``(ny, nx)``; NaN where nothing was kept.
+    variance
+        That of `mean`, ``(ny, nx)``; None where one image without errors is all there is.
+    shared
+        By component, the mean of the errors that the images share, with their sign.
+    rejected
+        For each image, the fraction of its valid pixels that was clipped.
+    noise
+        What the clip went by; None for one image.
+    """
+
+    mean: Plane
+    variance: Plane | None
+    shared: Mapping[str, Plane]
+    rejected: tuple[float, ...]
+    noise: Noise | None
+
+
+def combine(frames: Sequence[Frame], sigma: float) -> Stack:
+    """Return the mean of a stack of images without its outliers.
+
+    Its variance is the sum of the kept values' variances over the square of their number. Where the errors of any image
+    are not known, the variance of a value is measured from the scatter between the images.
+
+    Parameters
+    ----------
+    frames
+        Images of one shape.
+    sigma
+        How far a value may be off, in standard deviations; see `consistent`.
+    """
+    noise = measure_noise(frames) if len(frames) > 1 else None
+    mean, variance, *errors = np.empty((2 + len(frames[0].shared), *frames[0].shape), dtype=np.float32)
+    shared = dict(zip(frames[0].shared, errors, strict=True))
+    valid, kept = np.zeros((2, len(frames)), dtype=np.int64)
+    for part in _chunks(frames):
+        values = np.stack([frame.values(part) for frame in frames])
+        variances = _variances(frames, part, noise)
+        keep = np.isfinite(values)
+        valid += np.count_nonzero(keep, axis=(1, 2))
+        if noise is not None:
+            keep &= consistent(values, variances, noise, sigma)
+        kept += np.count_nonzero(keep, axis=(1, 2))
+        number = _number(keep)
+        mean[part] = np.sum(values, axis=0, where=keep) / number
+        variance[part] = np.sum(variances, axis=0, where=keep) / (number * number)
+        for name, error in shared.items():
+            error[part] = np.sum([frame.shared_error(name, part) for frame in frames], axis=0, where=keep) / number
+    rejected = tuple((1 - kept / np.maximum(valid, 1)).tolist())
+    unknown = noise is None and not frames[0].variance
+    known = None if unknown else variance
+    return Stack(mean=mean, variance=known, shared=shared, rejected=rejected, noise=noise)
+
+
+def consistent(values: Plane, variances: Plane, noise: Noise, sigma: float) -> Mask:
+    """Return which values of a stack agree with the others of their pixel.
+
+    A value does where it is within `sigma` standard deviations of the median of its pixel, when the drift of each
+    image is taken off. The standard deviation is what the errors of the images foretell, averaged over the images so
+    that an outlier does not excuse itself by its own Poisson noise; widened where the stack as a whole scatters more.
+    Where an even number of values falls into two halves that do not agree, the lower half is kept: sources and
+    cosmic rays only ever add light. Of two values or one, all are.
+
+    Parameters
+    ----------
+    values, variances
+        ``(n, ny, nx)``; values are NaN where they are not valid.
+    noise
+        Of the stack.
+    sigma
+        How far a value may be off, in standard deviations.
+    """
+    valid = np.isfinite(values)
+    number = np.count_nonzero(valid, axis=0)
+    level = values - noise.drifts[:, np.newaxis, np.newaxis]
+    low, high = _middle(level, number)
+    weights = noise.weights[:, np.newaxis, np.newaxis]
+    expected = np.sum(variances / weights, axis=0, where=valid) / np.maximum(number, 1)
+    tolerance = np.float32(sigma * noise.inflation) * np.sqrt(expected * weights) + noise.rounding
+    keep: Mask = np.abs(level - 0.5 * (low + high)) <= tolerance
+    split = ~keep.any(axis=0)
+    if split.any():
+        keep[:, split] = np.abs(level - low)[:, split] <= np.broadcast_to(tolerance, level.shape)[:, split]
+    keep |= number < FEWEST_TO_CLIP
+    return keep
+
+
+def _middle(values: Plane, number: NDArray[np.intp]) -> tuple[Plane, Plane]:
+    """Return the two values between which the median lies; the same one twice where their number is odd."""
+    # NaN is sorted to the end.
+    ordered = np.sort(values, axis=0)
+    low, high = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, len(values) - 1)
+    return tuple(np.take_along_axis(ordered, index[np.newaxis], axis=0)[0] for index in (low, high))
+
+
+def _number(keep: Mask) -> Plane:
+    """Return how many values of each pixel are kept, NaN where none is."""
+    number = np.count_nonzero(keep, axis=0)
+    return np.where(number == 0, np.float32(np.nan), number.astype(np.float32))
+
+
+def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Plane:
+    if noise is not None and not noise.known:
+        return np.full((len(frames), *frames[0].data[part].shape), noise.deviation**2, dtype=np.float32)
+    return np.stack([frame.variances(part) for frame in frames])
+
+
+def _chunks(frames: Sequence[Frame]) -> Iterator[Part]:
+    rows, columns = frames[0].shape
+    step = max(1, _CHUNK // (len(frames) * columns))
+    for start in range(0, rows, step):
+        yield slice(start, start + step), slice(None)

@@ -1,0 +1,160 @@
+"""The demonstration: simulate, calibrate, measure, compare with the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iris_core import Exposure, InputError, read_fits, run
+from iris_simulate._measure import compare, measure_stars
+from iris_simulate._simulation import SimulatedSet, simulate
+from iris_simulate._write import WrittenSet, write_set
+
+if TYPE_CHECKING:
+    from astropy.table import Row, Table
+
+    from iris_simulate._spec import SimulationSpec
+
+__all__ = ["measure_products", "print_written", "run_demo", "write_with_progress"]
+
+_ROWS = 12
+_COLUMNS = (
+    "star",
+    "true\nuJy",
+    "cal\nuJy",
+    "error\n%",
+    "error\nsigma",
+    "gWCS\nmas",
+    "FITS WCS\nmas",
+    "i2d error\n%",
+    "i2d gWCS\nmas",
+)
+
+
+def write_with_progress(simulated: SimulatedSet, directory: Path, overwrite: bool) -> WrittenSet:
+    """Write a set, with a progress bar on a terminal; the parameters are those of `write_set`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("simulating")
+
+        def show(path: Path, number: int, total: int) -> None:
+            bar.update(task, description=path.name, completed=number - 1, total=total)
+
+        return write_set(simulated, directory, overwrite=overwrite, progress=show)
+
+
+def print_written(written: WrittenSet) -> None:
+    """Print which files there are now."""
+    from rich.console import Console
+    from rich.table import Table
+
+    windows = tuple(path for group in written.windows for path in group)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    groups = {
+        "science": written.science,
+        "windows": windows,
+        "blank sky": written.backgrounds,
+        "associations": written.associations,
+        "references": tuple(written.references.values()),
+        "truth": (written.truth,),
+    }
+    for name, paths in groups.items():
+        if paths:
+            table.add_row(name, "\n".join(map(str, paths)))
+    Console().print(table)
+
+
+def run_demo(directory: Path, spec: SimulationSpec, overwrite: bool) -> None:
+    """Simulate a set into `directory`, run ``image2`` on it, print a comparison with the truth and draw it.
+
+    Raises
+    ------
+    InputError
+        When an exposure could not be calibrated.
+    """
+    from iris_simulate._picture import draw
+
+    simulated = simulate(spec)
+    written = write_with_progress(simulated, directory, overwrite)
+    products = _calibrate(written, directory, overwrite)
+    found = measure_products(simulated, products)
+    _print_comparison(found)
+    picture = directory / "demo.png"
+    draw(read_fits(written.science[0]), products["cal"], products["i2d"], simulated.truth(), picture)
+    _print_places(directory, picture)
+
+
+def _calibrate(written: WrittenSet, directory: Path, overwrite: bool) -> dict[str, Exposure]:
+    """Return the products of the first science exposure by suffix, as written."""
+    store = next(iter(written.references.values())).parent
+    report = run("image2", *written.inputs, references={"store": store}, directory=directory, overwrite=overwrite)
+    for result in report.failed:
+        raise InputError(f"{result.name} could not be calibrated: {result.error}")
+    return {suffix: read_fits(path) for suffix, path in report.results[0].products.items()}
+
+
+def measure_products(simulated: SimulatedSet, products: dict[str, Exposure]) -> dict[str, Table]:
+    """Return the comparison with the truth for ``cal`` and for ``i2d``."""
+    truth, psf = simulated.truth(), simulated.scene.camera.psf
+    sky = np.asarray(truth["ra"]), np.asarray(truth["dec"])
+    pixel = simulated.scene.camera.optics.pixel_scale
+    scale = float(pixel / np.sqrt(products["i2d"].sci_header["PIXAR_A2"]))
+    return {
+        "cal": compare(measure_stars(products["cal"], psf, *sky), truth),
+        "i2d": compare(measure_stars(products["i2d"], psf.scaled(scale), *sky, broaden=True), truth),
+    }
+
+
+def _print_comparison(found: dict[str, Table]) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    title = "Recovered against true: the brightest stars"
+    table = RichTable(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right")
+    for row in np.argsort(-np.asarray(found["cal"]["flux"]))[:_ROWS]:
+        table.add_row(*_cells(found["cal"][int(row)], found["i2d"][int(row)]))
+    console = Console()
+    console.print(table)
+    for name, one in found.items():
+        console.print(f"{name}: {_summary(one)}", highlight=False, soft_wrap=True)
+
+
+def _cells(cal: Row, i2d: Row) -> tuple[str, ...]:
+    return (
+        str(cal["id"]),
+        f"{cal['flux'] * 1e6:.1f}",
+        f"{cal['measured'] * 1e6:.1f}",
+        f"{cal['error'] * 100:+.2f}",
+        f"{cal['pull']:+.1f}",
+        f"{cal['offset']:.3f}",
+        f"{cal['offset_fits']:.3f}",
+        f"{i2d['error'] * 100:+.2f}",
+        f"{i2d['offset']:.3f}",
+    )
+
+
+def _summary(found: Table) -> str:
+    """Return one sentence on a product; bright is within a factor of 3 of the brightest."""
+    flux, error, pull, offset = (np.asarray(found[name]) for name in ("flux", "error", "pull", "offset"))
+    measured = np.isfinite(error)
+    bright = measured & (flux > flux.max() / 3)
+    return (
+        f"{np.count_nonzero(measured)} of {len(found)} stars measured; the {np.count_nonzero(bright)} bright ones: "
+        f"median error {100 * np.median(np.abs(error[bright])):.3f} % in flux and {np.median(offset[bright]):.3f} mas "
+        f"in position; scatter of all fluxes {np.std(pull[measured]):.2f} of what their errors say"
+    )
+
+
+def _print_places(directory: Path, picture: Path) -> None:
+    from rich.console import Console
+
+    Console().print(f"products in {directory}, picture {picture}", highlight=False, soft_wrap=True)

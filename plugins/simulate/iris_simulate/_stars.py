@@ -1,0 +1,100 @@
+"""The stars of a field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_core import InputError
+
+if TYPE_CHECKING:
+    from iris_simulate._camera import Camera
+    from iris_simulate._optics import Pointing
+    from iris_simulate._spec import SimulationSpec
+
+__all__ = ["Stars", "draw_stars", "near_stars"]
+
+Array = NDArray[np.floating[Any]]
+
+_WELL_SHARE = 0.8
+_DYNAMIC_RANGE = 100.0
+_TRIES_PER_STAR = 1000
+_PIXELS_PER_STAR = 160 * 160
+
+
+@dataclass(frozen=True, slots=True)
+class Stars:
+    """The stars: `ra` and `dec` in degrees, `flux` in Jy, ``(n,)``."""
+
+    ra: Array
+    dec: Array
+    flux: Array
+
+    def positions(self, camera: Camera, pointing: Pointing) -> tuple[Array, Array]:
+        """Return their 0-based pixels."""
+        return camera.optics.to_pixel(*pointing.to_focal(self.ra, self.dec))
+
+
+def draw_stars(spec: SimulationSpec, camera: Camera, pointing: Pointing, rng: np.random.Generator) -> Stars:
+    """Return stars with fluxes uniform in the logarithm, apart from each other and from the edges.
+
+    Raises
+    ------
+    InputError
+        When they do not fit, or no star can be bright enough to be seen and faint enough not to saturate.
+    """
+    x, y = _places(spec, camera.shape, rng)
+    ra, dec = pointing.to_sky(*camera.optics.to_focal(x, y))
+    brightest = spec.brightest or _brightest(spec, camera)
+    faintest = spec.faintest or brightest / _DYNAMIC_RANGE
+    if faintest > brightest:
+        raise InputError(f"the faintest star, {faintest:.3g} Jy, is brighter than the brightest, {brightest:.3g} Jy")
+    return Stars(ra, dec, faintest * (brightest / faintest) ** rng.random(len(x)))
+
+
+def _brightest(spec: SimulationSpec, camera: Camera) -> float:
+    """Return the flux in Jy of a star in the middle of a pixel that fills its well to the share allowed."""
+    if not np.isfinite(camera.saturation):
+        raise InputError(f"the mode '{camera.mode.name}' gives no saturation; give the flux of the 'brightest' star")
+    seconds = spec.exposure_time / max(spec.integrations, 1)
+    room = _WELL_SHARE * camera.saturation / seconds - camera.sky_rate - camera.dark_current
+    if room <= 0:
+        raise InputError(
+            f"in {seconds:g} s the sky alone ({camera.sky_rate:.3g} electron/s per pixel) fills {_WELL_SHARE:.0%} "
+            f"of the full well of {camera.saturation:g} electrons; take a shorter exposure"
+        )
+    return room / float(camera.psf.pixels(0.0, 0.0, half=0)[0, 0]) / camera.electrons_per_jy
+
+
+def _places(spec: SimulationSpec, shape: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
+    rows, columns = shape
+    number = max(rows * columns // _PIXELS_PER_STAR, 1) if spec.stars is None else spec.stars
+    room = np.array([columns, rows]) - 1 - 2 * spec.margin
+    if number and room.min() < 0:
+        raise InputError(f"no star is {spec.margin:g} pixels from every edge of {columns} x {rows} pixels")
+    chosen = np.empty((number, 2))
+    count = 0
+    for candidate in rng.random((_TRIES_PER_STAR * number, 2)) * room + spec.margin:
+        if count == number:
+            break
+        if np.all(np.sum((chosen[:count] - candidate) ** 2, axis=1) >= spec.separation**2):
+            chosen[count] = candidate
+            count += 1
+    if count < number:
+        raise InputError(
+            f"only {count} of {number} stars fit into {columns} x {rows} pixels when they are {spec.separation:g} "
+            f"pixels apart and {spec.margin:g} from the edges; take fewer, or a smaller separation"
+        )
+    return chosen[:, 0], chosen[:, 1]
+
+
+def near_stars(shape: tuple[int, int], x: Array, y: Array, distance: int) -> NDArray[np.bool_]:
+    """Return the pixels within `distance` columns and rows of a star; none where it is negative."""
+    near = np.zeros(shape, dtype=bool)
+    if distance >= 0:
+        for column, row in zip(np.rint(x).astype(int), np.rint(y).astype(int), strict=True):
+            near[max(row - distance, 0) : row + distance + 1, max(column - distance, 0) : column + distance + 1] = True
+    return near

@@ -1,0 +1,173 @@
+"""Write a simulated set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iris_core import Exposure, InputError
+from iris_simulate._headers import file_stem, reference_name
+from iris_simulate._references import REFERENCE_IMAGES, distortion_tree, photom_table
+
+if TYPE_CHECKING:
+    from iris_simulate._simulation import SimulatedSet
+
+__all__ = ["WrittenSet", "write_set"]
+
+Progress = Callable[[Path, int, int], None]
+Write = Callable[[Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSet:
+    """Where the files of a set are.
+
+    Parameters
+    ----------
+    science, backgrounds
+        Exposures of the full frame: of stars, of blank sky.
+    windows
+        For each science exposure, one file for each of its windows.
+    associations
+        One for each science exposure, with all backgrounds; none without backgrounds.
+    references
+        By type; all in one folder.
+    truth
+        The table of the stars, ECSV.
+    """
+
+    science: tuple[Path, ...]
+    backgrounds: tuple[Path, ...]
+    windows: tuple[tuple[Path, ...], ...]
+    associations: tuple[Path, ...]
+    references: Mapping[str, Path]
+    truth: Path
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What to calibrate: the associations if there are any, otherwise the science exposures."""
+        return self.associations or self.science
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files."""
+        windows = (path for group in self.windows for path in group)
+        return (*self.references.values(), *self.science, *windows, *self.backgrounds, *self.associations, self.truth)
+
+
+def write_set(
+    simulated: SimulatedSet, directory: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> WrittenSet:
+    """Write all files of a set; the same set gives the same bytes.
+
+    Parameters
+    ----------
+    simulated
+        The set.
+    directory
+        Where to; made if it is not there. References go into its folder ``references``.
+    overwrite
+        Whether files that are there may be replaced.
+    progress
+        Called before each file with its path, its number and the number of files.
+
+    Raises
+    ------
+    InputError
+        When a file is there already; then nothing is written.
+    """
+    written = _plan(simulated, directory)
+    existing = [path for path in written.paths if path.exists()]
+    if existing and not overwrite:
+        more = f" and {len(existing) - 1} more files" if len(existing) > 1 else ""
+        raise InputError(f"{existing[0]}{more} would be overwritten; allow it, or choose another folder")
+    (directory / "references").mkdir(parents=True, exist_ok=True)
+    for number, (path, write) in enumerate(_files(simulated, written), start=1):
+        if progress is not None:
+            progress(path, number, len(written.paths))
+        _write_whole(path, write)
+    return written
+
+
+def _plan(simulated: SimulatedSet, directory: Path) -> WrittenSet:
+    scene = simulated.scene
+    numbers = range(1, scene.spec.dithers + 1)
+    backgrounds = range(1, scene.spec.backgrounds + 1)
+    windows = range(1, scene.spec.subarrays + 1)
+
+    def path(stem: str, suffix: str = f"{simulated.suffix}.fits") -> Path:
+        return directory / f"{stem}_{suffix}"
+
+    return WrittenSet(
+        science=tuple(path(file_stem(scene, number)) for number in numbers),
+        backgrounds=tuple(path(file_stem(scene, number, sky=True)) for number in backgrounds),
+        windows=tuple(tuple(path(file_stem(scene, number, window=window)) for window in windows) for number in numbers),
+        associations=tuple(path(file_stem(scene, number), "asn.json") for number in numbers if backgrounds),
+        references={
+            reftype: directory / "references" / reference_name(scene, reftype)
+            for reftype in (*REFERENCE_IMAGES, "photom", "distortion")
+        },
+        truth=directory / "truth.ecsv",
+    )
+
+
+def _files(simulated: SimulatedSet, written: WrittenSet) -> Iterator[tuple[Path, Write]]:
+    """Yield each file with the function that writes it, in the order of `WrittenSet.paths`; one exposure at a time."""
+    for reftype in REFERENCE_IMAGES:
+        yield written.references[reftype], partial(_write_exposure, simulated.reference_image(reftype))
+    yield written.references["photom"], partial(photom_table(simulated.scene).write, format="ascii.ecsv")
+    yield written.references["distortion"], partial(_write_asdf, distortion_tree(simulated.scene))
+    for index, path in enumerate(written.science):
+        yield path, partial(_write_exposure, simulated.exposure(index))
+    for index, group in enumerate(written.windows):
+        for path, exposure in zip(group, simulated.window_exposures(index), strict=True):
+            yield path, partial(_write_exposure, exposure)
+    for index, path in enumerate(written.backgrounds):
+        yield path, partial(_write_exposure, simulated.background(index))
+    for path, science in zip(written.associations, written.science, strict=bool(written.associations)):
+        yield path, partial(_write_association, science, written.backgrounds)
+    yield written.truth, partial(simulated.truth().write, format="ascii.ecsv")
+
+
+def _write_whole(path: Path, write: Write) -> None:
+    """Write under another name first, so that no half-written file ever has the right one."""
+    partial_path = path.with_name(f".partial-{path.name}")
+    try:
+        write(partial_path)
+        os.replace(partial_path, path)
+    finally:
+        partial_path.unlink(missing_ok=True)
+
+
+def _write_exposure(exposure: Exposure, path: Path) -> None:
+    from astropy.io import fits
+
+    err = exposure.err
+    planes = {"SCI": exposure.data} | ({} if err is None else {"ERR": err}) | {"DQ": exposure.dq}
+    components = {f"VAR_{name.upper()}": plane for name, plane in exposure.variance.items() if name != "total"}
+    hdus = fits.HDUList([fits.PrimaryHDU(header=exposure.header)])
+    for name, plane in (planes | components | dict(exposure.planes)).items():
+        header = exposure.sci_header if name == "SCI" else None
+        hdus.append(fits.ImageHDU(np.ascontiguousarray(plane), header=header, name=name))
+    hdus.writeto(path)
+
+
+def _write_asdf(tree: dict[str, Any], path: Path) -> None:
+    import asdf
+
+    asdf.AsdfFile(tree).write_to(path)
+
+
+def _write_association(science: Path, backgrounds: tuple[Path, ...], path: Path) -> None:
+    members = [{"expname": science.name, "exptype": "science"}]
+    members += [{"expname": background.name, "exptype": "background"} for background in backgrounds]
+    name = science.stem.rpartition("_")[0]
+    content = {"asn_type": "image2", "products": [{"name": name, "members": members}]}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
