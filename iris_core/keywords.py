@@ -105,6 +105,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     ),
     Keyword("R_<TYPE>", "reference file that was used, one for each type"),
     Keyword("BKG_DARK", "the dark went with the background"),
+    Keyword("BKG_METH", "how the background was removed, where a part of the dark went with it"),
     Keyword("PHOTMJSR", "flux density per rate", "MJy/sr per electron/s or DN/s"),
     Keyword("PHOTUJA2", "flux density per rate", "uJy/arcsec2 per electron/s or DN/s"),
     Keyword("PIXAR_SR", "mean area of a pixel", "sr"),

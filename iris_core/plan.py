@@ -156,8 +156,8 @@ def _find_references(
     return References(found)
 
 
-def _reader(plugins: Plugins) -> Callable[[Path, str], Exposure]:
-    return lambda path, reftype: plugins.read_exposure(path, reftype=reftype)
+def _reader(plugins: Plugins) -> Callable[[Path, str, bool], Exposure]:
+    return lambda path, reftype, pixels: plugins.read_exposure(path, pixels, reftype)
 
 
 def _not_found(step: Step, reftype: str, outline: Exposure, mode: InstrumentMode, plugins: Plugins) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import file_digest
@@ -70,17 +71,25 @@ class Reference:
     notes
         What the user should know of the choice.
     read
-        Reads the file as an exposure; where a provider leaves it out, the framework puts in the installed readers.
+        Reads a file of a type as an exposure, or its outline: ``read(path, reftype, pixels)``. Where a provider leaves
+        it out, the framework puts in the installed readers.
     """
 
     reftype: str
     path: Path
     provider: str
     notes: tuple[str, ...] = ()
-    read: Callable[[Path, str], Exposure] | None = field(default=None, compare=False, repr=False)
+    read: Callable[[Path, str, bool], Exposure] | None = field(default=None, compare=False, repr=False)
 
-    def image(self, exposure: Exposure) -> ReferenceImage:
+    def image(self, exposure: Exposure, *, pixels: bool = True) -> ReferenceImage:
         """Return the pixels that belong to the window of `exposure`.
+
+        Parameters
+        ----------
+        exposure
+            The exposure, or its outline.
+        pixels
+            Whether to read pixels; without, unit, shape and header are true: that is what a stage's check needs.
 
         Raises
         ------
@@ -89,7 +98,7 @@ class Reference:
         """
         if self.read is None:
             raise InputError(f"the {self.reftype} {self.path} comes without a reader; give Reference(read=...)")
-        full = self.read(self.path, self.reftype)
+        full = self.read(self.path, self.reftype, pixels)
         if full.is_integrations:
             raise InputError(
                 f"the {self.reftype} {self.path.name} has shape {full.data.shape}; one image (ny, nx) is needed"
@@ -131,7 +140,9 @@ class Reference:
 
         try:
             kind = "ascii.ecsv" if self.path.suffix == ".ecsv" else None
-            return Table.read(self.path, format=kind)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # FITS knows no unit electron, but astropy does
+                return Table.read(self.path, format=kind)
         except Exception as error:
             raise self._unreadable("a table (FITS or ECSV)", error) from error
 

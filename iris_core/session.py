@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.association import Request
-from iris_core.errors import IrisError, PluginError, Problems, RecipeError, choices, did_you_mean, one_line
+from iris_core.errors import InputError, IrisError, PluginError, Problems, RecipeError, choices, did_you_mean, one_line
 from iris_core.instruments import InstrumentMode, match_mode, mode_not_installed
 from iris_core.model import Exposure
 from iris_core.overrides import Overrides, apply_overrides
@@ -156,6 +156,8 @@ def _named_mode(session: Session) -> InstrumentMode | None:
 def plan_request(session: Session, request: Request, provenance: Mapping[str, Any]) -> Plan:
     """Return the plan of one request."""
     read = session.plugins.read_exposure
+    if request.path in request.backgrounds:
+        raise InputError(f"{request.path} is given as its own background exposure; leave it out of the backgrounds")
     outline = read(request.path, pixels=False)
     backgrounds = [read(path, pixels=False) for path in request.backgrounds]
     return plan_outlines(session, request, outline, backgrounds, provenance)

@@ -109,4 +109,6 @@ def make_reference(
     if dq is not None:
         hdus.append(fits.ImageHDU(np.asarray(dq, dtype=np.uint32), name="DQ"))
     hdus.writeto(path, overwrite=True)
-    return Reference(reftype=reftype, path=path, provider="test", read=lambda file, _type: read_fits(file))
+    return Reference(
+        reftype=reftype, path=path, provider="test", read=lambda file, _type, pixels: read_fits(file, pixels)
+    )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from iris_core import DQ, Exposure, InputError, ReferenceImage, References, stage
 
-__all__ = ["check_order", "subtract_dark"]
+__all__ = ["check_dark", "subtract_dark"]
 
 _ANY = {"", "ANY", "N/A"}
 
 
-def check_order(exposure: Exposure) -> None:
-    """Raise `InputError` when a part of the dark went with the background: it cannot be subtracted in part."""
+def check_dark(exposure: Exposure, references: References) -> None:
+    """Raise what `subtract_dark` would raise, from the headers of the exposure and of the dark alone."""
+    _check_order(exposure)
+    _check_match(exposure, references["dark"].image(exposure, pixels=False))
+
+
+def _check_order(exposure: Exposure) -> None:
+    """Refuse an exposure from which a part of the dark went with the background: it cannot be subtracted in part."""
     method = exposure.sci_header.get("BKG_METH")
     if method is not None:
         raise InputError(
@@ -19,7 +25,7 @@ def check_order(exposure: Exposure) -> None:
         )
 
 
-@stage("dark_current", references=("dark",), check=check_order)
+@stage("dark_current", references=("dark",), check=check_dark)
 def subtract_dark(exposure: Exposure, references: References) -> Exposure:
     """Subtract the dark; add its variance as component ``dark`` and its DQ.
 
@@ -44,7 +50,7 @@ def subtract_dark(exposure: Exposure, references: References) -> Exposure:
     """
     from iris_dark._dark import rate_and_variance
 
-    check_order(exposure)
+    _check_order(exposure)
     dark = references["dark"].image(exposure)
     _check_match(exposure, dark)
     flagged = exposure.replace(dq=exposure.dq | dark.dq)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from iris_dark import check_order, subtract_dark
+from iris_dark import check_dark, subtract_dark
 from iris_dark._dark import rate_and_variance
 
 from iris_core import DQ, Exposure, InputError, References, Window
@@ -106,9 +106,10 @@ def test_dark_that_went_with_the_background_is_not_subtracted_again(tmp_path: Pa
 @pytest.mark.parametrize("method", ["from_science", "scaled"])
 def test_dark_of_which_a_part_went_with_the_background_is_an_error(tmp_path: Path, method: str) -> None:
     exposure = make_exposure((8, 8), sci_header={"BKG_METH": method})
-    for stage in (check_order, lambda exposure: calibrate(exposure, dark_file(tmp_path, plane(0.25)))):
+    references = dark_file(tmp_path, plane(0.25))
+    for stage in (check_dark, subtract_dark):
         with pytest.raises(InputError) as raised:
-            stage(exposure)
+            stage(exposure, references)
         assert str(raised.value) == (
             f"x_rate.fits: a part of the dark went with the background (BKG_METH is {method}), so the dark cannot be "
             "subtracted any more; put dark_current before background"
@@ -201,3 +202,9 @@ def test_rate_and_variance_are_always_finite(dark: np.ndarray, err: np.ndarray) 
     np.testing.assert_array_equal(variance[~unknown], err[~unknown] ** 2)
     assert not rate[unknown].any()
     assert not variance[unknown].any()
+
+
+def test_a_dark_in_another_unit_is_found_without_reading_a_pixel(tmp_path: Path) -> None:
+    references = dark_file(tmp_path, plane(0.25), unit="DN/s")
+    with pytest.raises(InputError, match="convert the reference with its gain first"):
+        check_dark(make_exposure((8, 8)), references)

@@ -11,7 +11,7 @@ from iris_core import DQ, Exposure, InputError, Params, ReferenceImage, Referenc
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FlatParams", "apply_flat"]
+__all__ = ["FlatParams", "apply_flat", "check_flat"]
 
 
 class FlatParams(Params):
@@ -20,7 +20,12 @@ class FlatParams(Params):
     inverse: bool = parameter(False, "Multiply the flat back in instead of dividing by it.")
 
 
-@stage("flat_field", params=FlatParams, references=("flat",))
+def check_flat(exposure: Exposure, references: References) -> None:
+    """Raise what `apply_flat` would raise, from the headers of the exposure and of the flat alone."""
+    _check_unit(exposure, references["flat"].image(exposure, pixels=False))
+
+
+@stage("flat_field", params=FlatParams, references=("flat",), check=check_flat)
 def apply_flat(exposure: Exposure, params: FlatParams, references: References) -> Exposure:
     """Divide by the flat; scale the variance, add that of the flat as component ``flat``, and its DQ.
 

@@ -153,7 +153,7 @@ class SimulatedSet:
     def _in_memory(self, reftype: str) -> Reference:
         image = self.reference_image(reftype)
 
-        def read(path: Path, kind: str) -> Exposure:
+        def read(path: Path, kind: str, pixels: bool) -> Exposure:
             return image
 
         return Reference(reftype=reftype, path=image.meta.path, provider="simulated", read=read)
