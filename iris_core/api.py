@@ -40,6 +40,7 @@ def check(
     backgrounds: Sequence[Files] = (),
     overrides: Overrides | None = None,
     plugins: Plugins | None = None,
+    **options: Any,
 ) -> Survey:
     """Do everything short of the first pixel.
 
@@ -55,6 +56,8 @@ def check(
         What to change of the recipe.
     plugins
         The plugins to use; by default what is installed.
+    **options
+        Fields of `Overrides`, in place of `overrides`.
 
     Returns
     -------

@@ -25,6 +25,8 @@ __all__ = ["dump_tree", "read_asdf", "restore_tree", "write_asdf"]
 
 log = logging.getLogger(__name__)
 
+_CARD = 80
+
 
 def dump_tree(exposure: Exposure) -> bytes:
     """Return the ASDF extension of a product: ``meta.wcs`` (the gWCS) and ``iris`` (the provenance)."""
@@ -132,11 +134,13 @@ def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
     )
 
 
-def _cards(header: Header | None) -> list[list[Any]]:
-    return [] if header is None else [[card.keyword, card.value, card.comment] for card in header.cards]
+def _cards(header: Header | None) -> list[str]:
+    """Return a header as the lines it has in a FITS file: there is no card that these cannot hold."""
+    text = "" if header is None else header.tostring(endcard=False, padding=False)
+    return [text[start : start + _CARD].rstrip() for start in range(0, len(text), _CARD)]
 
 
-def _header(cards: Iterable[Iterable[Any]]) -> Header:
+def _header(lines: Iterable[str]) -> Header:
     from astropy.io.fits import Header
 
-    return Header([tuple(card) for card in cards])
+    return Header.fromstring("".join(line.ljust(_CARD) for line in lines))

@@ -101,10 +101,9 @@ def make_plan(
         tuple(_find_references(step, one, mode, plugins, found) for step in _before_consumption(steps))
         for one in backgrounds
     ]
-    if not found:
-        found += _check_steps(
-            steps, prepare(outline, mode), [prepare(one, mode) for one in backgrounds], references, theirs, mode
-        )
+    found += _check_steps(
+        steps, prepare(outline, mode), [prepare(one, mode) for one in backgrounds], references, theirs, mode
+    )
     outputs = _outputs(request, outline, steps, recipe)
     found += _existing(outputs, recipe)
     if found:
@@ -212,7 +211,8 @@ def _check_step(
 ) -> Exposure:
     try:
         refuse_second(step, outline)
-        outline = step.check(outline, references, backgrounds, mode)
+        if set(step.implementation.declared.references) <= set(references):  # what is missing is reported already
+            outline = step.check(outline, references, backgrounds, mode)
     except StageSkipped:
         return outline
     except IrisError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from iris_core.errors import InputError
@@ -40,7 +41,8 @@ def write_product(exposure: Exposure, path: Path, plugins: Plugins) -> None:
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be missing
+            temporary.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,23 @@ class NamedReferences:
         By type.
     read
         Reads the outline of an image with the installed readers, which know the keywords of their cameras.
+    places
+        Where each was named, for errors.
     """
 
     files: Mapping[str, Path]
     read: Callable[..., Exposure]
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def missing(self) -> dict[str, ReferenceNotFound]:
+        """Return an error for each file that is not there, by type."""
+        return {
+            reftype: ReferenceNotFound(
+                f"{self.places.get(reftype, 'references')}: no such {reftype} reference file: {path}"
+            )
+            for reftype, path in self.files.items()
+            if not isfile(path)
+        }
 
     @hookimpl(tryfirst=True)
     def find_reference(self, reftype: str, exposure: Exposure) -> Reference | None:
@@ -123,6 +137,8 @@ class NamedReferences:
         path = self.files.get(reftype)
         if path is None:
             return None
+        if reftype in (missing := self.missing()):
+            raise missing[reftype]
         lost = mismatches(reftype, self._header(path, reftype), exposure)
         stated = _wanted(reftype, exposure)
         wrong = [reason for name, reason in lost.items() if name in _BY_HAND.get(reftype, _ALWAYS) and stated[name]]

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +94,9 @@ def _load(name: str, plugins: Plugins, problems: list[IrisError]) -> Recipe:
 def _register_providers(session: Session) -> None:
     recipe = session.recipe
     files = {reftype: path for reftype, path in recipe.references.items() if reftype != STORE}
-    for reftype, path in files.items():
-        if not isfile(path):
-            place = recipe.reference_places.get(reftype, "references")
-            session.problems.append(RecipeError(f"{place}: no such {reftype} reference file: {path}"))
-    session.plugins.add("references by hand", NamedReferences(files, session.plugins.read_exposure))
+    named = NamedReferences(files, session.plugins.read_exposure, recipe.reference_places)
+    session.problems += named.missing().values()
+    session.plugins.add("references by hand", named)
     default = os.environ.get("IRIS_REFERENCES")
     folder = recipe.references.get(STORE) or (Path(default) if default else None)
     if folder is not None:

@@ -1,0 +1,89 @@
+"""What the tests of the core share: files on the disk, and plugins that are written in the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from iris_core import Exposure, stage
+from iris_core.fitswrite import write_fits
+from iris_core.loading import load_plugins
+from iris_core.plugins import Plugins
+from iris_core.testing import make_exposure
+
+# A folder of the test may serve all its examples; a slow machine is no failure.
+settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("thorough", settings.get_profile("core"), max_examples=3000)  # --hypothesis-profile=thorough
+settings.load_profile("core")
+
+IRIS = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the shell says of references and plugins out of the tests."""
+    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
+    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
+
+
+@pytest.fixture
+def bare() -> Plugins:
+    """Return the plugins without any installed one."""
+    return load_plugins(only=())
+
+
+def another(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function like `function` that can be declared apart: one may stand for several stages."""
+
+    @wraps(function)
+    def call(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    return call
+
+
+@pytest.fixture
+def lab(bare: Plugins) -> Callable[..., Plugins]:
+    """Return a function that adds to `bare` one plugin, ``lab-<stage>`` 1.0, for each stage it is given."""
+
+    def add(**functions: Callable[..., Any]) -> Plugins:
+        for name, function in functions.items():
+            declared = function if hasattr(function, "iris_stage") else stage(name)(another(function))
+            bare.add(f"lab-{name}", SimpleNamespace(**{name: declared}), "1.0")
+        return bare
+
+    return add
+
+
+@pytest.fixture
+def write_exposure(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes an exposure, `make_exposure` with its arguments, and returns its path."""
+
+    def write(name: str = "x_rate.fits", **options: Any) -> Path:
+        header = {**IRIS, **options.pop("header", {})}
+        exposure: Exposure = make_exposure(**{"header": header, "shape": (8, 9), **options})
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_fits(exposure, path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a recipe: its steps, and further lines."""
+
+    def write(steps: str = "flat_field", *lines: str, name: str = "recipe.yaml") -> Path:
+        path = tmp_path / name
+        text = ["recipe: 1", f"name: {path.stem}", f"steps: [{steps}]", *lines]
+        path.write_text("\n".join(text), encoding="utf-8")
+        return path
+
+    return write

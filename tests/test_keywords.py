@@ -1,0 +1,229 @@
+"""Keywords become typed values, and what cannot be understood is an error that names file, keyword and value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy import units as u
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from iris_core import InputError, IrisError, Window, meta_from_header, parse_unit
+from iris_core.keywords import KEYWORDS, header_text, is_wcs_keyword, unit_string
+
+HERE = Path("x_rate.fits")
+
+
+def read(**cards: Any) -> Any:
+    return meta_from_header({name.replace("_", "-"): value for name, value in cards.items()}, HERE)
+
+
+def test_text_is_stripped_and_a_missing_keyword_is_empty() -> None:
+    meta = read(INSTRUME=" IRIS ", FILTER="Kbb")
+    assert (meta.instrument, meta.filter, meta.detector, meta.exposure_time) == ("IRIS", "Kbb", "", None)
+    assert meta.filename == "x_rate.fits"
+
+
+def test_numbers_may_be_written_as_text() -> None:
+    assert read(EXPTIME="100.5", SUBARRID="3").exposure_time == 100.5
+    assert read(SUBARRID="3").subarray_id == 3
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("EXPTIME", "soon"),
+        ("EXPTIME", "nan"),
+        ("EXPTIME", float("inf")),
+        ("RA", "12:00:00:00"),
+        ("RA", "12:75:00"),
+        ("DEC", "-12:30:60"),
+        ("DEC", "north"),
+        ("DEC", "nan"),
+        ("SUBARRID", "one"),
+        ("SUBARRID", 1.5),
+        ("DATE-OBS", "yesterday"),
+        ("DATE-OBS", "2026-02-30"),
+        ("MJD-OBS", "sixty thousand"),
+        ("MJD-OBS", 1e300),
+        ("MJD-OBS", float("nan")),
+    ],
+)
+def test_a_value_that_is_not_understood_is_named_with_its_file(keyword: str, value: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        meta_from_header({keyword: value}, HERE)
+    assert str(caught.value).startswith(f"x_rate.fits: {keyword} = {value!r} is not a ")
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(),
+        st.from_regex(r"[-+ ]?\d{1,3}[: ]\d{1,2}[: ]\d{1,2}(\.\d*)?", fullmatch=True),
+        st.from_regex(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d\d:\d\d)?", fullmatch=True),
+    )
+)
+def test_whatever_a_header_says_gives_a_meta_or_an_input_error(value: Any) -> None:
+    said: list[str] = []
+    for keyword in KEYWORDS:
+        try:
+            meta_from_header({keyword.name: value}, HERE)
+        except InputError as error:
+            said.append(str(error))
+    assert not [one for one in said if "\n" in one]
+
+
+@given(
+    st.integers(0, 89),
+    st.integers(0, 59),
+    st.integers(0, 59_999),
+    st.sampled_from(["-", "+", ""]),
+    st.sampled_from(": "),
+)
+def test_declination_in_sexagesimal_keeps_its_sign_even_at_zero_degrees(
+    degrees: int, minutes: int, thousandths: int, sign: str, between: str
+) -> None:
+    seconds = thousandths / 1000
+    text = f"{sign}{degrees:02d}{between}{minutes:02d}{between}{seconds:06.3f}"
+    truth = (degrees + minutes / 60 + seconds / 3600) * (-1 if sign == "-" else 1)
+    assert read(DEC=text).dec == pytest.approx(truth, abs=1e-10)
+
+
+@given(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+def test_right_ascension_in_sexagesimal_is_in_hours(hours: int, minutes: int, seconds: int) -> None:
+    ra = read(RA=f"{hours}:{minutes}:{seconds}").ra
+    assert ra == pytest.approx(15 * (hours + minutes / 60 + seconds / 3600), abs=1e-9)
+
+
+def test_right_ascension_as_a_number_is_in_degrees() -> None:
+    assert read(RA=150.25, DEC="-2.5").ra == 150.25
+    assert read(RA=150.25, DEC="-2.5").dec == -2.5
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))
+def test_iso_modified_julian_and_julian_dates_give_the_same_time(when: datetime) -> None:
+    mjd = (when - datetime(1858, 11, 17)) / timedelta(days=1)
+    truth = when.replace(tzinfo=UTC)
+    assert read(DATE_OBS=when.isoformat()).start_time == truth
+    assert abs(read(MJD_OBS=mjd).start_time - truth) < timedelta(milliseconds=1)
+    assert abs(read(EXPJDST=mjd + 2400000.5).start_time - truth) < timedelta(milliseconds=100)
+
+
+def test_a_time_with_a_zone_is_converted() -> None:
+    assert read(DATE_OBS="2026-11-23T02:00:00+02:00").start_time == datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def test_the_first_name_of_a_pair_counts() -> None:
+    meta = meta_from_header({"DATE-OBS": "2026-01-01", "EXPDTST": "2025-01-01", "MJD-OBS": 50000.0}, HERE)
+    assert meta.start_time == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_window_counts_from_one() -> None:
+    meta = read(SUBSTRT1=11, SUBSTRT2=21, SUBSIZE1=4, SUBSIZE2=5)
+    assert meta.window == Window(11, 21, 4, 5)
+    assert meta.window.shape == (5, 4)
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"SUBSTRT1": 1},
+        {"SUBSTRT1": 1, "SUBSTRT2": 1, "SUBSIZE1": 4},
+        {"SUBSTRT1": 0, "SUBSTRT2": 1, "SUBSIZE1": 4, "SUBSIZE2": 4},
+        {"SUBSTRT1": 1, "SUBSTRT2": 1, "SUBSIZE1": 0, "SUBSIZE2": 4},
+        {"SUBSTRT1": 1.5, "SUBSTRT2": 1, "SUBSIZE1": 4, "SUBSIZE2": 4},
+        {"SUBSTRT1": float("inf"), "SUBSTRT2": 1, "SUBSIZE1": 4, "SUBSIZE2": 4},
+        {"SUBSTRT1": "a", "SUBSTRT2": 1, "SUBSIZE1": 4, "SUBSIZE2": 4},
+    ],
+)
+def test_half_a_window_is_an_error(cards: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"x_rate\.fits: .*SUBSTRT1"):
+        meta_from_header(cards, HERE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["electron/s", "ELECTRONS/S", "e-/s", "electron / s", "electron s-1", "e/sec", "electrons/second", " electron/s "],
+)
+def test_the_ways_to_write_electrons_per_second(text: str) -> None:
+    assert parse_unit(text) == u.electron / u.s
+
+
+@pytest.mark.parametrize("text", ["DN/s", "dn/s", "ADU/s", "counts/s", "count / S", "DN s-1"])
+def test_counts_and_adu_mean_dn(text: str) -> None:
+    assert parse_unit(text) == u.DN / u.s
+
+
+@pytest.mark.parametrize("text", ["furlongs per fortnight", "electron/", "1 +", "MJy//sr", "(", "e-/s/"])
+def test_what_is_no_unit_is_an_error_that_says_what_would_be(text: str) -> None:
+    with pytest.raises(InputError, match="is not a unit; rates are in electron/s, DN/s or MJy/sr"):
+        parse_unit(text)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="eDNMJysr/ *()-+.0123456789")))
+@example("")
+@example("s/" * 5000)
+@example("(" * 5000)
+def test_any_text_is_a_unit_or_an_iris_error(text: str) -> None:
+    said = ""
+    try:
+        parse_unit(text)
+    except IrisError as error:
+        said = str(error)
+    assert "\n" not in said
+
+
+UNITS = [
+    u.electron / u.s,
+    u.DN / u.s,
+    u.MJy / u.sr,
+    u.Jy,
+    u.electron,
+    u.DN,
+    u.erg / u.s / u.cm**2 / u.AA,
+    u.DN * u.m / u.s,
+]
+
+
+@given(st.sampled_from(UNITS), st.sampled_from([1, 2, -1]))
+def test_a_unit_survives_being_written_and_read(unit: u.UnitBase, power: int) -> None:
+    assert parse_unit(unit_string(unit**power)) == unit**power
+
+
+def test_units_are_written_as_the_field_writes_them() -> None:
+    assert unit_string(u.electron / u.s) == "electron/s"
+    assert unit_string(u.MJy / u.sr) == "MJy/sr"
+
+
+@given(st.text())
+def test_any_text_can_stand_in_a_header(text: str) -> None:
+    from astropy.io.fits import Header
+
+    header = Header()
+    header["RECIPE"] = header_text(text)
+    header.add_history(header_text(text))
+    assert header["RECIPE"].split() == header_text(text).split()
+
+
+def test_header_text_keeps_plain_words() -> None:
+    assert header_text("not needed: 3 dithers") == "not needed: 3 dithers"
+    assert header_text("nicht\n nötig") == "nicht n?tig"
+
+
+@pytest.mark.parametrize(
+    "name", ["CRPIX1", "CD1_2", "PC2_1", "A_ORDER", "BP_0_1", "PV2_1", "RADESYS", "LONPOLE", "S_REGION"]
+)
+def test_wcs_keywords_are_known(name: str) -> None:
+    assert is_wcs_keyword(name)
+
+
+@pytest.mark.parametrize("name", ["EQUINOX", "RA", "DEC", "A_FILTER", "CRPIX", "BUNIT", "OBJECT", "S_WCS"])
+def test_what_describes_the_target_is_no_wcs_keyword(name: str) -> None:
+    assert not is_wcs_keyword(name)
