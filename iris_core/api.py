@@ -253,5 +253,8 @@ def _given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> ob
                 )
             ]
         )
-    declared = function if hasattr(function, "iris_stage") else stage_decorator(name)(_unmarked(function))
+    said = getattr(function, "iris_stage", None)
+    if said is not None and said.stage != name:
+        raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{said.stage}'")])
+    declared = function if said is not None else stage_decorator(name)(_unmarked(function))
     return SimpleNamespace(**{name: declared})

@@ -6,6 +6,7 @@ Nobody else calls pluggy's untyped hooks.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["BUILTIN", "BrokenPlugin", "Implementation", "Plugins", "new_manager"]
 
 BUILTIN = "iris-core"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Plugins:
         self.manager = manager
         self.versions = dict(versions)
         self.broken = tuple(broken)
+        self._warned: set[str] = set()
 
     def names(self) -> list[str]:
         """Return the names of the loaded plugins, in order."""
@@ -253,18 +257,39 @@ class Plugins:
 
     def modes(self) -> dict[str, InstrumentMode]:
         """Return the installed instrument modes by name."""
-        modes = (mode for answer in self.manager.hook.instrument_modes() for mode in answer)
-        return {mode.name: mode for mode in sorted(modes, key=lambda mode: mode.name)}
+        return self._brought("instrument_modes", lambda modes: {mode.name: mode for mode in modes})
 
     def recipes(self) -> dict[str, Path]:
         """Return the installed recipes by name."""
-        found = {name: path for answer in self.manager.hook.recipes() for name, path in answer.items()}
-        return dict(sorted(found.items()))
+        return self._brought("recipes")
 
     def executors(self) -> dict[str, Callable[[int], Executor]]:
         """Return the installed executors by name."""
-        return {name: make for answer in self.manager.hook.executors() for name, make in answer.items()}
+        return self._brought("executors")
+
+    def _brought(self, hook: str, by_name: Callable[[Any], Mapping[str, Any]] = dict) -> dict[str, Any]:
+        """Return what the plugins bring, by name; of two of one name that of the core, or of the first plugin."""
+        found: dict[str, Any] = {}
+        items = getattr(self.manager.hook, hook).get_hookimpls()
+        for item in sorted(items, key=lambda item: (item.plugin_name != BUILTIN, item.plugin_name)):
+            try:
+                brought = dict(by_name(item.function()))
+            except Exception as error:
+                self._warn(f"plugin {item.plugin_name}: its {hook} cannot be used: {one_line(error)}")
+                continue
+            for name in sorted(brought.keys() & found.keys()):
+                self._warn(f"plugin {item.plugin_name}: '{name}' of its {hook} is not used, the name is taken")
+            found = {**brought, **found}
+        return dict(sorted(found.items()))
+
+    def _warn(self, words: str) -> None:
+        if words not in self._warned:
+            self._warned.add(words)
+            log.warning(words)
 
     def run_finished(self, report: Report) -> None:
-        """Tell everybody that a run is done."""
-        self.manager.hook.run_finished(report=report)
+        """Tell everybody that a run is done; who fails then changes nothing of what was done."""
+        try:
+            self.manager.hook.run_finished(report=report)
+        except Exception as error:
+            self._warn(f"a plugin failed after the run: {one_line(error)}")

@@ -70,6 +70,7 @@ def write_exposure(tmp_path: Path) -> Callable[..., Path]:
         exposure: Exposure = make_exposure(**{"header": header, "shape": (8, 9), **options})
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         write_fits(exposure, path)
         return path
 

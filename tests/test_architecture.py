@@ -11,8 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from statistics import median, quantiles
 
-import iris_core
 import pytest
+
+import iris_core
 from iris_core import hookspecs
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""What the documentation shows is true: its code runs, its recipes load, its generated pages are those of today's code."""
+"""What the documentation shows is true: its code runs, its recipes load, generated pages are up to date."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from iris_core.loading import load_plugins
 from iris_core.recipe_file import load_recipe
 
