@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iris_core.errors import IrisError as IrisError
     from iris_core.errors import ModeNotFound as ModeNotFound
     from iris_core.errors import PluginError as PluginError
+    from iris_core.errors import Problems as Problems
     from iris_core.errors import RecipeError as RecipeError
     from iris_core.errors import ReferenceNotFound as ReferenceNotFound
     from iris_core.errors import StageContractError as StageContractError
@@ -59,6 +60,7 @@ _HOMES = {
     "Overrides": "iris_core.overrides",
     "Params": "iris_core.stages",
     "PluginError": "iris_core.errors",
+    "Problems": "iris_core.errors",
     "RecipeError": "iris_core.errors",
     "Reference": "iris_core.references",
     "ReferenceImage": "iris_core.references",

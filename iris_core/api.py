@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from iris_core.association import Request, read_requests
-from iris_core.batch import WATCH, calibrate_files, is_skipped_product, start_executor
+from iris_core.batch import WATCH, calibrate_files, is_skipped_product
 from iris_core.errors import Problems, RecipeError, choices, did_you_mean
 from iris_core.instruments import InstrumentMode
 from iris_core.loading import load_plugins
@@ -69,16 +69,14 @@ def check(
     Problems
         When nothing of the recipe can be used.
     """
-    session = start_session(recipe, overrides or Overrides(), _own(plugins))
+    session = start_session(recipe, _overrides(overrides, options), _own(plugins))
     return _survey(session, files, backgrounds)
 
 
 def _survey(session: Session, files: Sequence[Files], backgrounds: Sequence[Files]) -> Survey:
     use_others = session.recipe.backgrounds == "others"
     paths, background_paths = [Path(file) for file in files], [Path(file) for file in backgrounds]
-    requests, problems = read_requests(paths, background_paths, use_others)
-    session.problems += problems
-    return survey(session, requests)
+    return survey(session, read_requests(paths, background_paths, use_others))
 
 
 def run(
@@ -127,24 +125,21 @@ def run(
     session = start_session(recipe, _overrides(overrides, options), _own(plugins))
     if watch is not None:
         session.plugins.add(WATCH, watch)
-        session.recipe = replace(session.recipe, plugins=(*session.recipe.plugins, WATCH))
+        session.plugins.active |= {WATCH}
     surveyed = _survey(session, files, backgrounds)
-    executor = start_executor(session)
-    if executor is None or session.problems or not surveyed.plans:
-        problems = surveyed.everything() or (RecipeError("no exposure was given; name one or more files"),)
-        raise Problems([*problems, *(one for one in session.problems if one not in problems)])
-    results = dict.fromkeys([*surveyed.plans, *surveyed.bad], None) | {
+    if session.problems or not surveyed.plans:
+        raise Problems(surveyed.everything() or (RecipeError("no exposure was given; name one or more files"),))
+    finished = {
         request: ExposureResult(path=request.path, products={}, error="\n".join(map(str, found)))
         for request, found in surveyed.bad.items()
     }
-    finished: dict[Request, ExposureResult] = {key: value for key, value in results.items() if value is not None}
     for result in finished.values():
         _tell(on_result, result)
-    with executor:
-        for request, result in calibrate_files(session, surveyed.plans, executor):
-            finished[request] = result
-            _tell(on_result, result)
-    report = Report(recipe=session.recipe.name, results=tuple(finished[request] for request in results))
+    for request, result in calibrate_files(session, surveyed.plans):
+        finished[request] = result
+        _tell(on_result, result)
+    results = tuple(finished[request] for request in dict.fromkeys(surveyed.requests))
+    report = Report(recipe=session.recipe.name, results=results)
     session.plugins.run_finished(report)
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from os.path import isfile
@@ -77,7 +78,9 @@ def write_asdf(exposure: Exposure, path: Path) -> None:
         "planes": {name: np.asarray(plane) for name, plane in exposure.planes.items()},
         "area": exposure.area,
     }
-    asdf.AsdfFile(tree).write_to(path)
+    # Given a name, asdf would write to a hidden file of its own first, and leave it there when it is killed.
+    with path.open("wb") as file:
+        asdf.AsdfFile(tree).write_to(file)
 
 
 def read_asdf(path: Path, pixels: bool = True) -> Exposure:
@@ -116,7 +119,7 @@ def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
     def plane(array: Any) -> Any:
         return np.array(array) if pixels else blank_plane(tuple(array.shape), array.dtype)
 
-    header = _header(tree["headers"]["primary"])
+    header, sci_header = _header(tree["headers"]["primary"]), _header(tree["headers"]["sci"])
     wcs_cards = tree["headers"]["wcs"]
     return Exposure(
         data=plane(tree["data"]),
@@ -125,9 +128,9 @@ def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
         planes={name: plane(item) for name, item in tree.get("planes", {}).items()},
         area=None if tree.get("area") is None else plane(tree["area"]),
         unit=None if tree["unit"] is None else parse_unit(tree["unit"]),
-        meta=meta_from_header(header, path),
+        meta=meta_from_header(ChainMap(header, sci_header), path),
         header=header,
-        sci_header=_header(tree["headers"]["sci"]),
+        sci_header=sci_header,
         fits_wcs=_header(wcs_cards) if wcs_cards else None,
         wcs=_wcs(tree),
         **restore(tree["iris"]),

@@ -11,18 +11,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from iris_core.errors import InputError, IrisError, one_line
+from iris_core.errors import one_line
 
 __all__ = ["Request", "read_association", "read_requests"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One exposure to calibrate: its file, its background exposures, and the name of its products."""
+    """One exposure to calibrate: its file, its background exposures, the name of its products, and what is wrong."""
 
     path: Path
     backgrounds: tuple[Path, ...] = ()
     name: str = ""
+    problem: str = ""
 
 
 class _Member(BaseModel):
@@ -46,10 +47,8 @@ class _Association(BaseModel):
     products: list[_Product]
 
 
-def read_requests(
-    files: Iterable[Path], backgrounds: Sequence[Path] = (), use_others: bool = False
-) -> tuple[list[Request], list[IrisError]]:
-    """Return what to calibrate, and what is wrong with the inputs.
+def read_requests(files: Iterable[Path], backgrounds: Sequence[Path] = (), use_others: bool = False) -> list[Request]:
+    """Return what to calibrate; a request with a `problem` fails alone.
 
     Parameters
     ----------
@@ -61,49 +60,43 @@ def read_requests(
         Whether every exposure has the other ones as its background exposures.
     """
     requests: list[Request] = []
-    problems: list[IrisError] = []
     for path in files:
-        try:
-            if path.suffix == ".json":
-                requests += read_association(path)
-            else:
-                requests.append(Request(path, tuple(backgrounds)))
-        except InputError as error:
-            problems.append(error)
+        requests += read_association(path) if path.suffix == ".json" else [Request(path, tuple(backgrounds))]
     if use_others:
-        requests = [
-            replace(one, backgrounds=tuple(other.path for other in requests if other.path != one.path))
-            if not one.backgrounds
-            else one
-            for one in requests
-        ]
-    return requests, problems + [problem for one in requests for problem in _wrong_backgrounds(one)]
+        requests = [one if one.backgrounds else _with_others(one, requests) for one in requests]
+    return [replace(one, problem=one.problem or _wrong_backgrounds(one)) for one in requests]
 
 
-def _wrong_backgrounds(request: Request) -> list[IrisError]:
+def _with_others(request: Request, requests: Iterable[Request]) -> Request:
+    others = (one.path for one in requests if one.path != request.path and not one.problem)
+    return replace(request, backgrounds=tuple(others))
+
+
+def _wrong_backgrounds(request: Request) -> str:
     """Return what is wrong where an exposure is its own background, or another one is named twice."""
     science, backgrounds = request.path.resolve(), [path.resolve() for path in request.backgrounds]
-    twice = [path for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
-    problems: list[IrisError] = [InputError(f"{request.path}: it is its own background")] * (science in backgrounds)
-    return problems + [InputError(f"{request.path}: the background {path} is named more than once") for path in twice]
+    if science in backgrounds:
+        return f"{request.path}: it is its own background; leave it out of the background exposures"
+    twice = [str(path) for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
+    return f"{request.path}: background exposures named more than once: {', '.join(twice)}" if twice else ""
 
 
 def read_association(path: Path) -> list[Request]:
     """Return one request for each product of an association file; member paths are relative to it.
 
-    Raises
-    ------
-    InputError
-        When it is no association, a member is missing, or a product has not exactly one science member.
+    A file that is no association gives one request with a `problem`; so does a product of which a member is missing,
+    or that has not exactly one science member.
     """
     try:
         content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise InputError(f"{path}: not an association: {_first(error)}") from None
+        return [Request(path, problem=f"{path}: not an association: {_first(error)}")]
+    except FileNotFoundError:
+        return [Request(path, problem=f"{path}: no such file")]
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not an association: {one_line(error)}") from None
+        return [Request(path, problem=f"{path}: not an association: {one_line(error)}")]
     if not content.products:
-        raise InputError(f"{path}: the association has no products")
+        return [Request(path, problem=f"{path}: the association has no products")]
     return [_request(product, path) for product in content.products]
 
 
@@ -115,12 +108,11 @@ def _first(error: ValidationError) -> str:
 def _request(product: _Product, path: Path) -> Request:
     science = [path.parent / member.expname for member in product.members if member.exptype == "science"]
     backgrounds = [path.parent / member.expname for member in product.members if member.exptype == "background"]
+    where = f"{path}: product '{product.name}'"
     if len(science) != 1:
         named = ", ".join(member.name for member in science) or "none"
-        raise InputError(
-            f"{path}: product '{product.name}' has {len(science)} science members ({named}); one is needed"
-        )
+        problem = f"{where} has {len(science)} science members ({named}); one is needed"
+        return Request(path, name=product.name, problem=problem)
     missing = [str(member) for member in (*science, *backgrounds) if not isfile(member)]
-    if missing:
-        raise InputError(f"{path}: product '{product.name}': no such file: {', '.join(missing)}")
-    return Request(science[0], tuple(backgrounds), product.name)
+    problem = f"{where}: no such file: {', '.join(missing)}" if missing else ""
+    return Request(science[0], tuple(backgrounds), product.name, problem)

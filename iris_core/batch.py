@@ -4,88 +4,104 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import replace
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from time import perf_counter
 
 from iris_core.association import Request
-from iris_core.errors import IrisError, RecipeError, choices, did_you_mean, one_line
+from iris_core.dq import DQ
+from iris_core.errors import IrisError, PluginError, Problems, one_line
 from iris_core.executors import SerialExecutor
 from iris_core.loading import load_plugins
 from iris_core.meta import StageRecord
-from iris_core.model import Exposure
+from iris_core.model import Exposure, row_blocks
 from iris_core.overrides import Overrides
 from iris_core.plan import Plan
 from iris_core.plugins import Plugins
 from iris_core.products import write_product
-from iris_core.recipe import Recipe
+from iris_core.recipe import ExecutorOptions, Recipe
 from iris_core.report import ExposureResult
 from iris_core.runner import calibrate_exposure, read_whole, stamp_product
 from iris_core.session import Session, plan_request, start_session
 
-__all__ = ["calibrate_file", "calibrate_files", "is_skipped_product", "start_executor"]
+__all__ = ["calibrate_file", "calibrate_files", "is_skipped_product"]
 
 log = logging.getLogger(__name__)
 
 WATCH = "watch"
 
 
-def start_executor(session: Session) -> Executor | None:
-    """Return the executor the recipe names; a name that is not known is put among the session's problems."""
-    options = session.recipe.executor
-    known = session.plugins.executors()
-    if options.name not in known:
-        session.problems.append(
-            RecipeError(
-                f"recipe {session.recipe.label}: no executor '{options.name}'{did_you_mean(options.name, known)} "
-                f"Executors: {choices(known)}"
-            )
-        )
-        return None
-    return known[options.name](options.workers)
-
-
-def calibrate_files(
-    session: Session, plans: Mapping[Request, Plan], executor: Executor
-) -> Iterator[tuple[Request, ExposureResult]]:
+def calibrate_files(session: Session, plans: Mapping[Request, Plan]) -> Iterator[tuple[Request, ExposureResult]]:
     """Yield results as they come; plans stay in this process, paths travel."""
+    start = session.plugins.executors()[session.recipe.executor.name]
+    executor = start(session.recipe.executor.workers)
     if isinstance(executor, SerialExecutor):
         for request, plan in plans.items():
             yield request, calibrate_file(request, partial(_planned_here, plan, session.plugins))
         return
-    recipe = replace(session.recipe, plugins=tuple(name for name in session.recipe.plugins if name != WATCH))
     names = tuple(name for name in session.plugins.names() if name != WATCH)
-    futures: dict[Future[ExposureResult], Request] = {
-        executor.submit(calibrate_file, request, partial(_plan_elsewhere, request, recipe, names)): request
-        for request in plans
-    }
-    for future in as_completed(futures):
-        request = futures[future]
-        try:
-            result = future.result()
-            _log(result)
+    recipe = replace(session.recipe, executor=ExecutorOptions())
+    lost: list[Request] = []
+    for request, result in _calibrate_elsewhere(executor, plans, recipe, names):
+        if result is None:
+            lost.append(request)
+        else:
             yield request, result
-        except Exception as error:
-            yield request, _failure(request.path, error, 0.0)
+    # A process that dies takes all that wait for it along: each gets one more try, in a process of its own.
+    recipe = replace(recipe, output=recipe.output.model_copy(update={"overwrite": True}))
+    for request in lost:
+        for _, result in _calibrate_elsewhere(start(1), [request], recipe, names):
+            yield request, result or _failure(request.path, PluginError("its process died, twice"), 0.0)
 
 
-def _log(result: ExposureResult) -> None:
-    """Log what another process did: its own log stays with it."""
-    for record in result.history:
-        words = "; ".join(record.notes)
-        log.info(
-            "%s: %s %s by %s %s in %.2f s %s",
-            result.name,
-            record.stage,
-            record.status,
-            record.plugin,
-            record.version,
-            record.seconds,
-            words,
-        )
+def _calibrate_elsewhere(
+    executor: Executor, requests: Iterable[Request], recipe: Recipe, names: tuple[str, ...]
+) -> Iterator[tuple[Request, ExposureResult | None]]:
+    """Yield the results of other processes; None where the process died."""
+    try:
+        futures = {
+            executor.submit(_calibrate_here, request, partial(_plan_elsewhere, request, recipe, names)): request
+            for request in requests
+        }
+        for future in as_completed(futures):
+            request = futures[future]
+            try:
+                result, records = future.result()
+            except BrokenExecutor:
+                yield request, None
+            except Exception as error:
+                yield request, _failure(request.path, error, 0.0)
+            else:
+                for record in records:
+                    logging.getLogger(record.name).handle(record)
+                yield request, result
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _calibrate_here(
+    request: Request, planned: Callable[[], tuple[Plan, Plugins]]
+) -> tuple[ExposureResult, list[logging.LogRecord]]:
+    """Calibrate in a process that has no log, and return what it would have said to one."""
+    kept = _KeepRecords(logging.INFO)
+    if parent_process() is not None:
+        logging.basicConfig(level=logging.INFO, handlers=[kept], force=True)
+    return calibrate_file(request, planned), kept.records
+
+
+class _KeepRecords(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record in a form that can travel."""
+        record.msg, record.args, record.exc_info = record.getMessage(), None, None
+        self.records.append(record)
 
 
 def _planned_here(plan: Plan, plugins: Plugins) -> tuple[Plan, Plugins]:
@@ -95,7 +111,10 @@ def _planned_here(plan: Plan, plugins: Plugins) -> tuple[Plan, Plugins]:
 def _plan_elsewhere(request: Request, recipe: Recipe, names: tuple[str, ...]) -> tuple[Plan, Plugins]:
     """Plan a request in a process that has nothing yet."""
     session = start_session(recipe, Overrides(), load_plugins(names))
-    return plan_request(session, request, session.provenance()), session.plugins
+    plan = plan_request(session, request, session.provenance())
+    if session.problems:
+        raise Problems(session.problems)
+    return plan, session.plugins
 
 
 def calibrate_file(request: Request, planned: Callable[[], tuple[Plan, Plugins]]) -> ExposureResult:
@@ -120,6 +139,7 @@ def calibrate_file(request: Request, planned: Callable[[], tuple[Plan, Plugins]]
             history = product.history
             if not is_skipped_product(plan, index, product):
                 path = plan.outputs[index]
+                _warn_of_nothing(product, path)
                 write_product(stamp_product(product, path), path, plugins)
                 products[plan.steps[index].save] = path
     except Exception as error:
@@ -127,6 +147,11 @@ def calibrate_file(request: Request, planned: Callable[[], tuple[Plan, Plugins]]
     return ExposureResult(
         path=request.path, mode=plan.mode.name, products=products, history=history, seconds=perf_counter() - start
     )
+
+
+def _warn_of_nothing(product: Exposure, path: Path) -> None:
+    if all((product.dq[block] & DQ.DO_NOT_USE).all() for block in row_blocks(product.dq.shape)):
+        log.warning("%s: not one pixel is valid", path)
 
 
 def is_skipped_product(plan: Plan, index: int, product: Exposure) -> bool:

@@ -125,14 +125,23 @@ def _recipe_options(command: Command) -> Command:
     )
 
 
-def _overrides(options: dict[str, Any]) -> Any:
-    import yaml
+def _value(name: str, said: str) -> Any:
+    """Return what a value would be in a recipe."""
+    from iris_core.document import parse_document
+    from iris_core.errors import Problems
 
+    try:
+        return parse_document(said, "").data
+    except Problems:
+        raise click.BadParameter(f"'{name}={said}': this is no value; text needs quotes") from None
+
+
+def _overrides(options: dict[str, Any]) -> Any:
     from iris_core.overrides import Overrides
 
     save = (*options.pop("save"), *(["background"] if options.pop("save_bsub") else []))
     return Overrides(
-        params={name: yaml.safe_load(value) for name, value in options.pop("params").items()},
+        params={name: _value(name, said) for name, said in options.pop("params").items()},
         references={name: Path(value) for name, value in options.pop("references").items()},
         save=save,
         **options,

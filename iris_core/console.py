@@ -30,7 +30,9 @@ __all__ = ["check_and_print", "make_table", "run_with_progress"]
 
 def make_table(title: str, *columns: str) -> Table:
     """Return an empty table in the style of all our lists."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -154,7 +156,7 @@ def check_and_print(
 
 
 def _plan_table(name: str, plan: Plan) -> Table:
-    table = make_table(f"{escape(name)}  ({plan.mode.name})", "step", "by", "references", "product")
+    table = make_table(f"{name}  ({plan.mode.name})", "step", "by", "references", "product")
     for index, step in enumerate(plan.steps):
         references = "\n".join(
             "\n  ".join([f"{one.reftype}: {escape(one.path.name)} ({escape(one.provider)})", *map(escape, one.notes)])

@@ -89,7 +89,8 @@ def open_fits(path: Path, **options: Any) -> Iterator[HDUList]:
             _report(path, caught)
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{path}: not readable as FITS: {one_line(error)}") from error
+            words, _, _advice_for_programmers = one_line(error).partition(" If this is really")
+            raise InputError(f"{path}: not readable as FITS: {words}") from error
     _report(path, caught)
 
 
@@ -133,12 +134,17 @@ def _science(hdus: HDUList, path: Path) -> Any:
         raise InputError(f"{path}: {len(named)} extensions are called {named[0].name}; an exposure has one")
     images = named or [hdu for hdu in hdus if getattr(hdu, "is_image", False) and len(hdu.shape) >= 2]
     if not images:
-        found = ", ".join(f"{hdu.name or index} {type(hdu).__name__}" for index, hdu in enumerate(hdus))
+        found = ", ".join(_describe(index, hdu) for index, hdu in enumerate(hdus))
         raise InputError(f"{path}: no image in the file; an extension SCI or DATA is needed; there are: {found}")
     shape = tuple(images[0].shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"{path}: the image {images[0].name} has shape {shape}; (ny, nx) or (nint, ny, nx) is needed")
     return images[0]
+
+
+def _describe(index: int, hdu: Any) -> str:
+    kind = f"image {tuple(hdu.shape)}" if getattr(hdu, "is_image", False) else type(hdu).__name__
+    return f"{hdu.name or index} {kind}"
 
 
 def _named_images(hdus: HDUList, science: Any) -> dict[str, Any]:
@@ -166,9 +172,17 @@ def _image(hdu: Any, pixels: bool, path: Path) -> Image:
         return blank_plane(tuple(hdu.shape))
     with np.errstate(over="ignore"):
         try:
-            return np.asarray(hdu.data, dtype=np.float32)
+            return _without_blank(hdu, np.asarray(hdu.data, dtype=np.float32))
         except (TypeError, ValueError) as error:
             raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
+
+
+def _without_blank(hdu: Any, image: Image) -> Image:
+    """Return an image with NaN for BLANK, which astropy overlooks in unsigned integers."""
+    blank, raw = hdu.header.get("BLANK"), hdu.data
+    if blank is None or raw.dtype.kind != "u":
+        return image
+    return np.where(raw == blank + (1 << (8 * raw.dtype.itemsize - 1)), np.float32(np.nan), image)
 
 
 def _plane(hdu: Any, pixels: bool) -> NDArray[Any]:
@@ -190,24 +204,35 @@ def _flags(hdu: Any, shape: tuple[int, ...], pixels: bool, path: Path) -> Flags:
     if raw.dtype.kind not in "iub":
         raise InputError(f"{path}: DQ has {raw.dtype} pixels; they have to be integers")
     # A signed word of fewer bits has to keep its top bit and no more.
-    bits = raw.astype(f"u{raw.dtype.itemsize}")
+    bits = raw.astype(f"u{raw.dtype.itemsize}", copy=False)
     if bits.dtype.itemsize > 4 and bits.size and bits.max() > np.iinfo(np.uint32).max:
         raise InputError(f"{path}: DQ has bits above 31")
-    flags = bits.astype(np.uint32)
+    flags = bits.astype(np.uint32, copy=False)
     if flags.ndim == 2 and flags.shape == shape[-2:]:
         return np.broadcast_to(flags, shape)
     return flags
 
 
 def _variance(named: dict[str, Any], pixels: bool, path: Path) -> dict[str, Image]:
-    """Return the components; ERR counts only where a file has no components, as ``total``."""
+    """Return the components, and what ERR says beyond them: all of it (``total``), or the rest (``other``)."""
     components = {name[4:].lower(): hdu for name, hdu in named.items() if name.startswith("VAR_")}
-    if components:
-        return {name: _positive(_image(hdu, pixels, path)) for name, hdu in components.items()}
-    if "ERR" not in named:
-        return {}
+    variance = {name: _positive(_image(hdu, pixels, path)) for name, hdu in components.items()}
+    if "ERR" not in named or (variance and not pixels):
+        return variance
+    if variance and not _exceeds(np.asarray(named["ERR"].data[..., ::16, :], dtype=np.float32), variance):
+        return variance
     err = _positive(_image(named["ERR"], pixels, path))
-    return {"total": np.square(err) if pixels else err}
+    if not variance:
+        return {"total": np.square(err) if pixels else err}
+    log.warning("%s: ERR is larger than its components; the rest of its variance becomes VAR_OTHER", path)
+    return {**variance, "other": np.maximum(np.square(err) - sum(variance.values()), 0)}
+
+
+def _exceeds(err: Image, variance: dict[str, Image]) -> bool:
+    """Whether ERR, every 16th row of it, says more than the sum of the components."""
+    total = sum(plane[..., ::16, :].astype(np.float64) for plane in variance.values())
+    with np.errstate(invalid="ignore"):
+        return bool(np.mean(np.square(err, dtype=np.float64) > 1.01 * total) > 1e-3)
 
 
 def _positive(error: Image) -> Image:

@@ -260,7 +260,7 @@ def executors() -> Mapping[str, Callable[[int], Executor]]:
     --------
     >>> @hookimpl
     ... def executors():
-    ...     return {"threads": ThreadPoolExecutor}
+    ...     return {"my-processes": ProcessPoolExecutor}
     """
 
 

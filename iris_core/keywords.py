@@ -88,6 +88,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword("PROGNUM", "program", field="program", parse=_text),
     Keyword("EXPTIME", "exposure time", "s", "exposure_time", _number),
     Keyword("DATE-OBS", "start of the exposure, UTC", "", "start_time", _time, ("EXPDTST", "MJD-OBS", "EXPJDST")),
+    Keyword("TIME-OBS", "time of day, where DATE-OBS is a date alone"),
     Keyword("RA", "pointing, right ascension", "deg", "ra", _degrees(15.0)),
     Keyword("DEC", "pointing, declination", "deg", "dec", _degrees(1.0)),
     Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "", "subarray_id", _integer),
@@ -151,10 +152,21 @@ def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
         raw = _card(header, name, path)
         if raw is not None and raw != "":
             try:
-                return keyword.parse(raw)
+                return keyword.parse(_with_time_of_day(header, name, raw, path))
             except (ValueError, TypeError, OverflowError):
                 raise InputError(f"{path}: {name} = {raw!r} is not {_expected(keyword)}") from None
     return None
+
+
+def _with_time_of_day(header: Mapping[str, Any], name: str, raw: Any, path: Path) -> Any:
+    """Return DATE-OBS with the time that stands beside it, where it is a date alone."""
+    if name != "DATE-OBS" or len(str(raw).strip()) != len("2026-11-23"):
+        return raw
+    time, mjd = _card(header, "TIME-OBS", path), _card(header, "MJD-OBS", path)
+    if time:
+        return f"{str(raw).strip()}T{time}"
+    same_day = isinstance(mjd, int | float) and _time(mjd).date().isoformat() == str(raw).strip()
+    return mjd if same_day else raw
 
 
 def _card(header: Mapping[str, Any], name: str, path: Path) -> Any:
@@ -194,6 +206,8 @@ _UNIT_NAMES: Mapping[str, str] = {
     "counts": "DN",
     "count": "DN",
     "adu": "DN",
+    "ct": "DN",
+    "cts": "DN",
     "sec": "s",
     "second": "s",
     "seconds": "s",
@@ -215,8 +229,8 @@ def parse_unit(text: str) -> UnitBase:
     """
     from astropy import units
 
-    parts = [part.strip() for part in text.strip().split("/")]
-    named = "/".join(_UNIT_NAMES.get(part.casefold(), part if part != "S" else "s") for part in parts)
+    words = re.split(r"([/\s*()]+)", text.strip())
+    named = "".join(_UNIT_NAMES.get(word.casefold(), word if word != "S" else "s") for word in words)
     try:
         return units.Unit(named)
     except Exception:  # astropy's parser fails in its own ways on what nobody would take for a unit
@@ -234,8 +248,8 @@ def unit_string(unit: UnitBase) -> str:
 
 
 _WCS_KEYWORD = re.compile(
-    r"(WCSAXES|WCSNAME|(CRPIX|CRVAL|CTYPE|CUNIT|CDELT|CROTA|CNAME)\d|(PC|CD)\d_\d|P[VS]\d_\d+"
-    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR"
+    r"((WCSAXES|WCSNAME|(CRPIX|CRVAL|CTYPE|CUNIT|CDELT|CROTA|CNAME)\d|(PC|CD)\d_\d|P[VS]\d_\d+"
+    r"|LONPOLE|LATPOLE|RADESYS)[A-Z]?|LTV\d|LTM\d_\d|RADECSYS|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR"
     r"|(PC|CD)0\d{2}0\d{2}|(CPDIS|CQDIS|D2IMDIS|DP|DQ|CPERR|CQERR|D2IMERR)\d|D2IMARR|D2IMEXT|AXISCORR)"
 )
 

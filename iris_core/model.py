@@ -26,6 +26,7 @@ Image = NDArray[np.float32]
 Flags = NDArray[np.uint32]
 
 BLOCK_PIXELS = 1 << 18
+_STATUS = {"COMPLETE": "COMPLETE", "TRUE": "COMPLETE", "SKIPPED": "SKIPPED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,9 @@ class Exposure:
         put = object.__setattr__
         put(self, "data", _readonly(self.data, np.float32))
         put(self, "dq", _readonly(self.dq, np.uint32))
-        planes = {name: _readonly(plane, np.float32) for name, plane in self.variance.items()}
-        put(self, "variance", MappingProxyType(planes))
+        if not isinstance(self.variance, MappingProxyType):
+            planes = {name: _readonly(plane, np.float32) for name, plane in self.variance.items()}
+            put(self, "variance", MappingProxyType(planes))
         put(self, "planes", MappingProxyType({name: _readonly(plane) for name, plane in self.planes.items()}))
         if self.area is not None:
             put(self, "area", _readonly(self.area, np.float32))
@@ -135,9 +137,10 @@ class Exposure:
 
     @property
     def status(self) -> Mapping[str, str]:
-        """The ``S_*`` keywords of the primary header: COMPLETE or SKIPPED by keyword."""
-        cards = {key: str(value).strip() for key, value in self.header.items() if key.startswith("S_")}
-        return {key: value for key, value in cards.items() if value in ("COMPLETE", "SKIPPED")}
+        """The ``S_*`` keywords of both headers, the primary's first: COMPLETE or SKIPPED by keyword."""
+        cards = [*self.sci_header.items(), *self.header.items()]
+        said = {key: str(value).strip().upper() for key, value in cards if key.startswith("S_")}
+        return {key: _STATUS[value] for key, value in said.items() if value in _STATUS}
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with `changes` made; planes that do not change are shared."""
@@ -228,7 +231,10 @@ def _rebuild(values: dict[str, Any]) -> Exposure:
 
 
 def _readonly(plane: ArrayLike, dtype: Any = None) -> NDArray[Any]:
-    view = np.asarray(plane, dtype=dtype).view()
+    array = np.asarray(plane, dtype=dtype)
+    if not array.flags.writeable:
+        return array  # the same object, so that who compares sees that nothing changed
+    view = array.view()
     view.flags.writeable = False
     return view
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os.path import exists
+from os import W_OK, access
+from os.path import exists, isdir
 from pathlib import Path
 
 from iris_core.association import Request
@@ -37,8 +38,6 @@ class Plan:
         For each step, its reference files.
     background_references
         The same for each background exposure, through the steps before they are consumed.
-    wrappers
-        Plugins whose wrappers act.
     outputs
         Product files by step index.
     provenance
@@ -50,15 +49,16 @@ class Plan:
     steps: tuple[Step, ...]
     references: tuple[References, ...]
     background_references: tuple[tuple[References, ...], ...] = ()
-    wrappers: tuple[str, ...] = ()
     outputs: Mapping[int, Path] = field(default_factory=dict)
     provenance: Mapping[str, object] = field(default_factory=dict)
 
 
 def prepare(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     """Return an exposure, or an outline, that knows its mode and has a unit."""
-    unit = parse_unit(mode.unit) if exposure.unit is None else exposure.unit
-    return exposure.replace(meta=replace(exposure.meta, mode=mode.name), unit=unit)
+    known = exposure.replace(meta=replace(exposure.meta, mode=mode.name))
+    if known.unit is not None:
+        return known
+    return known.replace(unit=parse_unit(mode.unit)).note(f"no BUNIT in the file: taken to be in {mode.unit}")
 
 
 def status_card(step: Step, status: str, reason: str = "") -> tuple[str, tuple[str, str]]:
@@ -96,6 +96,8 @@ def make_plan(
         Everything that would go wrong.
     """
     found = _unconsumed(steps, backgrounds, recipe)
+    if all(step.skip for step in steps if step.spec.consumes_backgrounds):
+        request, backgrounds = replace(request, backgrounds=()), ()
     references = [_find_references(step, outline, mode, plugins, found) for step in steps]
     theirs = [
         tuple(_find_references(step, one, mode, plugins, found) for step in _before_consumption(steps))
@@ -105,7 +107,7 @@ def make_plan(
         steps, prepare(outline, mode), [prepare(one, mode) for one in backgrounds], references, theirs, mode
     )
     outputs = _outputs(request, outline, steps, recipe)
-    found += _existing(outputs, recipe)
+    found += _unwritable(outputs, recipe)
     if found:
         raise Problems(found)
     return Plan(
@@ -114,7 +116,6 @@ def make_plan(
         steps=steps,
         references=tuple(references),
         background_references=tuple(theirs),
-        wrappers=recipe.plugins,
         outputs=outputs,
     )
 
@@ -138,6 +139,7 @@ def _find_references(
 ) -> References:
     declared = step.implementation.declared
     found: dict[str, Reference] = {}
+    notes: list[str] = []
     for reftype in () if step.skip else (*declared.references, *declared.optional):
         try:
             reference = plugins.find_reference(reftype, outline, mode)
@@ -152,7 +154,15 @@ def _find_references(
             continue
         if reference is not None:
             found[reftype] = reference if reference.read else replace(reference, read=_reader(plugins))
-    return References(found)
+        else:
+            notes += _near_misses(reftype, outline, mode, plugins)
+    return References(found, tuple(notes))
+
+
+def _near_misses(reftype: str, outline: Exposure, mode: InstrumentMode, plugins: Plugins) -> list[str]:
+    """Return a note for an optional reference that is there and does not fit: leaving it out is not to be silent."""
+    lost = [f"{one.path.name}: {one.reason}" for one in plugins.explain_reference(reftype, outline, mode)]
+    return [f"no {reftype} reference is used; candidates: {'; '.join(lost)}"] if lost else []
 
 
 def _reader(plugins: Plugins) -> Callable[[Path, str, bool], Exposure]:
@@ -226,10 +236,15 @@ def _check_step(
     return outline.replace(header=header)
 
 
+def keywords_done(step: Step, exposure: Exposure) -> list[str]:
+    """Return the keywords that say that an exposure has been through the stage of a step, ours or another's."""
+    keywords = (step.spec.status, *step.spec.aliases)
+    return [keyword for keyword in keywords if exposure.status.get(keyword) == "COMPLETE"]
+
+
 def refuse_second(step: Step, exposure: Exposure) -> None:
     """Raise `InputError` when an exposure has been through the stage before."""
-    keywords = (step.spec.status, *step.spec.aliases)
-    done = [keyword for keyword in keywords if exposure.status.get(keyword) == "COMPLETE"]
+    done = keywords_done(step, exposure)
     if done and not step.again:
         raise InputError(
             f"{exposure.name}: {step.stage} was done already ({done[0]} is COMPLETE); "
@@ -250,7 +265,12 @@ def _outputs(request: Request, outline: Exposure, steps: Sequence[Step], recipe:
     }
 
 
-def _existing(outputs: Mapping[int, Path], recipe: Recipe) -> list[IrisError]:
+def _unwritable(outputs: Mapping[int, Path], recipe: Recipe) -> list[IrisError]:
+    """Return what is in the way of the products: a folder that cannot be written, products that exist."""
+    parents = {next(one for one in path.absolute().parents if exists(one)) for path in outputs.values()}
+    closed = [one for one in sorted(parents) if not (isdir(one) and access(one, W_OK))]
+    if closed:
+        return [InputError(f"{one} is not a folder that can be written; --output-dir names another") for one in closed]
     if recipe.output.overwrite:
         return []
     return [

@@ -9,7 +9,6 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,10 +16,11 @@ import pluggy
 
 from iris_core import hookspecs
 from iris_core.errors import InputError, PluginError, choices, did_you_mean, one_line
+from iris_core.implementations import BrokenPlugin, Implementation
 from iris_core.instruments import InstrumentMode
 from iris_core.model import Exposure
 from iris_core.references import Candidate, Reference, References
-from iris_core.stages import PROJECT, StageImplementation, StageSpec
+from iris_core.stages import PROJECT, StageSpec
 
 if TYPE_CHECKING:
     from iris_core.report import Report
@@ -33,33 +33,8 @@ BUILTIN = "iris-core"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenPlugin:
-    """An installed plugin that cannot be used, and why."""
-
-    name: str
-    distribution: str
-    error: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.distribution}): {self.error}"
-
-
-@dataclass(frozen=True, slots=True)
-class Implementation:
-    """One plugin's implementation of one stage."""
-
-    plugin: str
-    version: str
-    function: Callable[..., Any]
-    declared: StageImplementation
-
-    def __str__(self) -> str:
-        return f"{self.plugin} {self.version}".strip()
-
-
 def new_manager() -> pluggy.PluginManager:
-    """Return a pluggy manager that knows our hooks, and that plugins can declare their own with."""
+    """Return a pluggy manager that knows our hooks."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.hook.add_hookspecs.call_historic(kwargs={"pluginmanager": manager})
@@ -77,6 +52,11 @@ class Plugins:
         Distribution version by plugin name.
     broken
         What could not be loaded.
+
+    Attributes
+    ----------
+    installed, active
+        Names of what was loaded and not added in this process; of the plugins whose wrappers act.
     """
 
     def __init__(
@@ -85,6 +65,8 @@ class Plugins:
         self.manager = manager
         self.versions = dict(versions)
         self.broken = tuple(broken)
+        self.installed = frozenset(self.names())
+        self.active = frozenset([BUILTIN])
         self._warned: set[str] = set()
 
     def names(self) -> list[str]:
@@ -126,11 +108,17 @@ class Plugins:
             if caller.name in stages and len(own) > 1:
                 raise ValueError(f"it implements the stage '{caller.name}' {len(own)} times")
 
+    def travels(self, name: str) -> bool:
+        """Whether a plugin is needed where exposures are worked on, and not only where the run is led."""
+        callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or ()
+        return bool({caller.name for caller in callers} - {"executors", "run_finished"})
+
     def copy(self) -> Plugins:
         """Return the same plugins in a manager of their own: what is added to one is not in the other."""
         copied = Plugins(new_manager(), self.versions, self.broken)
         for name, plugin in self.manager.list_name_plugin():
             copied.manager.register(plugin, name)
+        copied.installed, copied.active = self.installed, self.active
         return copied
 
     def hooks(self) -> list[str]:
@@ -209,16 +197,12 @@ class Plugins:
         references: References,
         backgrounds: Sequence[Exposure],
         instrument: InstrumentMode,
-        wrappers: Iterable[str],
     ) -> Exposure:
-        """Run a step, inside the wrappers of the named plugins and of this process only."""
-        active = {BUILTIN, *wrappers}
-        around = self.manager.hook.run_stage.get_hookimpls()
-        others = [item.plugin for item in around if item.plugin_name not in active]
-        call = self.manager.subset_hook_caller("run_stage", others)
+        """Run a step, inside the active wrappers."""
         return cast(
             "Exposure",
-            call(
+            self._call(
+                "run_stage",
                 step=step,
                 exposure=exposure,
                 references=references,
@@ -226,6 +210,13 @@ class Plugins:
                 instrument=instrument,
             ),
         )
+
+    def _call(self, hook: str, **arguments: Any) -> Any:
+        """Call a hook without the wrappers that are merely installed: what is not listed changes no pixel."""
+        items = getattr(self.manager.hook, hook).get_hookimpls()
+        acts_around = [item for item in items if hook == "run_stage" or item.wrapper or item.hookwrapper]
+        others = [item.plugin for item in acts_around if item.plugin_name not in self.active]
+        return self.manager.subset_hook_caller(hook, others)(**arguments)
 
     def read_exposure(self, path: Path, pixels: bool = True, reftype: str = "") -> Exposure:
         """Return what the first reader that knows the file makes of it.
@@ -235,19 +226,19 @@ class Plugins:
         InputError
             When no reader knows it.
         """
-        found = self.manager.hook.read_exposure(path=path, pixels=pixels, reftype=reftype)
+        found = self._call("read_exposure", path=path, pixels=pixels, reftype=reftype)
         if found is None:
             raise InputError(f"{path}: no installed reader knows files like this; FITS and ASDF are known by suffix")
         return cast("Exposure", found)
 
     def write_product(self, exposure: Exposure, path: Path) -> None:
         """Write a product with the first writer that knows its suffix."""
-        if self.manager.hook.write_product(exposure=exposure, path=path) is None:
+        if self._call("write_product", exposure=exposure, path=path) is None:
             raise InputError(f"{path}: no installed writer knows the suffix '{path.suffix}'")
 
     def find_reference(self, reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Reference | None:
         """Return the first provider's answer."""
-        found = self.manager.hook.find_reference(reftype=reftype, exposure=exposure, instrument=instrument)
+        found = self._call("find_reference", reftype=reftype, exposure=exposure, instrument=instrument)
         return cast("Reference | None", found)
 
     def explain_reference(self, reftype: str, exposure: Exposure, instrument: InstrumentMode) -> list[Candidate]:

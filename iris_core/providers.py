@@ -73,7 +73,8 @@ def _keywords(path: Path) -> Mapping[str, Any]:
     from iris_core.fitsio import open_fits
 
     with open_fits(path, ignore_missing_end=True) as hdus:
-        return {card.keyword: card.value for card in hdus[0].header.cards}
+        # A compressed image, and a table, keep their keywords in the first extension.
+        return {card.keyword: card.value for hdu in reversed(hdus[:2]) for card in hdu.header.cards}
 
 
 def _selectors(meta: Meta) -> dict[str, str]:
@@ -139,7 +140,12 @@ class NamedReferences:
             return None
         if reftype in (missing := self.missing()):
             raise missing[reftype]
-        lost = mismatches(reftype, self._header(path, reftype), exposure)
+        header = self._header(path, reftype)
+        said = str(header.get("REFTYPE", "")).strip()
+        if said and said.casefold() != reftype.casefold():
+            place = self.places.get(reftype, "references")
+            raise ReferenceNotFound(f"{place}: {path} is a {said} reference (REFTYPE); a {reftype} is needed")
+        lost = mismatches(reftype, header, exposure)
         stated = _wanted(reftype, exposure)
         wrong = [reason for name, reason in lost.items() if name in _BY_HAND.get(reftype, _ALWAYS) and stated[name]]
         if wrong:
@@ -151,7 +157,9 @@ class NamedReferences:
 
     def _header(self, path: Path, reftype: str) -> Mapping[str, Any]:
         try:
-            return _selectors(self.read(path, pixels=False, reftype=reftype).meta)
+            outline = self.read(path, pixels=False, reftype=reftype)
+            said = outline.header.get("REFTYPE") or outline.sci_header.get("REFTYPE") or ""
+            return {**_selectors(outline.meta), "REFTYPE": said}
         except InputError:
             return read_reference_header(path)  # a table, or a model
 

@@ -9,8 +9,6 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from iris_core.errors import InputError, ReferenceNotFound, choices
 from iris_core.meta import Meta, ReferenceUse, Window
 from iris_core.model import Exposure, Flags, Image
@@ -170,10 +168,12 @@ class Reference:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return InputError(f"the {self.reftype} {self.path} is not {wanted}: {reason}")
 
-    def use(self) -> ReferenceUse:
-        """Return what the provenance keeps of this reference; reads the whole file for its SHA-256."""
-        with self.path.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
+    def use(self, hashed: bool = True) -> ReferenceUse:
+        """Return what the provenance keeps of this reference; with `hashed` the whole file is read for its SHA-256."""
+        digest = ""
+        if hashed:
+            with self.path.open("rb") as file:
+                digest = file_digest(file, "sha256").hexdigest()
         return ReferenceUse(reftype=self.reftype, path=str(self.path), sha256=digest, provider=self.provider)
 
 
@@ -181,10 +181,12 @@ class References(Mapping[str, Reference]):
     """The reference files of one step, by type.
 
     ``references["dark"]`` is a `Reference`; ``references.get("distortion")`` is None where there is none.
+    `notes` say which candidates for an optional one did not fit.
     """
 
-    def __init__(self, found: Mapping[str, Reference] | None = None) -> None:
+    def __init__(self, found: Mapping[str, Reference] | None = None, notes: tuple[str, ...] = ()) -> None:
         self._found = dict(found or {})
+        self.notes = notes
 
     def __getitem__(self, reftype: str) -> Reference:
         if reftype not in self._found:
@@ -203,8 +205,3 @@ class References(Mapping[str, Reference]):
 
     def __len__(self) -> int:
         return len(self._found)
-
-
-def error_or_zero(image: ReferenceImage) -> Image:
-    """Return the error plane of a reference, zero where the file has none."""
-    return np.zeros_like(image.data) if image.err is None else image.err

@@ -14,7 +14,7 @@ from iris_core.errors import IrisError, StageSkipped
 from iris_core.keywords import header_text
 from iris_core.meta import StageRecord
 from iris_core.model import Exposure
-from iris_core.plan import Plan, prepare, refuse_second, status_card
+from iris_core.plan import Plan, keywords_done, prepare, refuse_second, status_card
 from iris_core.plugins import Plugins
 from iris_core.references import References
 from iris_core.steps import Step
@@ -77,7 +77,8 @@ def _advance(
     if skipped:
         log.info("%s: %s skipped: %s", exposure.name, step.stage, skipped)
         return _record(step, exposure, "SKIPPED", (skipped,))
-    notes = (*(note for reference in references.values() for note in reference.notes), *result.notes)
+    theirs = (note for reference in references.values() for note in reference.notes)
+    notes = (*references.notes, *theirs, *result.notes)
     for note in notes:
         log.info("%s: %s: %s", exposure.name, step.stage, note)
     log.info("%s: %s by %s in %.2f s", exposure.name, step.stage, step.implementation, seconds)
@@ -97,7 +98,8 @@ def _follow(step: Step, exposure: Exposure, references: References, plan: Plan, 
     result, skipped = _run_step(step, exposure, references, (), plan, plugins)
     if skipped:
         return _record(step, exposure, "SKIPPED", (skipped,))
-    return _record(step, result.replace(notes=()), "COMPLETE", result.notes)
+    uses = tuple(reference.use(hashed=False) for reference in references.values())
+    return _record(step, result.replace(notes=()), "COMPLETE", result.notes, references=uses)
 
 
 def _run_step(
@@ -111,7 +113,7 @@ def _run_step(
     """Return the result of a step, and why it was skipped when the stage says that it was."""
     refuse_second(step, exposure)
     try:
-        result = plugins.run_stage(step, exposure, references, backgrounds, plan.mode, plan.wrappers)
+        result = plugins.run_stage(step, exposure, references, backgrounds, plan.mode)
         return check_contract(step, exposure, result), ""
     except StageSkipped as skipped:
         return exposure, str(skipped)
@@ -132,15 +134,19 @@ def _record(step: Step, exposure: Exposure, status: str, notes: tuple[str, ...],
         params=step.params.model_dump(mode="json"),
         **done,
     )
-    return exposure.replace(history=(*exposure.history, record), header=_stamped(step, exposure.header, record))
+    return exposure.replace(history=(*exposure.history, record), header=_stamped(step, exposure, record))
 
 
-def _stamped(step: Step, header: Header, record: StageRecord) -> Header:
-    """Return the primary header with the status of a step, its references and its notes."""
-    stamped = header.copy()
+def _stamped(step: Step, exposure: Exposure, record: StageRecord) -> Header:
+    """Return the primary header with the status of a step, its references and its notes.
+
+    What was done before stays COMPLETE when the step is left out: the pixels have been through it.
+    """
+    stamped = exposure.header.copy()
     reason = record.notes[0] if record.status == "SKIPPED" and record.notes else ""
     keyword, card = status_card(step, record.status, reason)
-    stamped[keyword] = card
+    if not (record.status == "SKIPPED" and keywords_done(step, exposure)):
+        stamped[keyword] = card
     for use in record.references:
         stamped[f"R_{use.reftype.upper()[:6]}"] = header_text(Path(use.path).name)
     for note in record.notes:

@@ -25,6 +25,7 @@ from iris_core.steps import Step, compile_recipe
 __all__ = ["Session", "Survey", "start_session", "survey"]
 
 STORE = "store"
+BY_HAND, FOLDER = "references by hand", "reference folder"
 
 
 @dataclass(slots=True)
@@ -46,7 +47,8 @@ class Session:
 
     def provenance(self) -> dict[str, Any]:
         """Return what is true of every exposure of the run."""
-        return {"recipe": self.recipe.name, "software": software()}
+        wrappers = {name: self.plugins.versions.get(name, "") for name in self.recipe.plugins}
+        return {"recipe": self.recipe.name, "with": wrappers, "software": software()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Survey:
     plans: Mapping[Request, Plan]
     bad: Mapping[Request, tuple[IrisError, ...]]
     problems: tuple[IrisError, ...]
+    requests: tuple[Request, ...] = ()
 
     def everything(self) -> tuple[IrisError, ...]:
         """Return all problems, each once, the recipe's first."""
@@ -76,8 +79,30 @@ def start_session(recipe: str | Path | Recipe, overrides: Overrides, plugins: Pl
     changed, found = apply_overrides(loaded, overrides)
     problems += found
     session = Session(changed, plugins, problems)
+    plugins.active |= set(changed.plugins)
     _register_providers(session)
+    _check_executor(session)
     return session
+
+
+def _check_executor(session: Session) -> None:
+    """Refuse an executor that is not there, or one whose processes would not see what was added in this one."""
+    name, plugins = session.recipe.executor.name, session.plugins
+    known = plugins.executors()
+    if name not in known:
+        session.problems.append(
+            RecipeError(
+                f"recipe {session.recipe.label}: no executor '{name}'{did_you_mean(name, known)} "
+                f"Executors: {choices(known)}"
+            )
+        )
+    added = {
+        one for one in plugins.names() if one not in {*plugins.installed, BY_HAND, FOLDER} and plugins.travels(one)
+    }
+    if name != "serial" and added:
+        session.problems.append(
+            RecipeError(f"executor '{name}': these plugins are in this process only: {choices(added)}; use 'serial'")
+        )
 
 
 def _load(name: str, plugins: Plugins, problems: list[IrisError]) -> Recipe:
@@ -96,12 +121,12 @@ def _register_providers(session: Session) -> None:
     files = {reftype: path for reftype, path in recipe.references.items() if reftype != STORE}
     named = NamedReferences(files, session.plugins.read_exposure, recipe.reference_places)
     session.problems += named.missing().values()
-    session.plugins.add("references by hand", named)
+    session.plugins.add(BY_HAND, named)
     default = os.environ.get("IRIS_REFERENCES")
     folder = recipe.references.get(STORE) or (Path(default) if default else None)
     if folder is not None:
         try:
-            session.plugins.add("reference folder", ReferenceFolder(folder))
+            session.plugins.add(FOLDER, ReferenceFolder(folder))
         except IrisError as error:
             place = recipe.reference_places.get(STORE, "IRIS_REFERENCES")
             session.problems.append(RecipeError(f"{place}: {error}"))
@@ -139,7 +164,7 @@ def survey(session: Session, requests: Sequence[Request]) -> Survey:
     if not session.compiled:
         session.compile(_named_mode(session))
     _refuse_same_output(plans, bad)
-    return Survey(plans, bad, tuple(session.problems))
+    return Survey(plans, bad, tuple(session.problems), tuple(requests))
 
 
 def _named_mode(session: Session) -> InstrumentMode | None:
@@ -153,8 +178,8 @@ def _named_mode(session: Session) -> InstrumentMode | None:
 def plan_request(session: Session, request: Request, provenance: Mapping[str, Any]) -> Plan:
     """Return the plan of one request."""
     read = session.plugins.read_exposure
-    if request.path in request.backgrounds:
-        raise InputError(f"{request.path} is given as its own background exposure; leave it out of the backgrounds")
+    if request.problem:
+        raise InputError(request.problem)
     outline = read(request.path, pixels=False)
     backgrounds = [read(path, pixels=False) for path in request.backgrounds]
     return plan_outlines(session, request, outline, backgrounds, provenance)

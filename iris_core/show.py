@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def show(what: str, as_json: bool) -> None:
         _show_stage(what, plugins, as_json)
     elif what in recipes or Path(what).suffix in (".yaml", ".yml"):
         _show_recipe(what, plugins, as_json)
-    elif Path(what).is_file():
+    elif isfile(what):
         _show_file(Path(what), plugins, as_json)
     else:
         known = [*stages, *recipes]

@@ -165,7 +165,9 @@ def _compile(
 def _params(
     request: StepRequest, implementation: Implementation, mode: InstrumentMode | None, problems: list[IrisError]
 ) -> Params:
-    preferred = mode.params.get(request.stage, {}) if mode else {}
+    # What a mode prefers is meant for the implementation it prefers, or for the only one.
+    theirs = not request.options.use or (mode is not None and request.options.use == mode.use.get(request.stage))
+    preferred = mode.params.get(request.stage, {}) if mode and theirs else {}
     kind = implementation.declared.params
     try:
         return kind.model_validate({**preferred, **request.options.params})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,3 +89,27 @@ def write_recipe(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Return a function that installs a distribution with one plugin, and a command, as pip would leave it."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    before = set(sys.modules)
+
+    def put(distribution: str, source: str, plugin: str = "", version: str = "1.2", command: str = "") -> None:
+        module = f"installed_{distribution.replace('-', '_')}"
+        (site / f"{module}.py").write_text(source)
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        points = f"[iris_core]\n{plugin or distribution} = {module}\n"
+        points += f"[iris_core.commands]\n{command} = {module}:{command}\n" if command else ""
+        (info / "entry_points.txt").write_text(points)
+
+    yield put
+    for name in set(sys.modules) - before:
+        if name.startswith("installed_"):
+            del sys.modules[name]

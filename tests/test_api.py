@@ -1,4 +1,4 @@
-"""`run`, `check` and `calibrate`, as a script uses them; and the promises that a reader of the design will test first."""
+"""`run`, `check` and `calibrate` as a script uses them, and the promises that a reader of the design tests first."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_four_mistakes_are_reported_with_their_lines_in_one_go_and_no_pixel_is_r
         9: "flat_field.gain",
         12: "no such flat reference file",
     }
-    assert len(found) == 4, found
+    assert len(found) == 4, [str(one) for one in found]
     for line, words in lines.items():
         (message,) = [str(one) for one in found if f"four.yaml, line {line}: " in str(one)]
         assert words in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iris_core import InputError
 from iris_core.association import Request, read_association, read_requests
 
 
@@ -61,18 +61,24 @@ def test_each_product_is_one_run_and_paths_are_relative_to_the_association(folde
 )  # fmt: skip
 def test_a_product_that_is_not_right_is_named(folder: Path, product: Any, words: str) -> None:
     path = write(folder, product)
-    with pytest.raises(InputError) as caught:
-        read_association(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert words in str(caught.value)
+    (request,) = read_association(path)
+    assert request.problem.startswith(f"{path}: ")
+    assert words in request.problem
+
+
+def test_a_product_that_is_not_right_leaves_the_others_as_they_are(folder: Path) -> None:
+    good = {"name": "good", "members": [member("x_rate.fits")]}
+    bad, fine = read_association(write(folder, {"name": "bad", "members": [member("missing.fits")]}, good))
+    assert "missing.fits" in bad.problem
+    assert fine == Request(folder / "x_rate.fits", (), "good")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"products": []}', '{"products": {}}', "\udc80", "[" * 100_000])
 def test_a_file_that_is_no_association_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "asn.json"
     path.write_text(text, errors="surrogateescape")
-    with pytest.raises(InputError, match=r"asn\.json: (not an association|the association has no products)"):
-        read_association(path)
+    (request,) = read_association(path)
+    assert re.search(r"asn\.json: (not an association|the association has no products)", request.problem)
 
 
 values = st.recursive(
@@ -85,45 +91,41 @@ values = st.recursive(
 
 
 @given(st.fixed_dictionaries({"products": st.lists(values, max_size=3)}))
-def test_any_json_is_an_association_or_an_input_error_on_one_line(tmp_path: Path, tree: Any) -> None:
+def test_any_json_is_an_association_or_a_problem_on_one_line(tmp_path: Path, tree: Any) -> None:
     path = tmp_path / "asn.json"
     path.write_text(json.dumps(tree))
-    said = ""
-    try:
-        read_association(path)
-    except InputError as error:
-        said = str(error)
-    assert "\n" not in said
+    assert not [request for request in read_association(path) if "\n" in request.problem]
 
 
 def test_files_and_associations_can_be_mixed_and_all_mistakes_are_found(folder: Path) -> None:
     path = write(folder, {"name": "one", "members": [member("x_rate.fits")]})
     (folder / "bad.json").write_text("{")
-    requests, problems = read_requests([folder / "z_rate.fits", path, folder / "bad.json", folder / "no.json"])
-    assert [request.path.name for request in requests] == ["z_rate.fits", "x_rate.fits"]
-    assert len(problems) == 2
+    requests = read_requests([folder / "z_rate.fits", path, folder / "bad.json", folder / "no.json"])
+    assert [request.path.name for request in requests] == ["z_rate.fits", "x_rate.fits", "bad.json", "no.json"]
+    assert [bool(request.problem) for request in requests] == [False, False, True, True]
+    assert requests[-1].problem == f"{folder / 'no.json'}: no such file"
 
 
 def test_backgrounds_of_the_command_line_are_those_of_files_and_not_of_associations(folder: Path) -> None:
     path = write(folder, {"name": "one", "members": [member("x_rate.fits")]})
-    requests, problems = read_requests([folder / "z_rate.fits", path], [folder / "y_rate.fits"])
-    assert not problems
+    requests = read_requests([folder / "z_rate.fits", path], [folder / "y_rate.fits"])
+    assert not any(request.problem for request in requests)
     assert [request.backgrounds for request in requests] == [(folder / "y_rate.fits",), ()]
 
 
 def test_with_others_each_exposure_has_all_the_other_ones() -> None:
     files = [Path("a"), Path("b"), Path("c")]
-    requests, _ = read_requests(files, use_others=True)
+    requests = read_requests(files, use_others=True)
     assert [request.backgrounds for request in requests] == [
         (Path("b"), Path("c")),
         (Path("a"), Path("c")),
         (Path("a"), Path("b")),
     ]
-    assert read_requests(files[:1], use_others=True)[0][0].backgrounds == ()
+    assert read_requests(files[:1], use_others=True)[0].backgrounds == ()
 
 
 def test_backgrounds_that_were_named_go_before_the_others() -> None:
-    requests, _ = read_requests([Path("a"), Path("b")], [Path("sky")], use_others=True)
+    requests = read_requests([Path("a"), Path("b")], [Path("sky")], use_others=True)
     assert [request.backgrounds for request in requests] == [(Path("sky"),)] * 2
 
 
@@ -132,13 +134,12 @@ def test_backgrounds_that_were_named_go_before_the_others() -> None:
     [
         (["x_rate.fits"], "x_rate.fits: it is its own background"),
         (["./x_rate.fits", "y_rate.fits"], "it is its own background"),
-        (["y_rate.fits", "sub/../y_rate.fits"], "is named more than once"),
+        (["y_rate.fits", "sub/../y_rate.fits"], "named more than once"),
     ],
 )
 def test_an_exposure_cannot_be_its_own_background_nor_one_count_twice(
     folder: Path, backgrounds: list[str], words: str
 ) -> None:
     (folder / "sub").mkdir()
-    _, problems = read_requests([folder / "x_rate.fits"], [folder / name for name in backgrounds])
-    (problem,) = problems
-    assert words in str(problem)
+    (request,) = read_requests([folder / "x_rate.fits"], [folder / name for name in backgrounds])
+    assert words in request.problem

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +216,7 @@ def table() -> fits.BinTableHDU:
 @pytest.mark.parametrize(
     ("hdus", "words"),
     [
-        ((), "no image in the file; an extension SCI or DATA is needed; there are: PRIMARY PrimaryHDU"),
+        ((), "no image in the file; an extension SCI or DATA is needed; there are: PRIMARY image \\(\\)"),
         ((table(),), "no image in the file; .* CATALOG BinTableHDU"),
         ((image("SCI", RATE), image("SCI", RATE)), "2 extensions are called SCI; an exposure has one"),
         ((image("SCI", np.zeros(5)),), r"the image SCI has shape \(5,\)"),
@@ -296,8 +295,3 @@ def test_whatever_fails_while_a_file_is_open_is_an_input_error(path: Path) -> No
     write(path, image("SCI", RATE))
     with pytest.raises(InputError, match=r"x_rate\.fits: not readable as FITS: KeyError"), open_fits(path) as hdus:
         _ = hdus["NOPE"]
-
-
-def test_a_header_that_is_not_understood_is_named(path: Path, write_exposure: Callable[..., Path]) -> None:
-    with pytest.raises(InputError, match=r"y\.fits: EXPTIME = 'long' is not a number"):
-        read_fits(write_exposure("y.fits", header={"EXPTIME": "long"}))

@@ -52,7 +52,8 @@ def test_a_named_mode_is_taken_whatever_the_header_says() -> None:
 def test_no_mode_is_an_error_that_lists_what_there_is() -> None:
     with pytest.raises(ModeNotFound) as caught:
         match_mode(make_exposure(instrument="NIRC2", detector="X"), [mode("b"), mode("a")])
-    words = "x_rate.fits: no mode matches INSTRUME 'NIRC2', DETECTOR 'X'; installed modes are: a, b"
+    words = "x_rate.fits: no mode matches INSTRUME 'NIRC2', DETECTOR 'X'; "
+    words += "installed modes are: a (IRIS: IMG1), b (IRIS: IMG1)"
     assert words in str(caught.value)
 
 

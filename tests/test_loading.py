@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,28 +13,6 @@ from iris_core.testing import make_exposure
 
 FLAT = "from iris_core import stage\n@stage('flat_field')\ndef flat(exposure):\n    return exposure.scale({factor})\n"
 Install = Callable[..., None]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Return a function that installs a distribution with one plugin, as pip would leave it on the disk."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    before = set(sys.modules)
-
-    def put(distribution: str, source: str, plugin: str = "", version: str = "1.2") -> None:
-        module = f"installed_{distribution.replace('-', '_')}"
-        (site / f"{module}.py").write_text(source)
-        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[iris_core]\n{plugin or distribution} = {module}\n")
-
-    yield put
-    for name in set(sys.modules) - before:
-        if name.startswith("installed_"):
-            del sys.modules[name]
 
 
 def test_an_installed_plugin_is_loaded_with_the_version_of_its_distribution(install: Install) -> None:

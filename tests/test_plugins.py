@@ -236,5 +236,6 @@ def test_wrappers_act_only_when_they_are_named(bare: Plugins, named: tuple[str, 
         bare.add(name, Loud(heard, name))
     step = SimpleNamespace(call=lambda exposure, *_: exposure)
     exposure = make_exposure()
-    assert bare.run_stage(step, exposure, None, (), None, named) is exposure  # type: ignore[arg-type]
+    bare.active |= set(named)
+    assert bare.run_stage(step, exposure, None, (), None) is exposure  # type: ignore[arg-type]
     assert heard == said

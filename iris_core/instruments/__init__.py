@@ -101,6 +101,10 @@ def mode_not_installed(name: str, installed: Iterable[str]) -> ModeNotFound:
     return ModeNotFound(f"no instrument mode '{name}'{did_you_mean(name, installed)} Installed modes are: {known}")
 
 
+def _described(modes: Mapping[str, InstrumentMode]) -> str:
+    return choices(f"{mode.name} ({mode.instrument}: {', '.join(mode.detectors)})" for mode in modes.values())
+
+
 def match_mode(exposure: Exposure, modes: Iterable[InstrumentMode], name: str = "") -> InstrumentMode:
     """Return the mode of an exposure.
 
@@ -129,7 +133,7 @@ def match_mode(exposure: Exposure, modes: Iterable[InstrumentMode], name: str = 
     meta = exposure.meta
     said = f"INSTRUME '{meta.instrument}', DETECTOR '{meta.detector}'"
     if not matching:
-        raise ModeNotFound(f"{exposure.name}: no mode matches {said}; installed modes are: {choices(installed)}")
+        raise ModeNotFound(f"{exposure.name}: no mode matches {said}; installed modes are: {_described(installed)}")
     raise ModeNotFound(
         f"{exposure.name}: {said} matches {choices(mode.name for mode in matching)}; name one with 'instrument:'"
     )

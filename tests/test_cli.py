@@ -1,0 +1,270 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import iris_core
+from iris_core import read_fits
+from iris_core.cli import main
+from iris_core.testing import make_reference
+
+Write = Callable[..., Path]
+
+PLUGIN = """\
+import click
+import numpy as np
+from iris_core import InputError, Params, StageSkipped, parameter, stage
+
+class FlatParams(Params):
+    gain: float = parameter(2.0, "Factor.", "electron/DN", gt=0)
+
+@stage("flat_field", params=FlatParams, optional=("flat",))
+def flat(exposure, params, references):
+    "Multiply by the gain."
+    if exposure.meta.target == "bad":
+        raise ValueError("no luck")
+    flat = references.get("flat")
+    return exposure.scale(params.gain * (flat.image(exposure).data if flat else 1)).note("with [care]")
+
+@stage("background")
+def background(exposure, background_exposures):
+    if not background_exposures:
+        raise StageSkipped("no background exposures")
+    return exposure.replace(data=exposure.data - background_exposures[0].data)
+
+@stage("photom")
+def photom(exposure):
+    return exposure.scale(10)
+
+@click.command()
+@click.option("--fail", is_flag=True)
+def greet(fail):
+    "Say hello."
+    if fail:
+        raise InputError("nobody here")
+    click.echo("hello")
+"""
+
+
+@pytest.fixture(autouse=True)
+def installed(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install one plugin, load no other, and put the log back as it was."""
+    install("lab-tools", PLUGIN, command="greet")
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-tools")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def iris(*arguments: Any, code: int = 0) -> Result:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, [str(one) for one in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def errors(result: Result) -> list[str]:
+    return [line.removeprefix("error: ") for line in result.stderr.splitlines() if line.startswith("error: ")]
+
+
+def value(path: Path) -> float:
+    return float(read_fits(path).data[0, 0])
+
+
+def test_help_names_the_commands_and_whence_others_come() -> None:
+    text = iris("--help").stdout
+    for command in ("run", "check", "list", "show"):
+        assert f"\n  {command} " in text
+    assert "greet" in text
+    assert "lab-tools" in text
+    assert iris_core.__version__ in iris("--version").stdout
+
+
+def test_a_run_writes_products_and_says_so(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
+    result = iris("run", write_recipe(), write_exposure(value=3))
+    assert value(tmp_path / "x_cal.fits") == 6
+    assert "x_cal.fits" in result.stdout
+    assert "iris-imager" in result.stdout
+    assert "x_rate.fits: flat_field: with [care]" in result.stdout
+    assert errors(result) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "result"),
+    [
+        (["--set", "flat_field.gain=3"], {"cal": 90.0}),
+        (["--set", "flat_field.gain=3.5", "--skip", "photom=not today"], {"cal": 3.5}),
+        (["--save", "flat_field"], {"flat_field": 2, "cal": 20}),
+        (["--use", "photom=lab-tools"], {"cal": 20}),
+        (["--instrument", "iris-imager", "--executor", "serial", "--workers", "2", "-v"], {"cal": 20}),
+    ],
+)
+def test_options_change_the_recipe(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path, options: list[str], result: dict[str, float]
+) -> None:
+    if "flat_field.gain=3" in options:
+        result = {"cal": 30.0}
+    iris("run", write_recipe("flat_field, photom"), write_exposure(value=1), "--output-dir", tmp_path / "o", *options)
+    assert {path.name: value(path) for path in (tmp_path / "o").iterdir()} == {
+        f"x_{suffix}.fits": number for suffix, number in result.items()
+    }
+
+
+def test_backgrounds_references_and_the_documented_save_bsub(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    flat = make_reference(tmp_path / "f.fits", "flat", np.full((8, 9), 5.0), FILTER="Kbb").path
+    sky = write_exposure("sky.fits", value=1)
+    science = write_exposure(value=3)
+    arguments = ("--background", sky, "--reference", f"flat={flat}", "--save-bsub")
+    iris("run", write_recipe("background, flat_field"), science, *arguments)
+    assert value(tmp_path / "x_bsub.fits") == 2
+    assert value(tmp_path / "x_cal.fits") == 20
+
+
+def test_a_product_that_exists_stops_the_run_unless_overwrite_is_given(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    arguments = ("run", write_recipe(), write_exposure(value=1))
+    iris(*arguments)
+    (message,) = errors(iris(*arguments, code=1))
+    assert message == f"{tmp_path / 'x_cal.fits'} exists; --overwrite replaces it, --output-dir writes elsewhere"
+    iris(*arguments, "--overwrite", "--set", "flat_field.gain=7")
+    assert value(tmp_path / "x_cal.fits") == 7
+
+
+def test_one_bad_exposure_is_one_line_and_exit_code_1(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    bad = write_exposure("bad_rate.fits", header={"OBJECT": "bad"})
+    missing = tmp_path / "missing.fits"
+    result = iris("run", write_recipe(), bad, missing, write_exposure(), code=1)
+    assert errors(result) == [
+        f"{bad}: ValueError: no luck (in stage 'flat_field' of plugin lab-tools 1.2, exposure bad_rate.fits)",
+        f"{missing}: no such file",
+    ]
+    assert (tmp_path / "x_cal.fits").is_file()
+    assert "failed" in result.stdout
+
+
+def test_traceback_is_shown_where_it_is_asked_for(write_recipe: Write, write_exposure: Write) -> None:
+    bad = write_exposure(header={"OBJECT": "bad"})
+    result = CliRunner().invoke(main, ["run", str(write_recipe()), str(bad), "--traceback"])
+    assert result.exit_code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "raise ValueError" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_all_mistakes_are_printed_one_a_line(write_recipe: Write, write_exposure: Write, command: str) -> None:
+    recipe = write_recipe("flat_feild, flat_field: {params: {gain: 0}}", "references: {flat: no.fits}", "nmae: x")
+    found = errors(iris(command, recipe, write_exposure(), "--use", "photom=x", code=1))
+    assert len(found) == 5
+    assert all(".yaml, line" in one or one.startswith("--use photom") for one in found)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--set", "flat_field"], "'flat_field' is not STAGE.KEY=VALUE"),
+        (["--set", "flat_field.gain=["], "'flat_field.gain=['"),
+        (["--set", "flat_field.gain=2026-13-45"], "'flat_field.gain=2026-13-45'"),
+        (["--skip", "photom="], "'photom=' is not STAGE=REASON"),
+        (["--reference", "=x"], "'=x' is not TYPE=FILE"),
+        (["--workers", "0"], "0 is not in the range"),
+        (["--format", "png"], "'png' is not one of 'fits', 'asdf'"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_an_option_that_is_not_right_is_a_usage_error(
+    write_recipe: Write, write_exposure: Write, option: list[str], words: str
+) -> None:
+    assert words in iris("run", write_recipe(), write_exposure(), *option, code=2).stderr
+
+
+def test_a_run_as_json_is_json_and_nothing_else(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
+    bad = write_exposure("bad.fits", header={"OBJECT": "bad"})
+    report = json.loads(iris("run", write_recipe(), write_exposure(), bad, "--json", code=1).stdout)
+    good, failed = report["exposures"]
+    assert report["recipe"] == "recipe"
+    assert good["products"] == {"cal": str(tmp_path / "x_cal.fits")}
+    assert good["history"][0]["params"] == {"gain": 2.0}
+    assert "no luck" in failed["error"]
+
+
+def test_check_shows_what_would_run_and_reads_no_pixel(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    recipe, path = write_recipe("flat_field, photom: {skip: why}"), write_exposure()
+    text = iris("check", recipe, path).stdout
+    for words in ("flat_field", "lab-tools 1.2", "skipped: why", "x_cal.fits", "no mistakes found"):
+        assert words in text
+    assert not (tmp_path / "x_cal.fits").exists()
+    (exposure,) = json.loads(iris("check", recipe, path, "--json").stdout)["exposures"]
+    assert exposure["steps"][0]["params"] == {"gain": 2.0}
+    assert exposure["steps"][1]["skip"] == "why"
+    wrong = json.loads(iris("check", write_recipe("nope"), "--json", code=1).stdout)
+    assert "no stage 'nope'" in wrong["problems"][0]
+
+
+def test_the_log_goes_to_a_file_where_asked(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
+    iris("run", write_recipe(), write_exposure(), "--log-file", tmp_path / "night.log")
+    assert "x_rate.fits: flat_field by lab-tools 1.2 in" in (tmp_path / "night.log").read_text()
+
+
+def test_the_log_is_shown_where_asked(write_recipe: Write, write_exposure: Write) -> None:
+    arguments = ("run", write_recipe(), write_exposure(), "--overwrite")
+    assert "flat_field by lab-tools 1.2" not in iris(*arguments).stderr
+    assert "flat_field by lab-tools 1.2" in iris(*arguments, "-v").stderr
+
+
+def test_a_command_of_a_package_runs_and_its_errors_are_told_alike() -> None:
+    assert iris("greet").stdout == "hello\n"
+    assert errors(iris("greet", "--fail", code=1)) == ["nobody here"]
+
+
+def test_a_command_that_cannot_be_loaded_is_named_with_its_package(install: Callable[..., None]) -> None:
+    install("lab-broken", "import nothing_of_this_name", command="broken")
+    message = iris("broken", code=1).stderr
+    assert "the command 'broken' of lab-broken cannot be loaded: No module named 'nothing_of_this_name'" in message
+    iris("--help")
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert "No such command 'rnu'" in iris("rnu", code=2).stderr
+
+
+def run_process(*arguments: Any, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = Path(sys.executable).with_name("iris")
+    command = [str(script)] if script.exists() else [sys.executable, "-c", "from iris_core.cli import main; main()"]
+    environment = {**os.environ, "PYTHONPATH": str(folder / "site"), "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
+
+
+def test_a_real_process_runs_from_shell_to_product(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
+    bad = write_exposure("bad.fits", header={"OBJECT": "bad"})
+    done = run_process("run", write_recipe(), write_exposure(value=1), bad, folder=tmp_path)
+    assert done.returncode == 1
+    assert value(tmp_path / "x_cal.fits") == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {bad}: ValueError: no luck")

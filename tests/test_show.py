@@ -1,0 +1,136 @@
+"""`iris list` and `iris show`: what is there, what it does, and what was done to a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from iris_core import run
+from iris_core.cli import main
+from iris_core.loading import load_plugins
+from iris_core.testing import make_reference
+
+Write = Callable[..., Path]
+Install = Callable[..., None]
+
+PLUGIN = """\
+import numpy as np
+from iris_core import Params, parameter, stage
+
+class FlatParams(Params):
+    gain: float = parameter(2.0, "Factor on the [data].", "electron/DN", gt=0)
+
+@stage("flat_field", params=FlatParams, references=("flat",), optional=("area",))
+def flat(exposure, params, references):
+    "Multiply by the gain."
+    return exposure.scale(params.gain).note("carefully")
+"""
+
+
+@pytest.fixture(autouse=True)
+def installed(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("lab-flat", PLUGIN, version="3.1")
+    install("lab-broken", "1 / 0")
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-flat,lab-broken")
+
+
+def output(*arguments: Any, code: int = 0) -> str:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, [str(one) for one in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def parsed(*arguments: Any) -> Any:
+    return json.loads(output(*arguments, "--json"))
+
+
+@pytest.fixture
+def product(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> Path:
+    make_reference(tmp_path / "flat.fits", "flat", [[1.0]])
+    recipe = write_recipe("flat_field", "references: {flat: flat.fits}")
+    header = {"DATE-OBS": "2026-01-02T03:04:05", "EXPTIME": 12.5}
+    report = run(recipe, write_exposure(header=header), plugins=load_plugins(["lab-flat"]))
+    return report.products[0]
+
+
+def test_list_says_what_is_installed_and_what_is_broken() -> None:
+    text = output("list")
+    for words in (
+        "lab-flat",
+        "3.1",
+        "lab-broken",
+        "ZeroDivisionError: division by zero",
+        "image2",
+        "iris-imager",
+        "S_FLAT",
+    ):
+        assert words in text
+    content = parsed("list")
+    assert {"plugin": "lab-flat", "version": "3.1", "hooks": "flat_field", "broken": ""} in content["plugins"]
+    (flat,) = [row for row in content["stages"] if row["stage"] == "flat_field"]
+    assert flat["implemented by"] == ["lab-flat 3.1"]
+    assert [row["mode"] for row in content["modes"]] == ["iris-imager"]
+
+
+def test_show_a_stage_tells_units_implementations_and_parameters() -> None:
+    text = output("show", "flat_field")
+    for words in (
+        "Divide by the flat",
+        "lab-flat 3.1",
+        "Multiply by the gain.",
+        "gain",
+        "electron/DN",
+        "Factor on the [data]",
+    ):
+        assert words in text
+    (one,) = parsed("show", "flat_field")["implementations"]
+    assert (one["references"], one["optional"]) == (["flat"], ["area"])
+    assert one["params"][0]["default"] == 2.0
+
+
+def test_show_a_recipe_resolves_it_and_tells_its_mistakes(write_recipe: Write) -> None:
+    recipe = write_recipe("flat_field: {params: {gain: 3}}, photom")
+    text = output("show", recipe)
+    assert "gain: 3.0" in text
+    assert (
+        "line 3: stage 'photom': no installed plugin implements it; broken plugins: lab-broken (lab-broken 1.2)" in text
+    )
+    content = parsed("show", recipe)
+    assert content["steps"][0]["by"] == "lab-flat 3.1"
+    assert len(content["problems"]) == 1
+    assert "mistakes" in output("show", "image2")
+
+
+def test_show_a_file_tells_what_it_is_and_what_was_done_to_it(product: Path) -> None:
+    text = output("show", product)
+    for words in ("IRIS IMG1", "12.5 s", "2026-01-02", "8 x 9", "electron / s", "flat_field", "COMPLETE", "carefully"):
+        assert words in text
+    content = parsed("show", product)
+    assert content["history"][0]["by"] == "lab-flat 3.1"
+    assert content["references"][0]["type"] == "flat"
+    assert content["provenance"]["recipe"] == "recipe"
+
+
+def test_show_a_raw_file(write_exposure: Write) -> None:
+    content = parsed("show", write_exposure("raw[1].fits"))
+    assert content["history"] == []
+    assert content["facts"]["errors"] == "poisson, rnoise"
+    output("show", write_exposure("raw[bold].fits"))
+
+
+@pytest.mark.parametrize("what", ["flat_feild", "x" * 400, "nothing.fits"])
+def test_what_is_nothing_is_an_error_that_names_the_nearest(what: str) -> None:
+    text = output("show", what, code=1)
+    assert f"error: no stage, recipe or file '{what}'" in text
+    assert ("did you mean 'flat_field'" in text) == (what == "flat_feild")
+
+
+@pytest.mark.parametrize("content", [b"no fits", b""])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.fits").write_bytes(content)
+    assert output("show", tmp_path / "x.fits", code=1).count("\n") == 1
