@@ -51,6 +51,10 @@ class _Iris(click.Group):
         except IrisError as error:
             if "--traceback" in sys.argv:
                 raise
+            if "--json" in sys.argv:
+                import json
+
+                click.echo(json.dumps({"problems": str(error).splitlines()}, indent=2))
             for line in str(error).splitlines():
                 click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
             ctx.exit(1)
@@ -196,10 +200,11 @@ def list_command(as_json: bool) -> None:
 
 
 @main.command(name="show")
-@click.argument("what")
+@click.argument("what", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def show_command(what: str, as_json: bool) -> None:
-    """Show a STAGE's parameters, a RECIPE resolved, or the history of a FILE."""
+def show_command(what: tuple[str, ...], as_json: bool) -> None:
+    """Show a STAGE's parameters, a RECIPE resolved, the numbers of a MODE, or the history of a FILE."""
     from iris_core import show
 
-    show.show(what, as_json)
+    for name in what:
+        show.show(name, as_json)

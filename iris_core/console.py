@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from iris_core.api import check, run
+from iris_core.association import read_requests
+from iris_core.errors import InputError
 from iris_core.overrides import Overrides
 from iris_core.report import ExposureResult, Report
 from iris_core.stages import hookimpl
@@ -41,9 +43,10 @@ def make_table(title: str, *columns: str) -> Table:
 class StageProgress:
     """Shows which stage of which exposure is running."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
-        self._task = progress.add_task("reading", total=None)
+        self._task = progress.add_task("reading", total=total)
+        self.results: list[ExposureResult] = []
 
     @hookimpl(wrapper=True)
     def run_stage(self, step: Step, exposure: Exposure) -> Generator[None, Exposure, Exposure]:
@@ -51,9 +54,10 @@ class StageProgress:
         self._progress.update(self._task, description=f"{exposure.name}  {step.stage}")
         return (yield)
 
-    def finish(self, result: ExposureResult, total: int) -> None:
+    def finish(self, result: ExposureResult) -> None:
         """Count one exposure."""
-        self._progress.update(self._task, advance=1, total=total, description=result.name)
+        self.results.append(result)
+        self._progress.update(self._task, advance=1, description=result.name)
 
 
 def run_with_progress(
@@ -77,16 +81,20 @@ def run_with_progress(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
+    total = len(read_requests(files))
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        watch = StageProgress(progress)
-        report = run(
-            recipe,
-            *files,
-            backgrounds=backgrounds,
-            overrides=overrides,
-            watch=watch,
-            on_result=lambda result: watch.finish(result, len(files)),
-        )
+        watch = StageProgress(progress, total)
+        try:
+            report = run(
+                recipe, *files, backgrounds=backgrounds, overrides=overrides, watch=watch, on_result=watch.finish
+            )
+        except KeyboardInterrupt:
+            progress.stop()
+            done = ", ".join(str(path) for result in watch.results for path in result.products.values())
+            _print_error(
+                f"interrupted after {len(watch.results)} of {total} exposures; whole: {done or 'none'}", errors
+            )
+            raise SystemExit(130) from None
     if as_json:
         print(json.dumps(report.plain(), indent=2))  # noqa: T201 - this is the output
     else:
@@ -104,7 +112,10 @@ def _start_log(console: Console, log_file: Path | None, verbose: bool) -> None:
     shown.setLevel(logging.INFO if verbose else logging.WARNING)
     handlers: list[logging.Handler] = [shown]
     if log_file is not None:
-        kept = logging.FileHandler(log_file, encoding="utf-8")
+        try:
+            kept = logging.FileHandler(log_file, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"--log-file {log_file}: cannot be written: {error.strerror}") from None
         kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         handlers.append(kept)
     logger.setLevel(logging.INFO)
@@ -112,28 +123,25 @@ def _start_log(console: Console, log_file: Path | None, verbose: bool) -> None:
 
 
 def _print_error(message: str, console: Console) -> None:
-    for line in message.splitlines():
-        console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    _say(console, *(f"[bold red]error:[/] {escape(line)}" for line in message.splitlines()))
+
+
+def _say(console: Console, *lines: str) -> None:
+    """Print lines of markup as they are: a path that is broken in two cannot be copied."""
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _print_report(report: Report, console: Console) -> None:
-    table = make_table(f"recipe {report.recipe}", "exposure", "mode", "stages", "products", "s")
+    _say(console, f"[bold]recipe {escape(report.recipe)}[/]")
     for result in report.results:
-        stages = ", ".join(_stage(record.stage, record.status) for record in result.history)
-        products = "\n".join(escape(str(path)) for path in result.products.values())
-        outcome = products or ("[red]failed[/]" if result.error else "none")
-        table.add_row(escape(result.name), result.mode, stages, outcome, f"{result.seconds:.1f}")
-    console.print(table)
-    for result in report.results:
+        done = ", ".join(record.stage for record in result.history if record.status == "COMPLETE")
+        outcome = "[red]failed[/]" if result.error else f"{result.mode}, {result.seconds:.1f} s"
+        _say(console, f"\n[bold]{escape(str(result.path))}[/]  {outcome}", *([f"  {done}"] if done else []))
         for record in result.history:
-            for note in record.notes:
-                console.print(
-                    f"  {escape(result.name)}: {record.stage}: {escape(note)}", highlight=False, soft_wrap=True
-                )
-
-
-def _stage(name: str, status: str) -> str:
-    return name if status == "COMPLETE" else f"[dim]{name} skipped[/]"
+            skipped = "" if record.status == "COMPLETE" else "skipped: "
+            _say(console, *(f"  [dim]{record.stage}: {skipped}{escape(note)}[/]" for note in record.notes))
+        _say(console, *(f"  [green]->[/] {escape(str(path))}" for path in result.products.values()))
 
 
 def check_and_print(
@@ -147,25 +155,30 @@ def check_and_print(
         return not problems
     console, errors = Console(), Console(stderr=True)
     for request, plan in surveyed.plans.items():
-        console.print(_plan_table(str(request.path), plan))
+        _print_plan(request.path, plan, console)
     for problem in problems:
         _print_error(str(problem), errors)
     if not problems:
-        console.print(f"[green]{escape(recipe)}: no mistakes found[/]")
+        _say(console, f"\n[green]{escape(recipe)}: no mistakes found[/]")
     return not problems
 
 
-def _plan_table(name: str, plan: Plan) -> Table:
-    table = make_table(f"{name}  ({plan.mode.name})", "step", "by", "references", "product")
+def _print_plan(path: Path, plan: Plan, console: Console) -> None:
+    _say(console, f"\n[bold]{escape(str(path))}[/]  {plan.mode.name}")
+    width = max(len(step.stage) for step in plan.steps)
     for index, step in enumerate(plan.steps):
-        references = "\n".join(
-            "\n  ".join([f"{one.reftype}: {escape(one.path.name)} ({escape(one.provider)})", *map(escape, one.notes)])
-            for one in plan.references[index].values()
-        )
-        product = escape(plan.outputs[index].name) if index in plan.outputs else ""
-        by = f"[dim]skipped: {escape(step.skip)}[/]" if step.skip else str(step.implementation)
-        table.add_row(step.stage, by, references, product)
-    return table
+        reason = step.skip or plan.skips.get(index, "")
+        by = f"[dim]skipped: {escape(reason)}[/]" if reason else str(step.implementation)
+        _say(console, f"  {step.stage:{width}}  {by}", *(f"    {line}" for line in _reference_lines(plan, index)))
+        if index in plan.outputs:
+            _say(console, f"    [green]->[/] {escape(str(plan.outputs[index]))}")
+
+
+def _reference_lines(plan: Plan, index: int) -> Iterator[str]:
+    for one in plan.references[index].values():
+        yield f"{one.reftype}: {escape(str(one.path))} ({escape(one.provider)})"
+        yield from (f"  {escape(note)}" for note in one.notes)
+    yield from map(escape, plan.references[index].notes)
 
 
 def _plain(surveyed: Survey) -> dict[str, Any]:
@@ -180,7 +193,7 @@ def _plain(surveyed: Survey) -> dict[str, Any]:
                         "stage": step.stage,
                         "plugin": step.implementation.plugin,
                         "version": step.implementation.version,
-                        "skip": step.skip,
+                        "skip": step.skip or plan.skips.get(index, ""),
                         "params": step.params.model_dump(mode="json"),
                         "references": {name: str(one.path) for name, one in plan.references[index].items()},
                         "product": str(plan.outputs[index]) if index in plan.outputs else None,

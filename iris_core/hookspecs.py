@@ -38,13 +38,14 @@ def background(
 ) -> Exposure:
     """Subtract the background of the sky, and of the detector if it is still in all exposures alike.
 
-    Units: unchanged. Adds the variance component ``background``; flags DO_NOT_USE where no background is known.
+    Units: unchanged. Adds the variance component ``background``; DO_NOT_USE where none is known. Writes BKG_DARK
+    (T where the dark went with it, F where the dark is still in), in its check too: dark_current must know.
 
     Examples
     --------
     >>> @stage("background")
-    ... def subtract_median(exposure):
-    ...     return exposure.replace(data=exposure.data - np.nanmedian(exposure.data))
+    ... def subtract_constant(exposure):
+    ...     return exposure.replace(data=exposure.data - 3).with_keywords({"BKG_DARK": (False, "still in")})
     """
 
 
@@ -172,9 +173,7 @@ def resample(
 def run_stage(
     step: Step, exposure: Exposure, references: References, background_exposures: Exposures, instrument: InstrumentMode
 ) -> Exposure:
-    """Run one step on one exposure. Wrap it to act around every stage: timing, progress, quality plots.
-
-    A wrapper acts only when the recipe lists its package under ``with:``.
+    """Run one step on one exposure. Wrap it to act around every stage, in recipes that list the plugin under ``with:``.
 
     Examples
     --------

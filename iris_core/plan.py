@@ -9,9 +9,10 @@ from os.path import exists, isdir
 from pathlib import Path
 
 from iris_core.association import Request
-from iris_core.errors import InputError, IrisError, PluginError, Problems, ReferenceNotFound, StageSkipped, one_line
+from iris_core.checks import Checks
+from iris_core.errors import InputError, IrisError, PluginError, Problems, ReferenceNotFound, one_line
 from iris_core.instruments import InstrumentMode
-from iris_core.keywords import header_text, parse_unit
+from iris_core.keywords import parse_unit
 from iris_core.model import Exposure
 from iris_core.naming import product_name
 from iris_core.plugins import Plugins
@@ -19,7 +20,7 @@ from iris_core.recipe import Recipe
 from iris_core.references import Reference, References
 from iris_core.steps import Step
 
-__all__ = ["Plan", "make_plan", "prepare", "status_card"]
+__all__ = ["Plan", "make_plan", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class Plan:
         For each step, its reference files.
     background_references
         The same for each background exposure, through the steps before they are consumed.
+    skips
+        Why a stage will say that it has nothing to do, by step index, where that is known.
     outputs
         Product files by step index.
     provenance
@@ -49,6 +52,7 @@ class Plan:
     steps: tuple[Step, ...]
     references: tuple[References, ...]
     background_references: tuple[tuple[References, ...], ...] = ()
+    skips: Mapping[int, str] = field(default_factory=dict)
     outputs: Mapping[int, Path] = field(default_factory=dict)
     provenance: Mapping[str, object] = field(default_factory=dict)
 
@@ -59,11 +63,6 @@ def prepare(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     if known.unit is not None:
         return known
     return known.replace(unit=parse_unit(mode.unit)).note(f"no BUNIT in the file: taken to be in {mode.unit}")
-
-
-def status_card(step: Step, status: str, reason: str = "") -> tuple[str, tuple[str, str]]:
-    """Return the ``S_*`` card of a step; the comment holds as much of the reason as a card can."""
-    return step.spec.status, (status, header_text(reason or step.stage)[:46])
 
 
 def make_plan(
@@ -103,9 +102,9 @@ def make_plan(
         tuple(_find_references(step, one, mode, plugins, found) for step in _before_consumption(steps))
         for one in backgrounds
     ]
-    found += _check_steps(
-        steps, prepare(outline, mode), [prepare(one, mode) for one in backgrounds], references, theirs, mode
-    )
+    checks = Checks(steps, mode)
+    checks.run(prepare(outline, mode), references, [prepare(one, mode) for one in backgrounds], theirs)
+    found += checks.problems
     outputs = _outputs(request, outline, steps, recipe)
     found += _unwritable(outputs, recipe)
     if found:
@@ -116,6 +115,7 @@ def make_plan(
         steps=steps,
         references=tuple(references),
         background_references=tuple(theirs),
+        skips=checks.skips,
         outputs=outputs,
     )
 
@@ -177,79 +177,6 @@ def _not_found(step: Step, reftype: str, outline: Exposure, mode: InstrumentMode
         f"Candidates: {lost or 'none'}. "
         f"Name one with --reference {reftype}=FILE, or a folder with --reference store=DIR"
     )
-
-
-def _check_steps(
-    steps: Sequence[Step],
-    outline: Exposure,
-    backgrounds: Sequence[Exposure],
-    references: Sequence[References],
-    theirs: Sequence[Sequence[References]],
-    mode: InstrumentMode,
-) -> list[IrisError]:
-    """Run the checks in the order of the steps, on outlines that pretend that the steps before were done."""
-    problems: list[IrisError] = []
-    for index, step in enumerate(steps):
-        if step.skip:
-            continue
-        if step.spec.consumes_backgrounds:
-            offered, backgrounds = tuple(backgrounds), ()
-        else:
-            offered = ()
-            backgrounds = [
-                _check_step(
-                    step,
-                    one,
-                    (),
-                    theirs[number][index] if index < len(theirs[number]) else References(),
-                    mode,
-                    problems,
-                )
-                for number, one in enumerate(backgrounds)
-            ]
-        outline = _check_step(step, outline, offered, references[index], mode, problems)
-    return problems
-
-
-def _check_step(
-    step: Step,
-    outline: Exposure,
-    backgrounds: Sequence[Exposure],
-    references: References,
-    mode: InstrumentMode,
-    problems: list[IrisError],
-) -> Exposure:
-    try:
-        refuse_second(step, outline)
-        if set(step.implementation.declared.references) <= set(references):  # what is missing is reported already
-            outline = step.check(outline, references, backgrounds, mode)
-    except StageSkipped:
-        return outline
-    except IrisError as error:
-        problems.append(error)
-    except Exception as error:
-        words = f"the check of {step.stage} by {step.implementation} failed for {outline.name}"
-        problems.append(PluginError(f"{words}: {one_line(error)}"))
-    header = outline.header.copy()
-    keyword, card = status_card(step, "COMPLETE")
-    header[keyword] = card
-    return outline.replace(header=header)
-
-
-def keywords_done(step: Step, exposure: Exposure) -> list[str]:
-    """Return the keywords that say that an exposure has been through the stage of a step, ours or another's."""
-    keywords = (step.spec.status, *step.spec.aliases)
-    return [keyword for keyword in keywords if exposure.status.get(keyword) == "COMPLETE"]
-
-
-def refuse_second(step: Step, exposure: Exposure) -> None:
-    """Raise `InputError` when an exposure has been through the stage before."""
-    done = keywords_done(step, exposure)
-    if done and not step.again:
-        raise InputError(
-            f"{exposure.name}: {step.stage} was done already ({done[0]} is COMPLETE); "
-            f"leave the step out with --skip {step.stage}=REASON, or say 'again: true' in the recipe"
-        )
 
 
 def _outputs(request: Request, outline: Exposure, steps: Sequence[Step], recipe: Recipe) -> dict[int, Path]:

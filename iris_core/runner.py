@@ -9,12 +9,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from iris_core.checks import keywords_done, refuse_second, status_card
 from iris_core.contract import check_contract
 from iris_core.errors import IrisError, StageSkipped
 from iris_core.keywords import header_text
 from iris_core.meta import StageRecord
 from iris_core.model import Exposure
-from iris_core.plan import Plan, keywords_done, prepare, refuse_second, status_card
+from iris_core.plan import Plan, prepare
 from iris_core.plugins import Plugins
 from iris_core.references import References
 from iris_core.steps import Step

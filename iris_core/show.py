@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from rich.markup import escape
 
 from iris_core.console import make_table
 from iris_core.errors import InputError, choices, did_you_mean
+from iris_core.instruments import InstrumentMode
 from iris_core.loading import load_plugins
 from iris_core.overrides import Overrides
 from iris_core.plugins import Implementation, Plugins
@@ -39,8 +42,13 @@ def _print(title: str, rows: Rows) -> None:
 
 
 def _words(value: Any) -> str:
+    """Return a value as it stands in a table; JSON gets the value itself."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {_words(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return "\n".join(_words(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return "" if value is None else str(value)
 
 
@@ -101,7 +109,7 @@ def _hooks(plugins: Plugins, name: str) -> list[str]:
 
 
 def show(what: str, as_json: bool) -> None:
-    """Show a stage, a recipe or a file, whichever `what` is.
+    """Show a stage, a recipe, a mode or a file, whichever `what` is.
 
     Raises
     ------
@@ -109,16 +117,18 @@ def show(what: str, as_json: bool) -> None:
         When it is none of them.
     """
     plugins = load_plugins()
-    stages, recipes = plugins.stages(), plugins.recipes()
+    stages, recipes, modes = plugins.stages(), plugins.recipes(), plugins.modes()
     if what in stages:
         _show_stage(what, plugins, as_json)
     elif what in recipes or Path(what).suffix in (".yaml", ".yml"):
         _show_recipe(what, plugins, as_json)
+    elif what in modes:
+        _show_mode(modes[what], as_json)
     elif isfile(what):
         _show_file(Path(what), plugins, as_json)
     else:
-        known = [*stages, *recipes]
-        raise InputError(f"no stage, recipe or file '{what}'{did_you_mean(what, known)} Known: {choices(known)}")
+        known = [*stages, *recipes, *modes]
+        raise InputError(f"no stage, recipe, mode or file '{what}'{did_you_mean(what, known)} Known: {choices(known)}")
 
 
 def _show_stage(stage: str, plugins: Plugins, as_json: bool) -> None:
@@ -132,9 +142,15 @@ def _show_stage(stage: str, plugins: Plugins, as_json: bool) -> None:
         _dump(content)
         return
     console = Console()
-    console.print(f"[bold]{stage}[/]\n\n{escape(plugins.stage_documentation(stage))}\n", highlight=False)
+    _print_documentation(stage, plugins.stage_documentation(stage), console)
     for one in found:
         _show_implementation(one, console)
+
+
+def _print_documentation(name: str, documentation: str, console: Console) -> None:
+    """Print what users need of a docstring: what stands before its sections for developers."""
+    prose = re.split(r"\n\w+\n---", documentation, maxsplit=1)[0].replace("``", "").strip()
+    console.print(f"[bold]{escape(name)}[/]\n\n{escape(prose)}\n", highlight=False, soft_wrap=True)
 
 
 def _describe(one: Implementation) -> dict[str, Any]:
@@ -150,9 +166,9 @@ def _describe(one: Implementation) -> dict[str, Any]:
 
 def _show_implementation(one: Implementation, console: Console) -> None:
     described = _describe(one)
-    console.print(f"[bold]{escape(str(one))}[/]\n\n{escape(described['documentation'])}\n", highlight=False)
+    _print_documentation(str(one), described["documentation"], console)
     needs, may = ", ".join(described["references"]) or "none", ", ".join(described["optional"]) or "none"
-    console.print(f"references: {needs}; if there is one: {may}\n", highlight=False)
+    console.print(f"reference files: {needs} (used where there is one: {may})\n", highlight=False)
     _print("parameters", described["params"])
 
 
@@ -163,8 +179,9 @@ def _show_recipe(name: str, plugins: Plugins, as_json: bool) -> None:
         {
             "step": step.stage,
             "by": str(step.implementation),
-            "params": [f"{key}: {value}" for key, value in step.params.model_dump(mode="json").items()],
+            "params": step.params.model_dump(mode="json"),
             "references": list(step.implementation.declared.references),
+            "if there is one": list(step.implementation.declared.optional),
             "product": f"_{step.save}" if step.makes_product else "",
             "skipped": step.skip,
         }
@@ -175,6 +192,17 @@ def _show_recipe(name: str, plugins: Plugins, as_json: bool) -> None:
         return
     _print(f"recipe {session.recipe.name}", rows)
     _print("mistakes", [{"": str(one)} for one in session.problems])
+
+
+def _show_mode(mode: InstrumentMode, as_json: bool) -> None:
+    if as_json:
+        _dump(asdict(mode))
+        return
+    camera = {"telescope": mode.telescope, "pixel scale": f"{mode.pixel_scale} arcsec", "rates in": mode.unit}
+    _print(mode.name, [{"": name, " ": value} for name, value in camera.items()])
+    _print("detectors", [{"detector": name, **asdict(one)} for name, one in mode.detectors.items()])
+    _print("facts", [{"fact": name, **fact} for name, fact in mode.facts.items()])
+    _print("filters [um, mag/arcsec2]", [{"filter": name, **asdict(one)} for name, one in mode.filters.items()])
 
 
 def _show_file(path: Path, plugins: Plugins, as_json: bool) -> None:
@@ -212,7 +240,7 @@ def _history_row(record: Any) -> dict[str, Any]:
         "stage": record.stage,
         "status": record.status,
         "by": f"{record.plugin} {record.version}",
-        "params": [f"{key}: {value}" for key, value in record.params.items()],
+        "params": dict(record.params),
         "notes": list(record.notes),
-        "s": f"{record.seconds:.2f}",
+        "seconds": round(record.seconds, 3),
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
@@ -185,11 +186,22 @@ def describe_params(params: type[Params]) -> list[Mapping[str, Any]]:
 
 def _describe(name: str, info: Any) -> Mapping[str, Any]:
     extra = info.json_schema_extra or {}
-    kind = getattr(info.annotation, "__name__", "") if isinstance(info.annotation, type) else str(info.annotation)
     return {
         "name": name,
-        "type": kind.replace("typing.", ""),
+        "type": _type_name(info.annotation),
         "default": None if info.is_required() else info.default,
         "unit": extra.get("unit", ""),
         "description": info.description or "",
     }
+
+
+def _type_name(annotation: Any) -> str:
+    """Return a type as a user would say it: ``square | point``, ``number``, ``text``."""
+    named = {float: "number", int: "whole number", str: "text", bool: "true | false", type(None): "none"}
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(value) for value in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(_type_name(item) for item in get_args(annotation))
+    return named.get(
+        annotation, getattr(annotation, "__name__", "") if isinstance(annotation, type) else str(annotation)
+    )

@@ -103,7 +103,7 @@ def test_a_run_writes_products_and_says_so(write_recipe: Write, write_exposure: 
     assert value(tmp_path / "x_cal.fits") == 6
     assert "x_cal.fits" in result.stdout
     assert "iris-imager" in result.stdout
-    assert "x_rate.fits: flat_field: with [care]" in result.stdout
+    assert "  flat_field: with [care]" in result.stdout
     assert errors(result) == []
 
 

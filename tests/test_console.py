@@ -47,7 +47,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(
     assert not report.failed
     printed = capsys.readouterr()
     assert "recipe [/] [bold]" in printed.out
-    assert "x[red].fits: flat_field: [/b] [red]" in printed.out
+    assert "  flat_field: [/b] [red]" in printed.out
     assert check_and_print(str(recipe), [path], [], Overrides(overwrite=True), as_json=False)
     assert "x[red].fits" in capsys.readouterr().out
 

@@ -160,11 +160,11 @@ cards = st.dictionaries(
 @settings(max_examples=40)
 @given(written=cards)
 def test_any_cards_survive_the_round_trip(tmp_path: Path, ending: str, written: dict[str, tuple[Any, str]]) -> None:
+    """They come back as astropy reads what astropy writes, which loses a slash after a quote."""
     header = fits.Header([(name, value, comment) for name, (value, comment) in written.items()])
     back = there_and_back(make_exposure((1, 1)).replace(header=header), tmp_path, ending)
-    assert {card.keyword: card.value for card in back.header.cards} == {
-        name: value for name, (value, _) in written.items()
-    }
+    truth = [fits.Card.fromstring(str(card)) for card in header.cards]
+    assert [(card.keyword, card.value) for card in back.header.cards] == [(card.keyword, card.value) for card in truth]
 
 
 @both

@@ -45,13 +45,13 @@ def test_parameters_describe_themselves() -> None:
     assert [dict(row) for row in describe_params(Clip)] == [
         {
             "name": "sigma",
-            "type": "float",
+            "type": "number",
             "default": 3.0,
             "unit": "standard deviations",
             "description": "Where to clip.",
         },
-        {"name": "method", "type": "str", "default": None, "unit": "", "description": "How."},
-        {"name": "limit", "type": "int | None", "default": None, "unit": "", "description": "How often."},
+        {"name": "method", "type": "text", "default": None, "unit": "", "description": "How."},
+        {"name": "limit", "type": "whole number | none", "default": None, "unit": "", "description": "How often."},
     ]
 
 

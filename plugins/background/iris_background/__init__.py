@@ -94,7 +94,7 @@ def subtract_background(
         data=exposure.data - sky.data, variance=net_variance(exposure, sky), notes=(*exposure.notes, *sky.notes)
     )
     if "BKG_DARK" in subtracted.sci_header:
-        subtracted = subtracted.note("the dark goes with the background; dark_current will not subtract it again")
+        subtracted = subtracted.note("the dark goes with the background (BKG_DARK)")
     return (subtracted if sky.variance is None else subtracted.add_variance("background", sky.variance)).mask_invalid()
 
 

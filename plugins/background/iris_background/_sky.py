@@ -61,13 +61,19 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
     Raises
     ------
     InputError
-        When a level by which to scale is not above 0.
+        When a level by which to scale is not above 0, or no pixel of any background exposure is valid.
     """
     shared = shared_components(exposure, backgrounds)
     level = sky_level(exposure.name, frames_of(exposure, exposure)) if scaled else None
     prepared = [_one_image(frames_of(exposure, one, shared), one.name, sigma, level) for one in backgrounds]
     images, names = zip(*prepared, strict=True)
     stack = combine(images, sigma)
+    if not np.isfinite(stack.mean).any():
+        raise InputError(
+            f"no pixel of the background exposures {', '.join(one.name for one in backgrounds)} is valid (finite, "
+            f"without DO_NOT_USE) where {exposure.name} has pixels; give background exposures that have data there, "
+            f"or leave the stage out"
+        )
     notes = describe(stack, names, sigma, scaled)
     return Sky(data=stack.mean, variance=stack.variance, shared=stack.shared, notes=notes)
 
@@ -95,13 +101,9 @@ def shared_components(exposure: Exposure, backgrounds: Sequence[Exposure]) -> tu
         name
         for name, keyword in _REFERENCES.items()
         if all(name in one.variance for one in (exposure, *backgrounds))
-        and all(_agree(exposure.header.get(keyword), one.header.get(keyword)) for one in backgrounds)
+        # A file that only some of them name is not known to be that of the others; where none does there was one run.
+        and all(one.header.get(keyword) == exposure.header.get(keyword) for one in backgrounds)
     )
-
-
-def _agree(ours: str | None, theirs: str | None) -> bool:
-    # Background exposures that went through the stages together with the exposure need not say what they were given.
-    return ours is None or theirs is None or ours == theirs
 
 
 def frames_of(exposure: Exposure, background: Exposure, shared: Sequence[str] = ()) -> list[Frame]:

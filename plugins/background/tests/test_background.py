@@ -138,6 +138,26 @@ def test_pixel_that_is_bad_in_all_backgrounds_is_lost() -> None:
     np.testing.assert_array_equal(np.isnan(result.err), result.dq != 0)
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("nint", [0, 2])
+def test_backgrounds_without_a_single_valid_pixel_are_an_error(number: int, nint: int) -> None:
+    """The product would be NaN all over."""
+    blank = [one.replace(data=one.data * np.nan).mask_invalid() for one in skies(*[10] * number, nint=nint)]
+    names = ", ".join(one.name for one in blank)
+    with pytest.raises(InputError) as raised:
+        calibrate(science(), blank)
+    assert str(raised.value) == (
+        f"no pixel of the background exposures {names} is valid (finite, without DO_NOT_USE) where x_rate.fits has "
+        "pixels; give background exposures that have data there, or leave the stage out"
+    )
+
+
+def test_one_blank_background_among_good_ones_only_loses_its_vote() -> None:
+    first, *others = skies(10, 10, 10)
+    result = calibrate(science(), [first.replace(data=first.data * np.nan).mask_invalid(), *others])
+    np.testing.assert_array_equal(result.data, 90)
+
+
 def test_invalid_pixels_of_the_exposure_stay_so() -> None:
     result = calibrate(science().flag(np.eye(8, dtype=bool), DQ.DO_NOT_USE), skies(10, 10, 10))
     np.testing.assert_array_equal(np.isnan(result.data), np.eye(8, dtype=bool))
@@ -160,7 +180,7 @@ def test_dark_that_is_still_in_goes_with_the_background(gone: bool) -> None:
     header = DARK_GONE if gone else {}
     result = calibrate(science(header=header), skies(10, 10, 10, header=header))
     assert result.sci_header.get("BKG_DARK", False) is not gone
-    assert ("the dark goes with the background; dark_current will not subtract it again" in result.notes) is not gone
+    assert ("the dark goes with the background (BKG_DARK)" in result.notes) is not gone
 
 
 def test_scaled_backgrounds_take_a_part_of_the_dark() -> None:

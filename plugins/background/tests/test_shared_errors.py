@@ -26,11 +26,14 @@ def calibrate(exposure: Exposure, *backgrounds: Exposure, **params: Any) -> Expo
     return subtract_background(exposure=exposure, params=BackgroundParams(**params), background_exposures=backgrounds)
 
 
-@pytest.mark.parametrize("files", [{}, {"R_DARK": "dark.fits", "R_FLAT": "flat.fits"}])
+FILES = {"R_DARK": "dark.fits", "R_FLAT": "flat.fits"}
+
+
+@pytest.mark.parametrize("files", [{}, FILES])
 def test_dark_cancels_and_flat_acts_on_the_difference(files: dict[str, str]) -> None:
     """120 - 20: the flat's 1 % are 1.0, not 1.2 and 0.2; the dark's error is in both and goes."""
     backgrounds = [calibrated(20.0, **files) for _ in range(3)]
-    result = calibrate(calibrated(120.0, "x.fits", R_DARK="dark.fits", R_FLAT="flat.fits"), *backgrounds)
+    result = calibrate(calibrated(120.0, "x.fits", **files), *backgrounds)
     np.testing.assert_array_equal(result.data, 100)
     np.testing.assert_allclose(result.variance["flat"], 1.0, rtol=1e-5)
     np.testing.assert_allclose(result.variance["dark"], 0.0, atol=1e-12)
@@ -42,6 +45,27 @@ def test_errors_of_other_files_add_up() -> None:
     backgrounds = [calibrated(20.0, R_DARK="other.fits", R_FLAT="other.fits") for _ in range(3)]
     result = calibrate(calibrated(120.0, "x.fits", R_DARK="dark.fits", R_FLAT="flat.fits"), *backgrounds)
     np.testing.assert_allclose(result.variance["flat"], 1.44, rtol=1e-6)
+    np.testing.assert_allclose(result.variance["background"], (1.5 + 0.09 + 0.04) / 3, rtol=1e-6)
+
+
+def test_the_dark_may_be_another_file_and_the_flat_the_same() -> None:
+    """The flat's error acts on the difference; that of one dark is in it, that of the other in the background."""
+    backgrounds = [calibrated(20.0, R_DARK="other.fits", R_FLAT="flat.fits") for _ in range(3)]
+    result = calibrate(calibrated(120.0, "x.fits", **FILES), *backgrounds)
+    np.testing.assert_allclose(result.variance["flat"], 1.0, rtol=1e-5)
+    np.testing.assert_allclose(result.variance["dark"], 0.09, rtol=1e-6)
+    np.testing.assert_allclose(result.variance["background"], (1.5 + 0.09) / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(FILES, {}), ({}, FILES)])
+def test_a_file_that_only_one_side_names_is_not_taken_to_be_the_same(
+    ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    """Unknown is not agreement: taking errors to cancel would make ERR too small."""
+    backgrounds = [calibrated(20.0, **FILES), calibrated(20.0, **theirs), calibrated(20.0, **FILES)]
+    result = calibrate(calibrated(120.0, "x.fits", **ours), *backgrounds)
+    np.testing.assert_allclose(result.variance["flat"], 1.44, rtol=1e-6)
+    np.testing.assert_allclose(result.variance["dark"], 0.09, rtol=1e-6)
     np.testing.assert_allclose(result.variance["background"], (1.5 + 0.09 + 0.04) / 3, rtol=1e-6)
 
 

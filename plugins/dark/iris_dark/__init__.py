@@ -16,13 +16,30 @@ def check_dark(exposure: Exposure, references: References) -> None:
 
 
 def _check_order(exposure: Exposure) -> None:
-    """Refuse an exposure from which a part of the dark went with the background: it cannot be subtracted in part."""
+    """Refuse an exposure from which a part of the dark, or who knows how much of it, went with the background."""
     method = exposure.sci_header.get("BKG_METH")
     if method is not None:
         raise InputError(
             f"{exposure.name}: a part of the dark went with the background (BKG_METH is {method}), so the dark cannot "
             f"be subtracted any more; put dark_current before background"
         )
+    done = [keyword for keyword in ("S_BKDSUB", "S_SKYSUB") if exposure.status.get(keyword) == "COMPLETE"]
+    unknown = _went_with_background(exposure) is None
+    if unknown and done and exposure.status.get("S_DARK") != "COMPLETE":
+        raise InputError(
+            f"{exposure.name}: its background is subtracted ({done[0]} is COMPLETE) and nothing says whether the dark "
+            f"went with it, so subtracting the dark may remove it twice; start before that with a recipe that has "
+            f"dark_current before background (image2-dark-first), or write BKG_DARK into the header: T if the dark is "
+            f"gone, F if it is still in"
+        )
+
+
+def _went_with_background(exposure: Exposure) -> bool | None:
+    """Return what BKG_DARK says, in the science header first; None where it is in neither."""
+    said = exposure.sci_header.get("BKG_DARK", exposure.header.get("BKG_DARK"))
+    if said is None or isinstance(said, bool):
+        return said
+    raise InputError(f"{exposure.name}: BKG_DARK = {said!r} is neither T nor F; write it as a FITS logical")
 
 
 @stage("dark_current", references=("dark",), check=check_dark)
@@ -46,7 +63,7 @@ def subtract_dark(exposure: Exposure, references: References) -> Exposure:
     ------
     InputError
         When the dark is of another unit, detector or read mode, or does not cover the exposure; when a part of it
-        went with the background.
+        went with the background, or nothing says whether it did.
     """
     from iris_dark._dark import rate_and_variance
 
@@ -54,7 +71,7 @@ def subtract_dark(exposure: Exposure, references: References) -> Exposure:
     dark = references["dark"].image(exposure)
     _check_match(exposure, dark)
     flagged = exposure.replace(dq=exposure.dq | dark.dq)
-    if exposure.sci_header.get("BKG_DARK"):
+    if _went_with_background(exposure):
         return flagged.note("dark removed with the background").mask_invalid()
     rate, variance, unknown = rate_and_variance(dark.data, dark.err)
     subtracted = flagged.replace(data=exposure.data - rate).add_variance("dark", variance)

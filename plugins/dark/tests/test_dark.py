@@ -16,6 +16,7 @@ from iris_core import DQ, Exposure, InputError, References, Window
 from iris_core.testing import make_exposure, make_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NAN = np.float32(np.nan)
@@ -114,6 +115,53 @@ def test_dark_of_which_a_part_went_with_the_background_is_an_error(tmp_path: Pat
             f"x_rate.fits: a part of the dark went with the background (BKG_METH is {method}), so the dark cannot be "
             "subtracted any more; put dark_current before background"
         )
+
+
+@pytest.mark.parametrize("keyword", ["S_BKDSUB", "S_SKYSUB"])
+@pytest.mark.parametrize("stage", [check_dark, subtract_dark])
+def test_background_that_does_not_say_what_became_of_the_dark_is_an_error(
+    tmp_path: Path, keyword: str, stage: Callable[..., object]
+) -> None:
+    """Subtracted elsewhere: whether the dark went with it nobody knows, and it must not be subtracted twice."""
+    with pytest.raises(InputError) as raised:
+        stage(make_exposure((8, 8), header={keyword: "COMPLETE"}), dark_file(tmp_path, plane(0.25)))
+    assert str(raised.value) == (
+        f"x_rate.fits: its background is subtracted ({keyword} is COMPLETE) and nothing says whether the dark went "
+        "with it, so subtracting the dark may remove it twice; start before that with a recipe that has dark_current "
+        "before background (image2-dark-first), or write BKG_DARK into the header: T if the dark is gone, F if it is "
+        "still in"
+    )
+
+
+@pytest.mark.parametrize(("gone", "left"), [(True, 10.0), (False, 9.75)])
+@pytest.mark.parametrize("place", ["header", "sci_header"])
+def test_header_may_say_whether_the_dark_went_with_the_background(
+    tmp_path: Path, place: str, gone: bool, left: float
+) -> None:
+    headers = {"header": {"S_BKDSUB": "COMPLETE"}, "sci_header": {}}
+    headers[place]["BKG_DARK"] = gone
+    exposure, references = make_exposure((8, 8), **headers), dark_file(tmp_path, plane(0.25))
+    assert check_dark(exposure, references) is None
+    np.testing.assert_array_equal(calibrate(exposure, references).data, left)
+
+
+def test_background_that_was_skipped_is_no_obstacle(tmp_path: Path) -> None:
+    result = calibrate(make_exposure((8, 8), header={"S_BKDSUB": "SKIPPED"}), dark_file(tmp_path, plane(0.25)))
+    np.testing.assert_array_equal(result.data, 9.75)
+
+
+def test_background_subtracted_after_the_dark_is_no_obstacle(tmp_path: Path) -> None:
+    """As where the recipe says again: true."""
+    header = {"S_DARK": "COMPLETE", "S_BKDSUB": "COMPLETE"}
+    result = calibrate(make_exposure((8, 8), header=header), dark_file(tmp_path, plane(0.25)))
+    np.testing.assert_array_equal(result.data, 9.75)
+
+
+@pytest.mark.parametrize("stage", [check_dark, subtract_dark])
+def test_bkg_dark_has_to_be_true_or_false(tmp_path: Path, stage: Callable[..., object]) -> None:
+    """The text 'F' counts as true in Python, and the dark would stay in."""
+    with pytest.raises(InputError, match=r"x_rate\.fits: BKG_DARK = 'F' is neither T nor F"):
+        stage(make_exposure((8, 8), sci_header={"BKG_DARK": "F"}), dark_file(tmp_path, plane(0.25)))
 
 
 def test_window_is_cut_out_of_the_full_frame_dark(tmp_path: Path) -> None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from iris_core import Exposure, stage
 from iris_resample._params import ResampleParams
 
-__all__ = ["ResampleParams", "resample"]
+__all__ = ["ResampleParams", "check_grid", "resample"]
 
 
-@stage("resample", params=ResampleParams)
+def check_grid(exposure: Exposure, params: ResampleParams) -> None:
+    """Raise what `resample` would raise, from the shape of the exposure and its WCS alone."""
+    from iris_resample import _grid
+
+    # An implementation of assign_wcs whose check does not make the WCS already: nothing is known of the grid yet.
+    if exposure.wcs is not None or exposure.status.get("S_WCS") != "COMPLETE":
+        _grid.choose_grid(_grid.celestial(exposure), exposure.shape, params, exposure.name)
+
+
+@stage("resample", params=ResampleParams, check=check_grid)
 def resample(exposure: Exposure, params: ResampleParams) -> Exposure:
     """Drizzle the exposure onto a TAN grid without distortion, along the detector or with north up.
 

@@ -26,7 +26,8 @@ def measure_stars(exposure: Exposure, psf: PSF, ra: ArrayLike, dec: ArrayLike, *
     Parameters
     ----------
     exposure
-        ``(ny, nx)`` in MJy / sr, with errors, a gWCS, the same as FITS keywords, and PIXAR_SR.
+        ``(ny, nx)`` in MJy / sr, with errors, a gWCS, the same as FITS keywords, and PIXAR_SR. Where it has CORRFAC
+        its errors are multiplied by it.
     psf
         On its pixels.
     ra, dec
@@ -52,8 +53,10 @@ def measure_stars(exposure: Exposure, psf: PSF, ra: ArrayLike, dec: ArrayLike, *
     assert exposure.wcs is not None
     assert exposure.err is not None
     jy = _jansky_per_pixel(exposure)
+    # Neighbours of a resampled image share their noise, so that a sum over a star is less certain than ERR says.
+    err = exposure.err * np.float32(exposure.sci_header.get("CORRFAC", 1.0))
     x, y = exposure.wcs.world_to_pixel_values(ra, dec)
-    fitted = fit_stars(exposure.data * jy, exposure.err * jy, psf, np.rint(x), np.rint(y), broaden=broaden)
+    fitted = fit_stars(exposure.data * jy, err * jy, psf, np.rint(x), np.rint(y), broaden=broaden)
     sky = exposure.wcs.pixel_to_world_values(fitted.x, fitted.y)
     fits_sky = _fits_wcs(exposure).all_pix2world(fitted.x, fitted.y, 0)
     columns: dict[str, Any] = {name: getattr(fitted, name) * u.Jy for name in ("flux", "flux_err")}
@@ -101,8 +104,8 @@ def compare(measured: Table, truth: Table) -> Table:
     -------
     Table
         ``id``, ``flux`` (true) and ``measured`` [Jy], ``error`` of the flux relative to the truth, its ``pull`` (in
-        units of the error that the image claims), and ``offset`` and ``offset_fits`` [mas] from the true place
-        through the gWCS and through the FITS keywords.
+        units of the error that the image claims, CORRFAC included), and ``offset`` and ``offset_fits`` [mas] from
+        the true place through the gWCS and through the FITS keywords.
     """
     from astropy import units as u
     from astropy.table import QTable, Table

@@ -81,9 +81,20 @@ def write_set(
     Raises
     ------
     InputError
-        When a file is there already; then nothing is written.
+        When a file is there already; then nothing is written. When the folder cannot be written into.
     """
     written = _plan(simulated, directory)
+    try:
+        _write_files(simulated, written, directory, overwrite, progress)
+    except OSError as error:
+        where, reason = error.filename or directory, error.strerror or error
+        raise InputError(f"{where} cannot be written: {reason}; choose another folder, or make room in it") from error
+    return written
+
+
+def _write_files(
+    simulated: SimulatedSet, written: WrittenSet, directory: Path, overwrite: bool, progress: Progress | None
+) -> None:
     existing = [path for path in written.paths if path.exists()]
     if existing and not overwrite:
         more = f" and {len(existing) - 1} more files" if len(existing) > 1 else ""
@@ -93,7 +104,6 @@ def write_set(
         if progress is not None:
             progress(path, number, len(written.paths))
         _write_whole(path, write)
-    return written
 
 
 def _plan(simulated: SimulatedSet, directory: Path) -> WrittenSet:

@@ -25,9 +25,9 @@ class _Size(click.ParamType[tuple[int, int]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        columns, _, rows = str(value).lower().partition("x")
+        columns, times, rows = str(value).lower().partition("x")
         try:
-            return int(columns), int(rows or columns)
+            return int(columns), int(rows if times else columns)
         except ValueError:
             self.fail(f"'{value}' is not a size such as 1024 or 2048x1024", param, ctx)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from astropy.io import fits
 from click.testing import CliRunner
@@ -50,6 +51,8 @@ def test_a_single_number_is_a_square(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--size", "big"], "'big' is not a size such as 1024 or 2048x1024"),
+        (["--size", "256x"], "'256x' is not a size such as 1024 or 2048x1024"),
+        (["--size", "x256"], "'x256' is not a size"),
         (["--stars", "-1"], "--stars: Input should be greater than or equal to 0"),
         (["--subarrays", "11"], "--subarrays: Input should be less than or equal to 10"),
         (["--exposure-time", "0"], "--exposure-time: Input should be greater than 0"),
@@ -69,6 +72,14 @@ def test_what_exists_is_kept_unless_overwriting_is_asked_for(tmp_path: Path) -> 
     with pytest.raises(InputError, match="would be overwritten"):
         runner.invoke(simulate, words, catch_exceptions=False)
     assert runner.invoke(simulate, [*words, "--overwrite"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command", [simulate, demo])
+def test_a_folder_that_cannot_be_written_is_an_error_in_one_line(tmp_path: Path, command: click.Command) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    out = tmp_path / "file" / "night"
+    with pytest.raises(InputError, match=r"night.* cannot be written: Not a directory; choose another folder"):
+        CliRunner().invoke(command, ["--out", str(out), "--size", "64"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("name", SimulationSpec.model_fields)

@@ -75,6 +75,18 @@ def test_with_noise_the_errors_are_true(crowd: SimulatedSet) -> None:
     assert np.median(np.abs([table["error"][bright] for table in tables])) < 1e-3
 
 
+def test_errors_of_correlated_pixels_are_larger_by_corrfac(crowd: SimulatedSet) -> None:
+    """ERR is that of single pixels; after resampling neighbours share their noise, and CORRFAC says how much."""
+    truth, psf = crowd.truth(), crowd.scene.camera.psf
+    exposure = calibrated(crowd, noise=True)
+    plain = measure_stars(exposure, psf, truth["ra"], truth["dec"])
+    correlated = exposure.with_keywords({"CORRFAC": (1.5, "noise of large apertures over that from ERR")})
+    found = measure_stars(correlated, psf, truth["ra"], truth["dec"])
+    np.testing.assert_allclose(found["flux"], plain["flux"], rtol=1e-4)
+    for name in ("flux_err", "x_err", "y_err"):
+        np.testing.assert_allclose(found[name], 1.5 * plain[name], rtol=1e-4)
+
+
 def test_units_are_said(crowd: SimulatedSet) -> None:
     truth = crowd.truth()
     found = measure_stars(calibrated(crowd, noise=True), crowd.scene.camera.psf, truth["ra"], truth["dec"])

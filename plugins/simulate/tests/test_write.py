@@ -194,6 +194,6 @@ def test_a_failed_write_leaves_no_file_behind(mode: InstrumentMode, tmp_path: Pa
             (path.with_name(f".partial-{path.name}")).mkdir()
 
     made = simulate(instrument=mode, size=(32, 32), stars=0)
-    with pytest.raises(OSError, match="partial"):
+    with pytest.raises(InputError, match="partial"):
         write_set(made, tmp_path, progress=stop)
     assert not list(tmp_path.rglob("*.asdf"))[1:]

@@ -11,10 +11,12 @@ MAP = "SUBARR_MAP"
 
 
 def check_map(exposure: Exposure) -> None:
-    """Raise `InputError` when the outline's map, if there is one, has another shape than the image."""
-    labels = exposure.planes.get(MAP)
-    if labels is not None and labels.shape != exposure.shape:
-        raise InputError(f"{exposure.name}: {MAP} has shape {labels.shape}; that of the image is {exposure.shape}")
+    """Raise `StageSkipped` when the outline has no map, `InputError` when it has another shape than the image."""
+    if MAP not in exposure.planes:
+        raise StageSkipped(f"no {MAP}")
+    shape = exposure.planes[MAP].shape
+    if shape != exposure.shape:
+        raise InputError(f"{exposure.name}: {MAP} has shape {shape}; that of the image is {exposure.shape}")
 
 
 @stage("parse_subarray_map", check=check_map)
@@ -42,8 +44,6 @@ def parse_subarray_map(exposure: Exposure, instrument: InstrumentMode) -> Exposu
     """
     from iris_subarray._map import find_windows
 
-    if MAP not in exposure.planes:
-        raise StageSkipped(f"no {MAP}")
     check_map(exposure)
     labels = exposure.planes[MAP]
     windows = find_windows(labels, f"{exposure.name}: {MAP}")

@@ -152,9 +152,10 @@ def test_map_of_another_shape_is_an_error_before_and_while_pixels_are_read(shape
             stage(with_map(labels))
 
 
-def test_check_makes_nothing_of_a_blank_or_missing_map() -> None:
+def test_check_makes_nothing_of_a_blank_map_and_tells_of_a_missing_one() -> None:
     check_map(with_map(blank_plane(SHAPE, np.int32)))
-    check_map(make_exposure(SHAPE))
+    with pytest.raises(StageSkipped, match="no SUBARR_MAP"):
+        check_map(make_exposure(SHAPE))
 
 
 @st.composite

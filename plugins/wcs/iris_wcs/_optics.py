@@ -45,9 +45,14 @@ def _window(exposure: Exposure, instrument: InstrumentMode) -> tuple[Exposure, W
         return exposure, exposure.meta.window
     rows, columns = exposure.shape
     detector = instrument.detectors.get(exposure.meta.detector)
-    if detector is not None and detector.shape != exposure.shape:
+    if detector is not None and detector.shape != exposure.shape and not _is_full_frame(exposure):
         exposure = exposure.note("no SUBSTRT1/2 in the header: the window is taken to begin at column 1, row 1")
     return exposure, Window(1, 1, columns, rows)
+
+
+def _is_full_frame(exposure: Exposure) -> bool:
+    """Whether the header says so, whatever size the mode gives the detector."""
+    return exposure.meta.subarray_id == 0 and str(exposure.header.get("SUBARRAY", "")).strip().upper() == "FULL"
 
 
 def _refuse_other(model: Model, name: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
 import asdf
 import numpy as np
 import pytest
+from astropy.io.fits import Header
 from astropy.modeling import Model, models
 from iris_wcs import WcsParams, assign_wcs
 
@@ -104,6 +106,19 @@ def test_pixel_of_a_window_is_that_of_the_full_frame(assign: Assign, linear: dic
 def test_window_that_the_header_does_not_give_is_noted(assign: Assign, linear: dict[str, Any]) -> None:
     assert "SUBSTRT" in assign(exposure(linear, (64, 64)), distortion()).notes[0]
     assert assign(exposure(linear), distortion()).notes == ()
+
+
+def test_full_frame_smaller_than_the_detector_needs_no_note(assign: Assign, linear: dict[str, Any]) -> None:
+    """A header that says that it is the full frame has said where the window begins."""
+    small = exposure(linear, (64, 64))
+
+    def notes(number: int, **header: Any) -> tuple[str, ...]:
+        meta = replace(small.meta, subarray_id=number)
+        return assign(small.replace(header=Header(header.items()), meta=meta), distortion()).notes
+
+    assert notes(0, SUBARRAY="FULL", SUBARRID=0) == ()
+    for silent in (notes(0, SUBARRAY="CUSTOM"), notes(0, SUBARRID=0), notes(2, SUBARRAY="FULL", SUBARRID=2)):
+        assert "SUBSTRT" in silent[0]
 
 
 def test_integrations_share_one_wcs(assign: Assign, linear: dict[str, Any]) -> None:
