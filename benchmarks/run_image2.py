@@ -50,11 +50,10 @@ def main() -> None:
         subprocess.run(simulated, check=True, capture_output=True)
         (rate,) = Path(folder, "set").glob("*_rate.fits")
         command = [IRIS, "run", "image2", str(rate), "--reference", f"store={folder}/set/references"]
-        command += ["--output-dir", folder, "--overwrite", "--json"]
         rows = []
-        for _ in range(options.runs):
+        for number in range(options.runs):
             touch_memory()
-            figures, printed = measure(command)
+            figures, printed = measure([*command, "--output-dir", f"{folder}/{number}", "--json"])
             rows.append(figures)
     print(f"iris run image2, {options.size} x {options.size}, no background, median of {options.runs} runs")
     for name, unit in {"wall": "s", "cpu": "s", "memory": "GB"}.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +14,7 @@ from iris_core.checks import keywords_done, refuse_second, status_card
 from iris_core.contract import check_contract
 from iris_core.errors import IrisError, StageSkipped
 from iris_core.keywords import header_text
-from iris_core.meta import StageRecord
+from iris_core.meta import ReferenceUse, StageRecord
 from iris_core.model import Exposure
 from iris_core.plan import Plan, prepare
 from iris_core.plugins import Plugins
@@ -45,19 +46,22 @@ def calibrate_exposure(
     exposure = exposure.replace(provenance=plan.provenance)
     held = list(backgrounds)
     del backgrounds
-    for index, step in enumerate(plan.steps):
-        offered: list[Exposure] = []
-        if step.spec.consumes_backgrounds:
-            offered, held = held, offered
-        elif not step.skip:
-            # Where they have been consumed none is held, but the plan still has their references.
-            held = [
-                _follow(step, one, theirs[index], plan, plugins)
-                for one, theirs in zip(held, plan.background_references, strict=False)
-            ]
-        exposure = _advance(step, exposure, plan.references[index], offered, plan, plugins)
-        if step.makes_product:
-            yield index, exposure
+    # Hashing the reference files takes as long as a stage, and leaves the interpreter to the stages meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as hashing:
+        uses = [[hashing.submit(reference.use) for reference in found.values()] for found in plan.references]
+        for index, step in enumerate(plan.steps):
+            offered: list[Exposure] = []
+            if step.spec.consumes_backgrounds:
+                offered, held = held, offered
+            elif not step.skip:
+                # Where they have been consumed none is held, but the plan still has their references.
+                held = [
+                    _follow(step, one, theirs[index], plan, plugins)
+                    for one, theirs in zip(held, plan.background_references, strict=False)
+                ]
+            exposure = _advance(step, exposure, plan.references[index], offered, uses[index], plan, plugins)
+            if step.makes_product:
+                yield index, exposure
 
 
 def _advance(
@@ -65,6 +69,7 @@ def _advance(
     exposure: Exposure,
     references: References,
     backgrounds: Sequence[Exposure],
+    uses: Sequence[Future[ReferenceUse]],
     plan: Plan,
     plugins: Plugins,
 ) -> Exposure:
@@ -88,7 +93,7 @@ def _advance(
         result.replace(notes=()),
         "COMPLETE",
         notes,
-        references=tuple(reference.use() for reference in references.values()),
+        references=tuple(use.result() for use in uses),
         backgrounds=tuple(str(one.meta.path) for one in backgrounds),
         seconds=seconds,
     )
