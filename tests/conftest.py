@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -31,6 +32,19 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the shell says of references and plugins out of the tests."""
     monkeypatch.delenv("IRIS_REFERENCES", raising=False)
     monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
+
+
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    """Put the root logger back as it was: commands give it handlers of their own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +58,10 @@ def greet(fail):
 
 
 @pytest.fixture(autouse=True)
-def installed(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def installed(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch, log_as_it_was: None) -> None:
     """Install one plugin, load no other, and put the log back as it was."""
     install("lab-tools", PLUGIN, command="greet")
     monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-tools")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def iris(*arguments: Any, code: int = 0) -> Result:
