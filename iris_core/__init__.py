@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from iris_core.model import Exposure as Exposure
     from iris_core.outline import blank_plane as blank_plane
     from iris_core.overrides import Overrides as Overrides
+    from iris_core.plugins import Plugins as Plugins
     from iris_core.references import Candidate as Candidate
     from iris_core.references import Reference as Reference
     from iris_core.references import ReferenceImage as ReferenceImage
     from iris_core.references import References as References
+    from iris_core.stages import API_VERSION as API_VERSION
     from iris_core.stages import Params as Params
     from iris_core.stages import hookimpl as hookimpl
     from iris_core.stages import parameter as parameter
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "API_VERSION": "iris_core.stages",
     "Candidate": "iris_core.references",
     "DQ": "iris_core.dq",
     "Detector": "iris_core.instruments",
@@ -60,6 +63,7 @@ _HOMES = {
     "Overrides": "iris_core.overrides",
     "Params": "iris_core.stages",
     "PluginError": "iris_core.errors",
+    "Plugins": "iris_core.plugins",
     "Problems": "iris_core.errors",
     "RecipeError": "iris_core.errors",
     "Reference": "iris_core.references",

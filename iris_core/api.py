@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from pydantic import ConfigDict
+
 from iris_core.association import Request, read_requests
 from iris_core.batch import WATCH, calibrate_files, is_skipped_product
 from iris_core.errors import Problems, RecipeError, choices, did_you_mean
@@ -22,6 +24,7 @@ from iris_core.recipe import Recipe
 from iris_core.report import ExposureResult, Report
 from iris_core.runner import calibrate_exposure
 from iris_core.session import Session, Survey, plan_outlines, start_session, survey
+from iris_core.stages import Params
 from iris_core.stages import stage as stage_decorator
 
 __all__ = ["calibrate", "check", "installed_modes", "run"]
@@ -228,6 +231,12 @@ def calibrate(
     return {plan.steps[index].save: product for index, product in found if not is_skipped_product(plan, index, product)}
 
 
+class _AnyParams(Params):
+    """Parameters of a function that takes none: what the recipe says to another implementation is not its business."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def _unmarked(function: Callable[..., Exposure]) -> Callable[..., Exposure]:
     """Return a function that calls `function`, which then can stand for another stage elsewhere."""
 
@@ -251,5 +260,5 @@ def _given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> ob
     said = getattr(function, "iris_stage", None)
     if said is not None and said.stage != name:
         raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{said.stage}'")])
-    declared = function if said is not None else stage_decorator(name)(_unmarked(function))
+    declared = function if said is not None else stage_decorator(name, params=_AnyParams)(_unmarked(function))
     return SimpleNamespace(**{name: declared})

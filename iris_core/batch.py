@@ -44,9 +44,10 @@ def calibrate_files(session: Session, plans: Mapping[Request, Plan]) -> Iterator
             yield request, calibrate_file(request, partial(_planned_here, plan, session.plugins))
         return
     names = tuple(name for name in session.plugins.names() if name != WATCH)
+    files = tuple(file.path.absolute() for file in session.plugins.files.values())
     recipe = replace(session.recipe, executor=ExecutorOptions())
     lost: list[Request] = []
-    for request, result in _calibrate_elsewhere(executor, plans, recipe, names):
+    for request, result in _calibrate_elsewhere(executor, plans, partial(_plan_elsewhere, recipe, names, files)):
         if result is None:
             lost.append(request)
         else:
@@ -54,18 +55,17 @@ def calibrate_files(session: Session, plans: Mapping[Request, Plan]) -> Iterator
     # A process that dies takes all that wait for it along: each gets one more try, in a process of its own.
     recipe = replace(recipe, output=recipe.output.model_copy(update={"overwrite": True}))
     for request in lost:
-        for _, result in _calibrate_elsewhere(start(1), [request], recipe, names):
+        for _, result in _calibrate_elsewhere(start(1), [request], partial(_plan_elsewhere, recipe, names, files)):
             yield request, result or _failure(request.path, PluginError("its process died, twice"), 0.0)
 
 
 def _calibrate_elsewhere(
-    executor: Executor, requests: Iterable[Request], recipe: Recipe, names: tuple[str, ...]
+    executor: Executor, requests: Iterable[Request], planned: Callable[[Request], tuple[Plan, Plugins]]
 ) -> Iterator[tuple[Request, ExposureResult | None]]:
     """Yield the results of other processes; None where the process died."""
     try:
         futures = {
-            executor.submit(_calibrate_here, request, partial(_plan_elsewhere, request, recipe, names)): request
-            for request in requests
+            executor.submit(_calibrate_here, request, partial(planned, request)): request for request in requests
         }
         for future in as_completed(futures):
             request = futures[future]
@@ -108,9 +108,11 @@ def _planned_here(plan: Plan, plugins: Plugins) -> tuple[Plan, Plugins]:
     return plan, plugins
 
 
-def _plan_elsewhere(request: Request, recipe: Recipe, names: tuple[str, ...]) -> tuple[Plan, Plugins]:
+def _plan_elsewhere(
+    recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...], request: Request
+) -> tuple[Plan, Plugins]:
     """Plan a request in a process that has nothing yet."""
-    session = start_session(recipe, Overrides(), load_plugins(names))
+    session = start_session(recipe, Overrides(plugin_files=files), load_plugins(names))
     plan = plan_request(session, request, session.provenance())
     if session.problems:
         raise Problems(session.problems)

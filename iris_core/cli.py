@@ -104,6 +104,14 @@ def _recipe_options(command: Command) -> Command:
             click.option("--set", "params", metavar="STAGE.KEY=VALUE", help="Set a parameter of a stage.", **pairs),
             click.option("--use", metavar="STAGE=PLUGIN", help="Choose who implements a stage.", **pairs),
             click.option(
+                "--plugin",
+                "plugin_files",
+                multiple=True,
+                type=path,
+                metavar="FILE.py",
+                help="A plugin of one file, which then implements its stages.",
+            ),
+            click.option(
                 "--reference",
                 "references",
                 metavar="TYPE=FILE",
@@ -194,9 +202,19 @@ def check_command(recipe: str, files: tuple[Path, ...], **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def list_command(as_json: bool) -> None:
     """List plugins, stages, recipes and instrument modes."""
-    from iris_core import show
+    from iris_core import inventory
 
-    show.list_all(as_json)
+    inventory.list_all(as_json)
+
+
+@main.command(name="plugins")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def plugins_command(as_json: bool) -> None:
+    """List plugins with distribution and hooks, and what is broken and why; exit code 1 if anything is."""
+    from iris_core import inventory
+
+    if not inventory.list_plugins(as_json):
+        raise SystemExit(1)
 
 
 @main.command(name="show")

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from iris_core.api import check, run
 from iris_core.association import read_requests
@@ -27,17 +26,7 @@ if TYPE_CHECKING:
     from iris_core.session import Survey
     from iris_core.steps import Step
 
-__all__ = ["check_and_print", "make_table", "run_with_progress"]
-
-
-def make_table(title: str, *columns: str) -> Table:
-    """Return an empty table in the style of all our lists."""
-    table = Table(
-        title=escape(title), title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+__all__ = ["check_and_print", "run_with_progress"]
 
 
 class StageProgress:

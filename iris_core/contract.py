@@ -8,6 +8,7 @@ import numpy as np
 
 from iris_core.dq import DQ
 from iris_core.errors import StageContractError
+from iris_core.keywords import parse_unit
 from iris_core.model import Exposure, row_blocks
 
 if TYPE_CHECKING:
@@ -22,16 +23,16 @@ def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
     Raises
     ------
     StageContractError
-        When it is no exposure, has another shape or no unit, lost DQ bits, wrote the history,
-        or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
+        When it is no exposure, has another shape or another unit than the stage gives, lost DQ bits, wrote the
+        history, or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
     """
     who = f"stage '{step.stage}' of {step.implementation}"
     if not isinstance(after, Exposure):
-        raise StageContractError(f"{who} returned {type(after).__name__}, not an Exposure")
+        forgotten = "; does its function end without 'return'?" if after is None else ""
+        raise StageContractError(f"{who} returned {type(after).__name__}, not an Exposure{forgotten}")
     if after.history is not before.history:
         raise StageContractError(f"{who} changed the history; only the runner writes it")
-    if after.unit is None:
-        raise StageContractError(f"{who} returned an exposure without a unit")
+    _check_unit(who, step.spec.unit, before, after)
     if not step.spec.reshapes:
         _check_pixels_kept(who, before, after)
     if any(getattr(after, name) is not getattr(before, name) for name in ("data", "dq", "variance")):
@@ -39,9 +40,21 @@ def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
     return after
 
 
+def _check_unit(who: str, declared: str, before: Exposure, after: Exposure) -> None:
+    if after.unit is None:
+        raise StageContractError(f"{who} returned an exposure without a unit")
+    wanted = parse_unit(declared) if declared else before.unit
+    if after.unit != wanted:
+        rule = f"its results are in {declared}" if declared else f"it keeps the unit, {before.unit}"
+        raise StageContractError(f"{who} returned an exposure in {after.unit}; {rule}")
+
+
 def _check_pixels_kept(who: str, before: Exposure, after: Exposure) -> None:
     if after.data.shape != before.data.shape:
-        raise StageContractError(f"{who} changed the shape from {before.data.shape} to {after.data.shape}")
+        raise StageContractError(
+            f"{who} changed the shape from {before.data.shape} to {after.data.shape}; only a stage declared with "
+            "reshapes=True may"
+        )
     if after.dq is not before.dq:
         blocks = row_blocks(after.dq.shape)
         lost = sum(np.count_nonzero(before.dq[block] & ~after.dq[block]) for block in blocks)

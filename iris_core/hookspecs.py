@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iris_core.dq import DQ
 from iris_core.model import Exposure
 from iris_core.stages import Params, hookspec, stage_spec
 
@@ -49,7 +50,7 @@ def background(
     """
 
 
-@stage_spec(status="S_PARSSA")
+@stage_spec(status="S_PARSSA", dq=DQ.SUBARRAY)
 def parse_subarray_map(
     exposure: Exposure,
     params: Params,
@@ -89,7 +90,7 @@ def assign_wcs(
     """
 
 
-@stage_spec(status="S_DARK")
+@stage_spec(status="S_DARK", dq=DQ.UNRELIABLE_DARK)
 def dark_current(
     exposure: Exposure,
     params: Params,
@@ -109,7 +110,7 @@ def dark_current(
     """
 
 
-@stage_spec(status="S_FLAT")
+@stage_spec(status="S_FLAT", dq=DQ.NO_FLAT_FIELD | DQ.UNRELIABLE_FLAT)
 def flat_field(
     exposure: Exposure,
     params: Params,
@@ -129,7 +130,7 @@ def flat_field(
     """
 
 
-@stage_spec(status="S_PHOTOM", aliases=("S_FLUXCL",))
+@stage_spec(status="S_PHOTOM", aliases=("S_FLUXCL",), unit="MJy / sr")
 def photom(
     exposure: Exposure,
     params: Params,
@@ -180,7 +181,7 @@ def run_stage(
     >>> @hookimpl(wrapper=True)
     ... def run_stage(step, exposure):
     ...     result = yield
-    ...     print(step.stage, np.nanmedian(result.data))
+    ...     logging.getLogger("lab").info("%s: median %.3g", step.stage, np.nanmedian(result.data))
     ...     return result
     """
 
@@ -277,13 +278,13 @@ def recipes() -> Mapping[str, Path]:
 
 @hookspec
 def run_finished(report: Report) -> None:
-    """Act when all exposures of a run are done: write a report, tell an archive.
+    r"""Act when all exposures of a run are done: write a report, tell an archive.
 
     Examples
     --------
     >>> @hookimpl
     ... def run_finished(report):
-    ...     print(len(report.failed), "exposures failed")
+    ...     Path("failed.txt").write_text("\n".join(result.name for result in report.failed))
     """
 
 

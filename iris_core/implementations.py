@@ -8,7 +8,15 @@ from typing import Any
 
 from iris_core.stages import StageImplementation
 
-__all__ = ["BrokenPlugin", "Implementation"]
+__all__ = ["BrokenPlugin", "Implementation", "Origin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plugin comes from: its version, and the distribution or the file that brings it."""
+
+    version: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,9 @@ class Implementation:
     version: str
     function: Callable[..., Any]
     declared: StageImplementation
+    source: str = ""
 
     def __str__(self) -> str:
-        return f"{self.plugin} {self.version}".strip()
+        """Return plugin and version, and who brings the plugin where its name does not say so."""
+        named = f"{self.plugin} {self.version}".strip()
+        return f"{named} ({self.source})" if self.source not in ("", self.plugin) else named

@@ -40,6 +40,8 @@ class Overrides:
         Where products go, as ``fits`` or ``asdf``, and whether they may replace others.
     executor, workers
         How several exposures are worked on.
+    plugin_files
+        Plugins of one file, which implement their stages in this run.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Overrides:
     overwrite: bool = False
     executor: str = ""
     workers: int | None = None
+    plugin_files: tuple[Path, ...] = ()
 
 
 def apply_overrides(recipe: Recipe, overrides: Overrides) -> tuple[Recipe, list[IrisError]]:

@@ -12,125 +12,56 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import pluggy
-
-from iris_core import hookspecs
 from iris_core.errors import InputError, PluginError, choices, did_you_mean, one_line
-from iris_core.implementations import BrokenPlugin, Implementation
+from iris_core.implementations import Implementation, Origin
 from iris_core.instruments import InstrumentMode
 from iris_core.model import Exposure
 from iris_core.references import Candidate, Reference, References
-from iris_core.stages import PROJECT, StageSpec
+from iris_core.registry import BUILTIN, Registry
+from iris_core.stages import StageSpec
 
 if TYPE_CHECKING:
+    from iris_core.installed import InstalledPlugin
     from iris_core.report import Report
     from iris_core.steps import Step
 
-__all__ = ["BUILTIN", "BrokenPlugin", "Implementation", "Plugins", "new_manager"]
-
-BUILTIN = "iris-core"
+__all__ = ["BUILTIN", "Plugins"]
 
 log = logging.getLogger(__name__)
 
 
-def new_manager() -> pluggy.PluginManager:
-    """Return a pluggy manager that knows our hooks."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.hook.add_hookspecs.call_historic(kwargs={"pluginmanager": manager})
-    return manager
-
-
-class Plugins:
-    """The loaded plugins, behind typed calls.
+class Plugins(Registry):
+    """The plugins behind typed calls, each imported when it is needed.
 
     Parameters
     ----------
-    manager
-        A pluggy manager with our hookspecs.
-    versions
-        Distribution version by plugin name.
-    broken
-        What could not be loaded.
-
-    Attributes
-    ----------
-    installed, active
-        Names of what was loaded and not added in this process; of the plugins whose wrappers act.
+    pending
+        What is installed and was not imported yet, by name.
     """
 
-    def __init__(
-        self, manager: pluggy.PluginManager, versions: Mapping[str, str], broken: Sequence[BrokenPlugin] = ()
-    ) -> None:
-        self.manager = manager
-        self.versions = dict(versions)
-        self.broken = tuple(broken)
-        self.installed = frozenset(self.names())
-        self.active = frozenset([BUILTIN])
+    def __init__(self, pending: Mapping[str, InstalledPlugin] | None = None) -> None:
+        super().__init__(pending)
         self._warned: set[str] = set()
 
-    def names(self) -> list[str]:
-        """Return the names of the loaded plugins, in order."""
-        return sorted(name for name, plugin in self.manager.list_name_plugin() if plugin is not None)
+    def added_here(self) -> list[str]:
+        """Return the plugins of this process only that are needed where exposures are worked on."""
+        return [name for name, origin in self.origins.items() if not origin.source and self._travels(name)]
 
-    def add(self, name: str, plugin: object, version: str = "") -> None:
-        """Register a plugin of this process only: an object with hook implementations.
+    def _travels(self, name: str) -> bool:
+        return bool(self.hooks_of(name) - {"executors", "run_finished"})
 
-        Raises
-        ------
-        PluginError
-            When the name is taken, or an implementation does not fit its hook.
-        """
-        if self.manager.has_plugin(name):
-            raise PluginError(f"plugin {name}: already registered; a name is given once")
-        if self.manager.is_registered(plugin):
-            raise PluginError(f"plugin {name}: already registered as '{self.manager.get_name(plugin)}'")
-        try:
-            self.manager.register(plugin, name)
-            self._check(plugin)
-        except Exception as error:
-            if self.manager.has_plugin(name):
-                self.manager.unregister(name=name)
-            ours = isinstance(error, ValueError | pluggy.PluginValidationError)
-            words = " ".join(str(error).split()) if ours else one_line(error)
-            raise PluginError(f"plugin {name}: {words}") from error
-        self.versions[name] = version
-
-    def _check(self, plugin: object) -> None:
-        """Refuse what pluggy would not find, or only with the first call."""
-        stages = self.stages()
-        for caller in self.manager.get_hookcallers(plugin) or ():
-            own = [item for item in caller.get_hookimpls() if item.plugin is plugin]
-            if not caller.has_spec() and not any(item.optionalhook for item in own):
-                raise ValueError(f"it implements '{caller.name}', which is no hook; hooks are: {choices(self.hooks())}")
-            if caller.name in stages and not all(hasattr(item.function, "iris_stage") for item in own):
-                raise ValueError(f"it implements the stage '{caller.name}' without @stage('{caller.name}')")
-            if caller.name in stages and len(own) > 1:
-                raise ValueError(f"it implements the stage '{caller.name}' {len(own)} times")
-
-    def travels(self, name: str) -> bool:
-        """Whether a plugin is needed where exposures are worked on, and not only where the run is led."""
-        callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or ()
-        return bool({caller.name for caller in callers} - {"executors", "run_finished"})
-
-    def copy(self) -> Plugins:
-        """Return the same plugins in a manager of their own: what is added to one is not in the other."""
-        copied = Plugins(new_manager(), self.versions, self.broken)
-        for name, plugin in self.manager.list_name_plugin():
-            copied.manager.register(plugin, name)
-        copied.installed, copied.active = self.installed, self.active
-        return copied
-
-    def hooks(self) -> list[str]:
-        """Return the names of all declared hooks."""
-        callers = vars(self.manager.hook).values()
-        return sorted(caller.name for caller in callers if caller.has_spec())
+    def find_stage(self, name: str) -> StageSpec | None:
+        """Return a stage by name, a third party's included; None where nobody declares it."""
+        for hook in (name, "add_hookspecs"):
+            if name not in self.declared_stages():
+                self.load(self.pending_with([hook]))
+        return self.declared_stages().get(name)
 
     def stages(self) -> dict[str, StageSpec]:
         """Return the declared stages by name, third parties' included."""
-        callers = [getattr(self.manager.hook, name) for name in self.hooks()]
-        specs = (getattr(caller.spec.function, "iris_spec", None) for caller in callers)
-        return {spec.name: spec for spec in specs if spec is not None}
+        theirs = {hook for one in self.pending.values() for hook in one.declared or ()} - set(self.hooks())
+        self.load(self.pending_with({*theirs, "add_hookspecs"}))
+        return self.declared_stages()
 
     def stage_documentation(self, stage: str) -> str:
         """Return what the hook specification says about a stage."""
@@ -138,12 +69,17 @@ class Plugins:
 
     def implementations(self, stage: str) -> list[Implementation]:
         """Return who implements a stage, in name order."""
-        found = [
-            Implementation(item.plugin_name, self.versions.get(item.plugin_name, ""), item.function, declared)
-            for item in getattr(self.manager.hook, stage).get_hookimpls()
-            if (declared := getattr(item.function, "iris_stage", None)) is not None
+        self.load(self.pending_with([stage]))
+        return self._loaded(stage)
+
+    def _loaded(self, stage: str) -> list[Implementation]:
+        items = getattr(self.manager.hook, stage).get_hookimpls()
+        functions = {item.plugin_name: item.function for item in items if hasattr(item.function, "iris_stage")}
+        origins = {name: self.origins.get(name, Origin()) for name in functions}
+        return [
+            Implementation(name, origins[name].version, function, function.iris_stage, origins[name].source)
+            for name, function in sorted(functions.items())
         ]
-        return sorted(found, key=lambda item: item.plugin)
 
     def choose(self, stage: str, use: str = "") -> Implementation:
         """Return the one implementation of a stage.
@@ -160,14 +96,18 @@ class Plugins:
         PluginError
             When there is none, or more than one and no choice.
         """
+        use = self.forced.get(stage, use)
+        if use in self.pending:
+            self.load([use])
+        found = {item.plugin: item for item in self._loaded(stage)} if use else {}
+        if use in found:
+            return found[use]
         found = {item.plugin: item for item in self.implementations(stage)}
         if use:
-            if use not in found:
-                raise PluginError(
-                    f"stage '{stage}': no installed plugin '{use}' implements it{did_you_mean(use, found)} "
-                    f"It is implemented by: {choices(found.values())}{self._broken_hint(use)}"
-                )
-            return found[use]
+            raise PluginError(
+                f"stage '{stage}': no installed plugin '{use}' implements it{did_you_mean(use, found)} "
+                f"It is implemented by: {choices(found.values())}{self._broken_hint(use)}"
+            )
         if not found:
             raise PluginError(f"stage '{stage}': no installed plugin implements it{self._broken_hint()}")
         if len(found) > 1:
@@ -178,12 +118,14 @@ class Plugins:
         return next(iter(found.values()))
 
     def _broken_hint(self, name: str = "") -> str:
+        self.load_all()  # what is broken is known only after it was tried
         broken = [item for item in self.broken if not name or item.name == name]
         return "; broken plugins: " + "; ".join(map(str, broken)) if broken else ""
 
     def require(self, names: Iterable[str], where: str) -> None:
         """Raise `PluginError` unless every one of `names` is loaded."""
         for name in names:
+            self.load([name])
             if not self.manager.has_plugin(name):
                 raise PluginError(
                     f"{where}: no plugin '{name}'{did_you_mean(name, self.names())} "

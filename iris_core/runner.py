@@ -126,6 +126,10 @@ def _run_step(
     except Exception as error:
         if not isinstance(error, IrisError):
             error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {exposure.name}")
+            if isinstance(error, ValueError) and "read-only" in str(error):
+                error.add_note(
+                    "the planes of an exposure are read-only: compute new ones and return exposure.replace()"
+                )
         raise
 
 

@@ -47,8 +47,11 @@ class Session:
 
     def provenance(self) -> dict[str, Any]:
         """Return what is true of every exposure of the run."""
-        wrappers = {name: self.plugins.versions.get(name, "") for name in self.recipe.plugins}
-        return {"recipe": self.recipe.name, "with": wrappers, "software": software()}
+        origins = self.plugins.origins
+        wrappers = {name: origins[name].version if name in origins else "" for name in self.recipe.plugins}
+        files = {name: {"file": str(one.path), "sha256": one.sha256} for name, one in self.plugins.files.items()}
+        named = {"plugin_files": files} if files else {}
+        return {"recipe": self.recipe.name, "with": wrappers, "software": software(), **named}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Survey:
 
 
 def start_session(recipe: str | Path | Recipe, overrides: Overrides, plugins: Plugins) -> Session:
-    """Read a recipe, put the overrides over it, and register the providers of references it names.
+    """Read a recipe, put the overrides over it, load the plugins it names and register its providers of references.
 
     Raises
     ------
@@ -75,14 +78,42 @@ def start_session(recipe: str | Path | Recipe, overrides: Overrides, plugins: Pl
         When nothing of the recipe can be used; mistakes that leave something of it are in the session.
     """
     problems: list[IrisError] = []
+    _add_files(overrides.plugin_files, plugins)
     loaded = recipe if isinstance(recipe, Recipe) else _load(str(recipe), plugins, problems)
-    changed, found = apply_overrides(loaded, overrides)
+    theirs = _stages_of_files(loaded, plugins, problems)
+    changed, found = apply_overrides(loaded, replace(overrides, use={**theirs, **overrides.use}))
     problems += found
     session = Session(changed, plugins, problems)
     plugins.active |= set(changed.plugins)
+    plugins.load(sorted(changed.plugins))
     _register_providers(session)
     _check_executor(session)
     return session
+
+
+def _add_files(paths: Iterable[Path], plugins: Plugins) -> None:
+    problems = []
+    for path in paths:
+        try:
+            plugins.add_file(path)
+        except PluginError as error:
+            problems.append(error)
+    if problems:
+        raise Problems(problems)
+
+
+def _stages_of_files(recipe: Recipe, plugins: Plugins, problems: list[IrisError]) -> dict[str, str]:
+    """Return who implements which stage of the recipe because it was named as a file."""
+    steps = {step.stage for step in recipe.steps}
+    owners: dict[str, str] = {}
+    for name, file in plugins.files.items():
+        hooks = plugins.hooks_of(name)
+        stages = hooks & plugins.declared_stages().keys()
+        owners |= dict.fromkeys(sorted(stages & steps), name)
+        if stages == hooks and not stages & steps:
+            words = f"plugin {file.path}: it implements {choices(stages)}, which is no step of recipe {recipe.label}"
+            problems.append(RecipeError(f"{words}; its steps: {', '.join(step.stage for step in recipe.steps)}"))
+    return owners
 
 
 def _check_executor(session: Session) -> None:
@@ -96,9 +127,7 @@ def _check_executor(session: Session) -> None:
                 f"Executors: {choices(known)}"
             )
         )
-    added = {
-        one for one in plugins.names() if one not in {*plugins.installed, BY_HAND, FOLDER} and plugins.travels(one)
-    }
+    added = set(plugins.added_here()) - {BY_HAND, FOLDER}
     if name != "serial" and added:
         session.problems.append(
             RecipeError(f"executor '{name}': these plugins are in this process only: {choices(added)}; use 'serial'")

@@ -1,11 +1,9 @@
-"""What `iris list` and `iris show` show."""
+"""What `iris show` shows."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
@@ -14,98 +12,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from iris_core.console import make_table
 from iris_core.errors import InputError, choices, did_you_mean
+from iris_core.implementations import Implementation
 from iris_core.instruments import InstrumentMode
 from iris_core.loading import load_plugins
 from iris_core.overrides import Overrides
-from iris_core.plugins import Implementation, Plugins
+from iris_core.plugins import Plugins
 from iris_core.session import start_session
 from iris_core.stages import describe_params
+from iris_core.tables import in_words, print_json, print_rows
 
-__all__ = ["list_all", "show"]
-
-Rows = Sequence[Mapping[str, Any]]
-
-
-def _print(title: str, rows: Rows) -> None:
-    """Print rows as a table; columns that are empty in all rows are left out."""
-    if not rows:
-        return
-    columns = [name for name in rows[0] if any(row[name] not in ("", None, []) for row in rows)]
-    table = make_table(title, *columns)
-    for row in rows:
-        table.add_row(*(escape(_words(row[name])) for name in columns))
-    console = Console()
-    console.print(table)
-    console.print()
-
-
-def _words(value: Any) -> str:
-    """Return a value as it stands in a table; JSON gets the value itself."""
-    if isinstance(value, Mapping):
-        return "\n".join(f"{key}: {_words(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return "\n".join(_words(item) for item in value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else str(value)
-
-
-def _dump(content: Any) -> None:
-    print(json.dumps(content, indent=2, default=str))  # noqa: T201 - this is the output
-
-
-def list_all(as_json: bool) -> None:
-    """Print plugins, stages, recipes and modes."""
-    plugins = load_plugins()
-    content = {
-        "plugins": _plugin_rows(plugins),
-        "stages": [
-            {
-                "stage": name,
-                "keyword": spec.status,
-                "implemented by": [str(one) for one in plugins.implementations(name)],
-            }
-            for name, spec in plugins.stages().items()
-        ],
-        "recipes": [{"recipe": name, "file": str(path)} for name, path in plugins.recipes().items()],
-        "modes": [
-            {
-                "mode": mode.name,
-                "telescope": mode.telescope,
-                "instrument": mode.instrument,
-                "detectors": ", ".join(mode.detectors),
-                "filters": len(mode.filters),
-            }
-            for mode in plugins.modes().values()
-        ],
-    }
-    if as_json:
-        _dump(content)
-        return
-    for title, rows in content.items():
-        _print(title, rows)
-
-
-def _plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
-    rows = [
-        {
-            "plugin": name,
-            "version": plugins.versions.get(name, ""),
-            "hooks": ", ".join(_hooks(plugins, name)),
-            "broken": "",
-        }
-        for name in plugins.names()
-    ]
-    return rows + [
-        {"plugin": one.name, "version": one.distribution, "hooks": "", "broken": one.error} for one in plugins.broken
-    ]
-
-
-def _hooks(plugins: Plugins, name: str) -> list[str]:
-    plugin = plugins.manager.get_plugin(name)
-    return sorted(caller.name for caller in plugins.manager.get_hookcallers(plugin) or ())
+__all__ = ["show"]
 
 
 def show(what: str, as_json: bool) -> None:
@@ -139,7 +56,7 @@ def _show_stage(stage: str, plugins: Plugins, as_json: bool) -> None:
         "implementations": [_describe(one) for one in found],
     }
     if as_json:
-        _dump(content)
+        print_json(content)
         return
     console = Console()
     _print_documentation(stage, plugins.stage_documentation(stage), console)
@@ -169,7 +86,7 @@ def _show_implementation(one: Implementation, console: Console) -> None:
     _print_documentation(str(one), described["documentation"], console)
     needs, may = ", ".join(described["references"]) or "none", ", ".join(described["optional"]) or "none"
     console.print(f"reference files: {needs} (used where there is one: {may})\n", highlight=False)
-    _print("parameters", described["params"])
+    print_rows("parameters", described["params"])
 
 
 def _show_recipe(name: str, plugins: Plugins, as_json: bool) -> None:
@@ -188,21 +105,21 @@ def _show_recipe(name: str, plugins: Plugins, as_json: bool) -> None:
         for step in steps
     ]
     if as_json:
-        _dump({"recipe": session.recipe.name, "steps": rows, "problems": [str(one) for one in session.problems]})
+        print_json({"recipe": session.recipe.name, "steps": rows, "problems": [str(one) for one in session.problems]})
         return
-    _print(f"recipe {session.recipe.name}", rows)
-    _print("mistakes", [{"": str(one)} for one in session.problems])
+    print_rows(f"recipe {session.recipe.name}", rows)
+    print_rows("mistakes", [{"": str(one)} for one in session.problems])
 
 
 def _show_mode(mode: InstrumentMode, as_json: bool) -> None:
     if as_json:
-        _dump(asdict(mode))
+        print_json(asdict(mode))
         return
     camera = {"telescope": mode.telescope, "pixel scale": f"{mode.pixel_scale} arcsec", "rates in": mode.unit}
-    _print(mode.name, [{"": name, " ": value} for name, value in camera.items()])
-    _print("detectors", [{"detector": name, **asdict(one)} for name, one in mode.detectors.items()])
-    _print("facts", [{"fact": name, **fact} for name, fact in mode.facts.items()])
-    _print("filters [um, mag/arcsec2]", [{"filter": name, **asdict(one)} for name, one in mode.filters.items()])
+    print_rows(mode.name, [{"": name, " ": value} for name, value in camera.items()])
+    print_rows("detectors", [{"detector": name, **asdict(one)} for name, one in mode.detectors.items()])
+    print_rows("facts", [{"fact": name, **fact} for name, fact in mode.facts.items()])
+    print_rows("filters [um, mag/arcsec2]", [{"filter": name, **asdict(one)} for name, one in mode.filters.items()])
 
 
 def _show_file(path: Path, plugins: Plugins, as_json: bool) -> None:
@@ -228,11 +145,13 @@ def _show_file(path: Path, plugins: Plugins, as_json: bool) -> None:
         for use in record.references
     ]
     if as_json:
-        _dump({"facts": facts, "history": history, "references": uses, "provenance": dict(exposure.provenance)})
+        print_json({"facts": facts, "history": history, "references": uses, "provenance": dict(exposure.provenance)})
         return
-    _print(str(path), [{"": name, " ": _words(value)} for name, value in facts.items() if value not in ("", None)])
-    _print("history", history)
-    _print("references", uses)
+    print_rows(
+        str(path), [{"": name, " ": in_words(value)} for name, value in facts.items() if value not in ("", None)]
+    )
+    print_rows("history", history)
+    print_rows("references", uses)
 
 
 def _history_row(record: Any) -> dict[str, Any]:

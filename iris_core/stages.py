@@ -10,9 +10,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
 
+from iris_core.dq import DQ
 from iris_core.model import Exposure
 
 __all__ = [
+    "API_VERSION",
     "PROJECT",
     "Params",
     "StageImplementation",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 PROJECT = "iris_core"
+# Of the hooks: a plugin built for another first number is refused; the second grows with what is added.
+API_VERSION = (1, 0)
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -73,6 +77,10 @@ class StageSpec:
         Whether the background exposures end here.
     reshapes
         Whether the result may have another shape.
+    unit
+        Unit of the result, ``"MJy / sr"``; ``""`` where the stage keeps that of the exposure.
+    dq
+        The bits it may add, besides DO_NOT_USE and those of its reference files.
     """
 
     name: str
@@ -81,6 +89,8 @@ class StageSpec:
     product: str | None = None
     consumes_backgrounds: bool = False
     reshapes: bool = False
+    unit: str = ""
+    dq: DQ = DQ.GOOD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +105,8 @@ class StageImplementation:
         Class of its parameters.
     references, optional
         Types of the reference files it needs, and of those it uses where there are any.
+    dq
+        Bits it may add besides those that the stage may.
     check
         Finds what would fail, before any pixel is read; see `stage`.
     """
@@ -103,6 +115,7 @@ class StageImplementation:
     params: type[Params] = Params
     references: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    dq: DQ = DQ.GOOD
     check: Callable[..., Exposure | None] | None = field(default=None)
 
 
@@ -113,8 +126,27 @@ def stage_spec(
     product: str | None = None,
     consumes_backgrounds: bool = False,
     reshapes: bool = False,
+    unit: str = "",
+    dq: DQ = DQ.GOOD,
+    deprecated: Mapping[str, str] | None = None,
 ) -> Callable[[Function], Function]:
-    """Declare a hook that is a calibration stage; the parameters are those of `StageSpec`."""
+    """Declare a hook that is a calibration stage.
+
+    A plugin whose module holds the declared function declares the stage. The parameters are those of `StageSpec`, and:
+
+    Parameters
+    ----------
+    deprecated
+        By argument of the hook that will go, what to use in its place: who still names it is warned when
+        the plugin is loaded.
+
+    Examples
+    --------
+    >>> from iris_core import stage_spec
+    >>> @stage_spec(status="S_GHOST")
+    ... def remove_ghosts(exposure, params, references, background_exposures, instrument):
+    ...     "Remove the ghosts of bright stars. Units: unchanged."
+    """
 
     def declare(function: Function) -> Function:
         spec = StageSpec(
@@ -124,9 +156,15 @@ def stage_spec(
             product=product,
             consumes_backgrounds=consumes_backgrounds,
             reshapes=reshapes,
+            unit=unit,
+            dq=dq,
         )
         function.__dict__["iris_spec"] = spec
-        return hookspec(firstresult=True)(function)
+        warnings = {
+            name: DeprecationWarning(f"the argument '{name}' of the stage '{spec.name}' will go: {instead}")
+            for name, instead in (deprecated or {}).items()
+        }
+        return hookspec(firstresult=True, warn_on_impl_args=warnings)(function)
 
     return declare
 
@@ -137,6 +175,7 @@ def stage(
     params: type[Params] = Params,
     references: tuple[str, ...] = (),
     optional: tuple[str, ...] = (),
+    dq: DQ = DQ.GOOD,
     check: Callable[..., Exposure | None] | None = None,
 ) -> Callable[[Function], Function]:
     """Make a function the implementation of a stage.
@@ -155,6 +194,8 @@ def stage(
         Types of the reference files without which it cannot run.
     optional
         Types of reference files it uses where one is found.
+    dq
+        The bits it may add besides those that the stage may, DO_NOT_USE and those of its reference files.
     check
         A function of the same arguments, called before any pixel is read. Its exposures are outlines: headers, unit
         and shape are true, pixels are not there. It raises what the stage would raise, and may return
@@ -172,7 +213,7 @@ def stage(
 
     def implement(function: Function) -> Function:
         function.__dict__["iris_stage"] = StageImplementation(
-            stage=name, params=params, references=references, optional=optional, check=check
+            stage=name, params=params, references=references, optional=optional, dq=dq, check=check
         )
         return hookimpl(specname=name)(function)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from iris_core.document import explain
 from iris_core.errors import IrisError, PluginError, RecipeError, StageContractError, choices, did_you_mean
+from iris_core.implementations import Implementation
 from iris_core.instruments import InstrumentMode
 from iris_core.model import Exposure
-from iris_core.plugins import Implementation, Plugins
+from iris_core.plugins import Plugins
+from iris_core.printing import diverted
 from iris_core.recipe import Recipe, StepRequest
 from iris_core.references import References
 from iris_core.stages import Params, StageSpec
@@ -64,8 +66,9 @@ class Step:
     def call(
         self, exposure: Exposure, references: References, backgrounds: Sequence[Exposure], instrument: InstrumentMode
     ) -> Any:
-        """Run the implementation with those arguments that it names."""
-        return self._call(self.implementation.function, exposure, references, backgrounds, instrument)
+        """Run the implementation with those arguments that it names; what it prints goes to standard error."""
+        with diverted(f"stage '{self.stage}' of {self.implementation} printed"):
+            return self._call(self.implementation.function, exposure, references, backgrounds, instrument)
 
     def check(
         self, outline: Exposure, references: References, backgrounds: Sequence[Exposure], instrument: InstrumentMode
@@ -120,8 +123,7 @@ def compile_recipe(
         plugins.require(recipe.plugins, f"recipe {recipe.label}: with")
     except PluginError as error:
         problems.append(error)
-    stages = plugins.stages()
-    compiled = [_compile(request, stages, plugins, mode, problems) for request in recipe.steps]
+    compiled = [_compile(request, plugins, mode, problems) for request in recipe.steps]
     steps = [step for step in compiled if step is not None]
     if not recipe.steps:
         problems.append(RecipeError(f"recipe {recipe.label}: there are no steps"))
@@ -130,13 +132,11 @@ def compile_recipe(
 
 
 def _compile(
-    request: StepRequest,
-    stages: Mapping[str, StageSpec],
-    plugins: Plugins,
-    mode: InstrumentMode | None,
-    problems: list[IrisError],
+    request: StepRequest, plugins: Plugins, mode: InstrumentMode | None, problems: list[IrisError]
 ) -> Step | None:
-    if request.stage not in stages:
+    spec, options = plugins.find_stage(request.stage), request.options
+    if spec is None:
+        stages = plugins.stages()
         problems.append(
             RecipeError(
                 f"{request.place}: no stage '{request.stage}'{did_you_mean(request.stage, stages)} "
@@ -144,7 +144,6 @@ def _compile(
             )
         )
         return None
-    spec, options = stages[request.stage], request.options
     preferred = mode.use.get(request.stage, "") if mode else ""
     try:
         implementation = plugins.choose(request.stage, options.use or preferred)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from iris_core import Exposure, stage
+from iris_core import Exposure, parse_unit, stage
 from iris_core.fitswrite import write_fits
 from iris_core.loading import load_plugins
 from iris_core.plugins import Plugins
@@ -24,6 +24,7 @@ settings.register_profile("core", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("thorough", settings.get_profile("core"), max_examples=3000)  # --hypothesis-profile=thorough
 settings.load_profile("core")
 
+UNITS = {"photom": "MJy / sr"}
 IRIS = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}
 
 
@@ -53,12 +54,13 @@ def bare() -> Plugins:
     return load_plugins(only=())
 
 
-def another(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function like `function` that can be declared apart: one may stand for several stages."""
+def another(function: Callable[..., Any], unit: str | None = None) -> Callable[..., Any]:
+    """Return a function like `function` that can be declared apart: it may stand for several stages, in their units."""
 
     @wraps(function)
     def call(**arguments: Any) -> Any:
-        return function(**arguments)
+        result = function(**arguments)
+        return result.replace(unit=parse_unit(unit)) if unit and isinstance(result, Exposure) else result
 
     return call
 
@@ -69,7 +71,7 @@ def lab(bare: Plugins) -> Callable[..., Plugins]:
 
     def add(**functions: Callable[..., Any]) -> Plugins:
         for name, function in functions.items():
-            declared = function if hasattr(function, "iris_stage") else stage(name)(another(function))
+            declared = function if hasattr(function, "iris_stage") else stage(name)(another(function, UNITS.get(name)))
             bare.add(f"lab-{name}", SimpleNamespace(**{name: declared}), "1.0")
         return bare
 

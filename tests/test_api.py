@@ -121,18 +121,20 @@ def test_a_given_function_goes_before_what_is_installed_and_what_the_recipe_uses
 
 
 def test_one_function_may_stand_for_two_stages(write_recipe: Write, bare: Plugins) -> None:
-    given = {"flat_field": double, "photom": double}
+    given = {"flat_field": double, "dark_current": double}
     product = iris_core.calibrate(
-        make_exposure(value=1), write_recipe("flat_field, photom"), stages=given, plugins=bare
+        make_exposure(value=1), write_recipe("flat_field, dark_current"), stages=given, plugins=bare
     )
     assert product["cal"].data[0, 0] == 4
     assert not hasattr(double, "iris_stage")
 
 
 def test_a_given_stage_may_have_parameters(write_recipe: Write, bare: Plugins) -> None:
-    declared = stage("photom", params=Gain)(lambda exposure, params: exposure.scale(params.gain))
-    recipe = write_recipe("photom: {params: {gain: 5}}")
-    product = iris_core.calibrate(make_exposure(value=1), recipe, stages={"photom": declared}, plugins=bare)["cal"]
+    declared = stage("dark_current", params=Gain)(lambda exposure, params: exposure.scale(params.gain))
+    recipe = write_recipe("dark_current: {params: {gain: 5}}")
+    product = iris_core.calibrate(make_exposure(value=1), recipe, stages={"dark_current": declared}, plugins=bare)[
+        "cal"
+    ]
     assert product.data[0, 0] == 5
 
 

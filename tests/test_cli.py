@@ -43,8 +43,8 @@ def background(exposure, background_exposures):
         raise StageSkipped("no background exposures")
     return exposure.replace(data=exposure.data - background_exposures[0].data)
 
-@stage("photom")
-def photom(exposure):
+@stage("dark_current")
+def dark_current(exposure):
     return exposure.scale(10)
 
 @click.command()
@@ -102,9 +102,9 @@ def test_a_run_writes_products_and_says_so(write_recipe: Write, write_exposure: 
     ("options", "result"),
     [
         (["--set", "flat_field.gain=3"], {"cal": 90.0}),
-        (["--set", "flat_field.gain=3.5", "--skip", "photom=not today"], {"cal": 3.5}),
+        (["--set", "flat_field.gain=3.5", "--skip", "dark_current=not today"], {"cal": 3.5}),
         (["--save", "flat_field"], {"flat_field": 2, "cal": 20}),
-        (["--use", "photom=lab-tools"], {"cal": 20}),
+        (["--use", "dark_current=lab-tools"], {"cal": 20}),
         (["--instrument", "iris-imager", "--executor", "serial", "--workers", "2", "-v"], {"cal": 20}),
     ],
 )
@@ -113,7 +113,14 @@ def test_options_change_the_recipe(
 ) -> None:
     if "flat_field.gain=3" in options:
         result = {"cal": 30.0}
-    iris("run", write_recipe("flat_field, photom"), write_exposure(value=1), "--output-dir", tmp_path / "o", *options)
+    iris(
+        "run",
+        write_recipe("flat_field, dark_current"),
+        write_exposure(value=1),
+        "--output-dir",
+        tmp_path / "o",
+        *options,
+    )
     assert {path.name: value(path) for path in (tmp_path / "o").iterdir()} == {
         f"x_{suffix}.fits": number for suffix, number in result.items()
     }
@@ -167,9 +174,9 @@ def test_traceback_is_shown_where_it_is_asked_for(write_recipe: Write, write_exp
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_all_mistakes_are_printed_one_a_line(write_recipe: Write, write_exposure: Write, command: str) -> None:
     recipe = write_recipe("flat_feild, flat_field: {params: {gain: 0}}", "references: {flat: no.fits}", "nmae: x")
-    found = errors(iris(command, recipe, write_exposure(), "--use", "photom=x", code=1))
+    found = errors(iris(command, recipe, write_exposure(), "--use", "dark_current=x", code=1))
     assert len(found) == 5
-    assert all(".yaml, line" in one or one.startswith("--use photom") for one in found)
+    assert all(".yaml, line" in one or one.startswith("--use dark_current") for one in found)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,7 @@ def test_all_mistakes_are_printed_one_a_line(write_recipe: Write, write_exposure
         (["--set", "flat_field"], "'flat_field' is not STAGE.KEY=VALUE"),
         (["--set", "flat_field.gain=["], "'flat_field.gain=['"),
         (["--set", "flat_field.gain=2026-13-45"], "'flat_field.gain=2026-13-45'"),
-        (["--skip", "photom="], "'photom=' is not STAGE=REASON"),
+        (["--skip", "dark_current="], "'dark_current=' is not STAGE=REASON"),
         (["--reference", "=x"], "'=x' is not TYPE=FILE"),
         (["--workers", "0"], "0 is not in the range"),
         (["--format", "png"], "'png' is not one of 'fits', 'asdf'"),
@@ -204,7 +211,7 @@ def test_a_run_as_json_is_json_and_nothing_else(write_recipe: Write, write_expos
 def test_check_shows_what_would_run_and_reads_no_pixel(
     write_recipe: Write, write_exposure: Write, tmp_path: Path
 ) -> None:
-    recipe, path = write_recipe("flat_field, photom: {skip: why}"), write_exposure()
+    recipe, path = write_recipe("flat_field, dark_current: {skip: why}"), write_exposure()
     text = iris("check", recipe, path).stdout
     for words in ("flat_field", "lab-tools 1.2", "skipped: why", "x_cal.fits", "no mistakes found"):
         assert words in text

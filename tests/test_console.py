@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iris_core import Overrides
-from iris_core.console import check_and_print, make_table, run_with_progress
+from iris_core.console import check_and_print, run_with_progress
 
 Write = Callable[..., Path]
 
@@ -65,7 +65,3 @@ def test_the_log_file_is_added_to_and_warnings_are_always_shown(
     shown = capsys.readouterr().err
     assert "mind the gap" in shown
     assert "flat_field by lab" not in shown
-
-
-def test_a_table_has_its_columns() -> None:
-    assert [column.header for column in make_table("title", "a", "b").columns] == ["a", "b"]

@@ -32,7 +32,7 @@ from iris_core.loading import load_plugins
 
 def start(recipe, exposure, folder, form):
     plugins = load_plugins(only=())
-    for name in ("flat_field", "photom"):
+    for name in ("flat_field", "dark_current"):
         plugins.add(name, SimpleNamespace(f=iris_core.stage(name)(lambda exposure: exposure.scale(2).note("done"))))
     iris_core.run(recipe, exposure, plugins=plugins, directory=folder, format=form, overwrite=True)
 
@@ -67,7 +67,7 @@ def run_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Return a function that runs a recipe with two products and kills it after some seconds."""
     folder = tmp_path_factory.mktemp("kill")
     recipe, exposure = folder / "kill.yaml", folder / "x_rate.fits"
-    recipe.write_text("recipe: 1\nname: kill\nsteps: [flat_field: {save: flat}, photom]\n")
+    recipe.write_text("recipe: 1\nname: kill\nsteps: [flat_field: {save: flat}, dark_current]\n")
     write_fits(make_exposure((1024, 1024), header={"INSTRUME": "IRIS", "DETECTOR": "IMG1"}), exposure)
     command = [sys.executable, "-c", RUNS, str(recipe), str(exposure)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -93,7 +93,7 @@ def test_who_declares_a_stage_comes_before_who_implements_it(install: Install) -
         "@hookimpl\ndef add_hookspecs(pluginmanager):\n    pluginmanager.add_hookspecs(specs)\n",
     )
     plugins = load_plugins(["a-implementer", "z-declarer"])
-    assert plugins.broken == ()
+    assert plugins.broken == []
     assert plugins.choose("ghosts").plugin == "a-implementer"
 
 

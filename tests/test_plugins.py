@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from iris_core import Exposure, InputError, PluginError, hookimpl, stage, stage_spec
+from iris_core.implementations import BrokenPlugin
 from iris_core.instruments import InstrumentMode
-from iris_core.plugins import BrokenPlugin, Plugins
+from iris_core.plugins import Plugins
 from iris_core.testing import make_exposure
 
 Lab = Callable[..., Plugins]
@@ -87,9 +88,12 @@ def unknown_hook(exposure: Exposure) -> None:
         (SimpleNamespace(f=stage("flat_field")(misspelt)), "{'referenses'}"),
         (
             SimpleNamespace(f=stage("flat_feild")(plugin("photom").implementation)),
-            "'flat_feild', which is no hook; hooks are:",
+            "'flat_feild', which is no hook; did you mean 'flat_field'? Hooks: ",
         ),
-        (SimpleNamespace(no_hook=hookimpl(unknown_hook)), "it implements 'no_hook', which is no hook"),
+        (
+            SimpleNamespace(no_hook=hookimpl(unknown_hook)),
+            "it implements 'no_hook', which is no hook; did you mean 'add_hookspecs'? Hooks: ",
+        ),
         (SimpleNamespace(photom=hookimpl(lambda exposure: exposure)), "the stage 'photom' without @stage('photom')"),
         (
             SimpleNamespace(a=stage("photom")(lambda exposure: 1), b=stage("photom")(lambda exposure: 2)),
@@ -167,9 +171,8 @@ def test_required_plugins_have_to_be_there(lab: Lab) -> None:
 
 
 def test_broken_plugins_are_named_where_they_are_missed(bare: Plugins) -> None:
-    broken = BrokenPlugin("lab-flat", "lab-tools 1.2", "ImportError: no module named 'cupy'")
-    plugins = Plugins(bare.manager, bare.versions, [broken])
-    for ask in (lambda: plugins.choose("flat_field"), lambda: plugins.require(["lab-flat"], "here")):
+    bare.broken.append(BrokenPlugin("lab-flat", "lab-tools 1.2", "ImportError: no module named 'cupy'"))
+    for ask in (lambda: bare.choose("flat_field"), lambda: bare.require(["lab-flat"], "here")):
         with pytest.raises(PluginError, match=r"lab-flat \(lab-tools 1\.2\): ImportError: no module named 'cupy'"):
             ask()
 

@@ -71,7 +71,7 @@ def test_list_says_what_is_installed_and_what_is_broken() -> None:
     ):
         assert words in text
     content = parsed("list")
-    assert {"plugin": "lab-flat", "version": "3.1", "hooks": "flat_field", "broken": ""} in content["plugins"]
+    assert {"plugin": "lab-flat", "version": "3.1", "hooks": ["flat_field"], "broken": ""} in content["plugins"]
     (flat,) = [row for row in content["stages"] if row["stage"] == "flat_field"]
     assert flat["implemented by"] == ["lab-flat 3.1"]
     assert [row["mode"] for row in content["modes"]] == ["iris-imager"]

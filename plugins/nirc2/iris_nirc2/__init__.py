@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iris_core import DQ, Exposure, InputError, InstrumentMode, Params, References, hookimpl, parameter, stage
+from iris_nirc2.hookspecs import flag_bad_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pluggy
-
-__all__ = ["MaskParams", "flag_bad_pixels"]
+__all__ = ["MaskParams", "apply_mask", "flag_bad_pixels"]
 
 BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
-
-
-@hookimpl
-def add_hookspecs(pluginmanager: pluggy.PluginManager) -> None:
-    """Declare the stage ``flag_bad_pixels``."""
-    from iris_nirc2 import hookspecs
-
-    pluginmanager.add_hookspecs(hookspecs)
 
 
 @hookimpl
@@ -58,7 +49,7 @@ class MaskParams(Params):
 
 
 @stage("flag_bad_pixels", params=MaskParams, references=("mask",))
-def flag_bad_pixels(exposure: Exposure, params: MaskParams, references: References) -> Exposure:
+def apply_mask(exposure: Exposure, params: MaskParams, references: References) -> Exposure:
     """Flag DO_NOT_USE and OTHER_BAD_PIXEL where the mask is not zero, and add the mask's own DQ.
 
     Raises

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iris_core import Exposure, InstrumentMode, Params, References, stage_spec
+from iris_core import DQ, Exposure, InstrumentMode, Params, References, stage_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@stage_spec(status="S_DQINIT")
+@stage_spec(status="S_DQINIT", dq=DQ.OTHER_BAD_PIXEL)
 def flag_bad_pixels(
     exposure: Exposure,
     params: Params,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from iris_nirc2 import MaskParams, flag_bad_pixels
+from iris_nirc2 import MaskParams, apply_mask
 
 from iris_core import DQ, InputError, References
 from iris_core.testing import make_exposure, make_reference
@@ -23,7 +23,7 @@ def test_pixels_that_are_not_zero_in_the_mask_are_bad(tmp_path: Path, nint: int)
     mask = np.zeros((32, 32))
     mask[3, 4], mask[5, 6], mask[7, 8] = 1, -2, np.nan
     exposure = make_exposure(nint=nint)
-    result = flag_bad_pixels(exposure, MaskParams(), references(tmp_path, mask))
+    result = apply_mask(exposure, MaskParams(), references(tmp_path, mask))
     bad = np.broadcast_to(mask != 0, exposure.data.shape)
     assert np.array_equal(result.dq, np.where(bad, np.uint32(BAD), np.uint32(0)))
     for plane, before in ((result.data, exposure.data), (result.err, exposure.err)):
@@ -38,7 +38,7 @@ def test_the_dq_of_the_mask_is_added(tmp_path: Path) -> None:
     dq = np.zeros((32, 32), dtype=np.uint32)
     dq[1, 1], dq[2, 2] = DQ.HOT, DQ.DEAD | DQ.DO_NOT_USE
     exposure = make_exposure().flag(np.ones((32, 32), dtype=bool), DQ.NONLINEAR)
-    result = flag_bad_pixels(exposure, MaskParams(), references(tmp_path, np.zeros((32, 32)), dq))
+    result = apply_mask(exposure, MaskParams(), references(tmp_path, np.zeros((32, 32)), dq))
     assert np.array_equal(result.dq, dq | DQ.NONLINEAR)
     assert np.isnan(result.data).sum() == 1
     assert np.isnan(result.data[2, 2])
@@ -48,23 +48,23 @@ def test_a_mask_of_the_good_pixels_is_refused(tmp_path: Path) -> None:
     mask = np.ones((32, 32))
     mask[0, 0] = 0
     with pytest.raises(InputError, match=r"mask.fits calls 99.9% of the pixels bad .*is it the other way round\?"):
-        flag_bad_pixels(make_exposure(), MaskParams(), references(tmp_path, mask))
+        apply_mask(make_exposure(), MaskParams(), references(tmp_path, mask))
 
 
 def test_how_much_may_be_bad_can_be_said(tmp_path: Path) -> None:
-    result = flag_bad_pixels(make_exposure(), MaskParams(max_fraction=1.0), references(tmp_path, np.ones((32, 32))))
+    result = apply_mask(make_exposure(), MaskParams(max_fraction=1.0), references(tmp_path, np.ones((32, 32))))
     assert np.all(result.dq == BAD)
 
 
 def test_a_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mask.fits has shape \(16, 16\)"):
-        flag_bad_pixels(make_exposure(), MaskParams(), references(tmp_path, np.zeros((16, 16))))
+        apply_mask(make_exposure(), MaskParams(), references(tmp_path, np.zeros((16, 16))))
 
 
 def test_the_input_is_not_changed(tmp_path: Path) -> None:
     mask = np.zeros((32, 32))
     mask[0, 0] = 1
     exposure = make_exposure()
-    flag_bad_pixels(exposure, MaskParams(), references(tmp_path, mask))
+    apply_mask(exposure, MaskParams(), references(tmp_path, mask))
     assert not exposure.dq.any()
     assert np.isfinite(exposure.data).all()
