@@ -80,8 +80,8 @@ def start_session(recipe: str | Path | Recipe, overrides: Overrides, plugins: Pl
     problems: list[IrisError] = []
     _add_files(overrides.plugin_files, plugins)
     loaded = recipe if isinstance(recipe, Recipe) else _load(str(recipe), plugins, problems)
-    theirs = _stages_of_files(loaded, plugins, problems)
-    changed, found = apply_overrides(loaded, replace(overrides, use={**theirs, **overrides.use}))
+    use = _use_files(loaded, overrides.use, plugins, problems)
+    changed, found = apply_overrides(loaded, replace(overrides, use=use))
     problems += found
     session = Session(changed, plugins, problems)
     plugins.active |= set(changed.plugins)
@@ -102,18 +102,24 @@ def _add_files(paths: Iterable[Path], plugins: Plugins) -> None:
         raise Problems(problems)
 
 
-def _stages_of_files(recipe: Recipe, plugins: Plugins, problems: list[IrisError]) -> dict[str, str]:
-    """Return who implements which stage of the recipe because it was named as a file."""
+def _use_files(
+    recipe: Recipe, use: Mapping[str, str], plugins: Plugins, problems: list[IrisError]
+) -> dict[str, str]:
+    """Return who implements which stage, plugins of one file included: to name a file is to say that it is meant."""
     steps = {step.stage for step in recipe.steps}
-    owners: dict[str, str] = {}
+    chosen = dict(use)
     for name, file in plugins.files.items():
         hooks = plugins.hooks_of(name)
         stages = hooks & plugins.declared_stages().keys()
-        owners |= dict.fromkeys(sorted(stages & steps), name)
         if stages == hooks and not stages & steps:
             words = f"plugin {file.path}: it implements {choices(stages)}, which is no step of recipe {recipe.label}"
             problems.append(RecipeError(f"{words}; its steps: {', '.join(step.stage for step in recipe.steps)}"))
-    return owners
+        for stage in sorted(stages & steps - use.keys()):
+            other = plugins.files.get(chosen.setdefault(stage, name), file)
+            if other is not file:
+                words = f"both {other.path.name} and {file.path.name} implement {stage}"
+                problems.append(RecipeError(f"{words}; name one with --use {stage}={name}"))
+    return chosen
 
 
 def _check_executor(session: Session) -> None:

@@ -115,7 +115,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     monkeypatch.syspath_prepend(str(site))
     before = set(sys.modules)
 
-    def put(distribution: str, source: str, plugin: str = "", version: str = "1.2", command: str = "") -> None:
+    def put(
+        distribution: str,
+        source: str,
+        plugin: str = "",
+        version: str = "1.2",
+        command: str = "",
+        hooks: str | None = None,
+        api: int = 1,
+    ) -> None:
         module = f"installed_{distribution.replace('-', '_')}"
         (site / f"{module}.py").write_text(source)
         info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -123,6 +131,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
         points = f"[iris_core]\n{plugin or distribution} = {module}\n"
         points += f"[iris_core.commands]\n{command} = {module}:{command}\n" if command else ""
+        if hooks is not None:
+            points += f"[iris_core.api{api}]\n" + "".join(f"{hook} = {module}\n" for hook in hooks.split())
         (info / "entry_points.txt").write_text(points)
 
     yield put
