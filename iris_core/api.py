@@ -72,7 +72,7 @@ def check(
     Problems
         When nothing of the recipe can be used.
     """
-    session = start_session(recipe, _overrides(overrides, options), _own(plugins))
+    session = start_session(recipe, _overrides(overrides, options), own_plugins(plugins))
     return _survey(session, files, backgrounds)
 
 
@@ -125,7 +125,7 @@ def run(
     Problems
         When the recipe is wrong, or no exposure at all can be calibrated, with every reason.
     """
-    session = start_session(recipe, _overrides(overrides, options), _own(plugins))
+    session = start_session(recipe, _overrides(overrides, options), own_plugins(plugins))
     if watch is not None:
         session.plugins.add(WATCH, watch)
         session.plugins.active |= {WATCH}
@@ -147,7 +147,7 @@ def run(
     return report
 
 
-def _own(plugins: Plugins | None) -> Plugins:
+def own_plugins(plugins: Plugins | None) -> Plugins:
     """Return plugins to which this call can add its own: the caller's stay as they are."""
     return load_plugins() if plugins is None else plugins.copy()
 
@@ -214,10 +214,9 @@ def calibrate(
     ...     return exposure
     >>> cal = calibrate(exposure, "image2", stages={"flat_field": leave})["cal"]  # doctest: +SKIP
     """
-    said, plugins = _overrides(overrides, options), _own(plugins)
+    said, plugins = _overrides(overrides, options), own_plugins(plugins)
     for name, function in (stages or {}).items():
-        plugins.add(f"given {name}", _given(name, function, plugins))
-        said = replace(said, use={**said.use, name: f"given {name}"})
+        said = replace(said, use={**said.use, name: add_given(name, function, plugins)})
     session = start_session(recipe, replace(said, overwrite=True), plugins)
     request = Request(exposure.meta.path, tuple(one.meta.path for one in backgrounds))
     try:
@@ -247,18 +246,19 @@ def _unmarked(function: Callable[..., Exposure]) -> Callable[..., Exposure]:
     return call
 
 
-def _given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> object:
-    """Return a plugin with one function as the implementation of a stage."""
-    if name not in plugins.stages():
-        raise Problems(
-            [
-                RecipeError(
-                    f"no stage '{name}'{did_you_mean(name, plugins.stages())} Stages: {choices(plugins.stages())}"
-                )
-            ]
-        )
-    said = getattr(function, "iris_stage", None)
+def add_given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> str:
+    """Add a plugin with one function as the implementation of a stage, and return its name.
+
+    Raises
+    ------
+    Problems
+        When there is no such stage, or the function is of another.
+    """
+    known, said = plugins.stages(), getattr(function, "iris_stage", None)
+    if name not in known:
+        raise Problems([RecipeError(f"no stage '{name}'{did_you_mean(name, known)} Stages: {choices(known)}")])
     if said is not None and said.stage != name:
         raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{said.stage}'")])
     declared = function if said is not None else stage_decorator(name, params=_AnyParams)(_unmarked(function))
-    return SimpleNamespace(**{name: declared})
+    plugins.add(f"given {name}", SimpleNamespace(**{name: declared}))
+    return f"given {name}"

@@ -102,9 +102,7 @@ def _add_files(paths: Iterable[Path], plugins: Plugins) -> None:
         raise Problems(problems)
 
 
-def _use_files(
-    recipe: Recipe, use: Mapping[str, str], plugins: Plugins, problems: list[IrisError]
-) -> dict[str, str]:
+def _use_files(recipe: Recipe, use: Mapping[str, str], plugins: Plugins, problems: list[IrisError]) -> dict[str, str]:
     """Return who implements which stage, plugins of one file included: to name a file is to say that it is meant."""
     steps = {step.stage for step in recipe.steps}
     chosen = dict(use)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ class Step:
     ) -> Any:
         """Run the implementation with those arguments that it names; what it prints goes to standard error."""
         with diverted(f"stage '{self.stage}' of {self.implementation} printed"):
-            return self._call(self.implementation.function, exposure, references, backgrounds, instrument)
+            return self.call_with(self.implementation.function, exposure, references, backgrounds, instrument)
 
     def check(
         self, outline: Exposure, references: References, backgrounds: Sequence[Exposure], instrument: InstrumentMode
@@ -77,7 +77,7 @@ class Step:
         function = self.implementation.declared.check
         if function is None:
             return outline
-        result = self._call(function, outline, references, backgrounds, instrument)
+        result = self.call_with(function, outline, references, backgrounds, instrument)
         if result is not None and not isinstance(result, Exposure):
             raise StageContractError(
                 f"{self.implementation}: the check of {self.stage} returned {type(result).__name__}, "
@@ -85,14 +85,15 @@ class Step:
             )
         return result or outline
 
-    def _call(
+    def call_with(
         self,
-        function: Any,
+        function: Callable[..., Any],
         exposure: Exposure,
         references: References,
         backgrounds: Sequence[Exposure],
-        instrument: Any,
+        instrument: InstrumentMode,
     ) -> Any:
+        """Call a function with those of the hook's arguments that it names."""
         offered = {
             "exposure": exposure,
             "params": self.params,

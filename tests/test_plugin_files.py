@@ -16,6 +16,8 @@ from iris_core.cli import main
 from iris_core.loading import load_plugins
 from iris_core.plugins import Plugins
 
+pytestmark = pytest.mark.usefixtures("log_as_it_was")
+
 Write = Callable[..., Path]
 Lab = Callable[..., Plugins]
 
@@ -130,7 +132,11 @@ def test_a_new_stage_is_one_file_too(tmp_path: Path, write_recipe: Write, write_
         ("bad.py", "import no_such_module", "bad.py: ModuleNotFoundError: No module named 'no_such_module'"),
         ("bad.py", "def f(:", "bad.py: SyntaxError: "),
         ("bad.py", STAGE.replace("flat_field", "flat_feild"), "which is no hook; did you mean 'flat_field'?"),
-        ("ghosts.py", NEW_STAGE, "it implements remove_ghosts, which is no step of recipe recipe.yaml; its steps: flat"),
+        (
+            "ghosts.py",
+            NEW_STAGE,
+            "it implements remove_ghosts, which is no step of recipe recipe.yaml; its steps: flat",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named_before_anything_runs(

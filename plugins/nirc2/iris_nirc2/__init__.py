@@ -55,9 +55,14 @@ def apply_mask(exposure: Exposure, params: MaskParams, references: References) -
     Raises
     ------
     InputError
-        When the mask calls more than `max_fraction` of the pixels bad.
+        When the mask has a unit, or calls more than `max_fraction` of the pixels bad.
     """
     mask = references["mask"].image(exposure)
+    if mask.unit is not None and mask.unit.physical_type != "dimensionless":
+        raise InputError(
+            f"the mask {references['mask'].path.name} for {exposure.name} is in {mask.unit}; a mask counts what is not 0 "
+            f"as bad and has no unit: is it the right file? If so, remove its BUNIT"
+        )
     bad = mask.data != 0
     if bad.mean() > params.max_fraction:
         raise InputError(

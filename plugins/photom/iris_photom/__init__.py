@@ -45,7 +45,7 @@ def convert_to_surface_brightness(exposure: Exposure, references: References) ->
     ------
     InputError
         When the table has no row or more than one for the exposure, or its unit does not fit; when the exposure is in
-        MJy/sr already; when the mean of the areas is not near 1.
+        MJy/sr already; when the areas have a unit, or their mean is not near 1.
     """
     from iris_photom._conversion import SURFACE_BRIGHTNESS
 
@@ -71,7 +71,15 @@ def _find_conversion(exposure: Exposure, photom: Reference) -> Conversion:
 
 
 def _attach_area(exposure: Exposure, reference: Reference) -> Exposure:
-    area = reference.image(exposure).data
+    from astropy.units import dimensionless_unscaled
+
+    image = reference.image(exposure)
+    if image.unit not in (None, dimensionless_unscaled):
+        raise InputError(
+            f"the area {reference.path.name} for {exposure.name} is in {image.unit}; pixel areas are relative to their "
+            f"mean: divide it by its mean and remove its BUNIT"
+        )
+    area = image.data
     mean = float(np.nanmean(area)) if np.isfinite(area).any() else np.nan
     if not abs(mean - 1) < _MEAN_AREA_TOLERANCE:
         raise InputError(

@@ -1,0 +1,23 @@
+"""The stage parse_subarray_map keeps every rule of the framework."""
+
+from __future__ import annotations
+
+import iris_subarray
+import numpy as np
+
+from iris_core import Exposure
+from iris_core.testing import StageConformance
+
+
+class TestConformance(StageConformance):
+    """What every stage owes, on an exposure with two windows, one inside and one outside the middle."""
+
+    plugin = iris_subarray
+    stage = "parse_subarray_map"
+
+    def truth(self) -> Exposure:
+        """Return the exposure with its map."""
+        labels = np.zeros(self.shape, dtype=np.int16)
+        labels[20:25, 20:40] = 1
+        labels[2:6, 50:60] = 3
+        return super().truth().replace(planes={"SUBARR_MAP": labels})
