@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-
-from pydantic import ConfigDict
 
 from iris_core.association import Request, read_requests
 from iris_core.batch import WATCH, calibrate_files, is_skipped_product
@@ -24,8 +21,7 @@ from iris_core.recipe import Recipe
 from iris_core.report import ExposureResult, Report
 from iris_core.runner import calibrate_exposure
 from iris_core.session import Session, Survey, plan_outlines, start_session, survey
-from iris_core.stages import Params
-from iris_core.stages import stage as stage_decorator
+from iris_core.stages import stand_in
 
 __all__ = ["calibrate", "check", "installed_modes", "run"]
 
@@ -230,22 +226,6 @@ def calibrate(
     return {plan.steps[index].save: product for index, product in found if not is_skipped_product(plan, index, product)}
 
 
-class _AnyParams(Params):
-    """Parameters of a function that takes none: what the recipe says to another implementation is not its business."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-def _unmarked(function: Callable[..., Exposure]) -> Callable[..., Exposure]:
-    """Return a function that calls `function`, which then can stand for another stage elsewhere."""
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Exposure:
-        return function(*args, **kwargs)
-
-    return call
-
-
 def add_given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> str:
     """Add a plugin with one function as the implementation of a stage, and return its name.
 
@@ -259,6 +239,5 @@ def add_given(name: str, function: Callable[..., Exposure], plugins: Plugins) ->
         raise Problems([RecipeError(f"no stage '{name}'{did_you_mean(name, known)} Stages: {choices(known)}")])
     if said is not None and said.stage != name:
         raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{said.stage}'")])
-    declared = function if said is not None else stage_decorator(name, params=_AnyParams)(_unmarked(function))
-    plugins.add(f"given {name}", SimpleNamespace(**{name: declared}))
+    plugins.add(f"given {name}", SimpleNamespace(**{name: stand_in(name, function)}))
     return f"given {name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -24,6 +25,7 @@ __all__ = [
     "parameter",
     "stage",
     "stage_spec",
+    "stand_in",
 ]
 
 PROJECT = "iris_core"
@@ -218,6 +220,24 @@ def stage(
         return hookimpl(specname=name)(function)
 
     return implement
+
+
+class _AnyParams(Params):
+    """Parameters of a function that takes none: what the recipe says to another implementation is not its business."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def stand_in(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as an implementation of a stage; one that is not declared as such stays so itself."""
+    if hasattr(function, "iris_stage"):
+        return function
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return stage(name, params=_AnyParams)(call)
 
 
 def describe_params(params: type[Params]) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from iris_core.instruments import InstrumentMode
 from iris_core.loading import load_plugins
 from iris_core.model import Exposure
 from iris_core.references import Reference, References
-from iris_core.stages import stage as declare
+from iris_core.stages import stand_in
 from iris_core.testing._bench import compile_stage
 from iris_core.testing._make import iris_mode
 
@@ -82,8 +82,7 @@ def _as_plugin(plugin: Any, stage: str) -> Any:
     """Return a plugin that holds a function, if it is one."""
     if not callable(plugin) or hasattr(plugin, "iris_spec"):
         return plugin
-    function: Callable[..., Exposure] = plugin if hasattr(plugin, "iris_stage") else declare(stage)(plugin)
-    return SimpleNamespace(implementation=function, __name__=function.__name__)
+    return SimpleNamespace(implementation=stand_in(stage, plugin), __name__=plugin.__name__)
 
 
 def run_recipe(
@@ -101,8 +100,8 @@ def run_recipe(
     Parameters
     ----------
     recipe
-        A list of steps as a recipe has them, ``["dark_current", {"flat_field": {"params": {...}}}]``, or the path or the
-        name of a recipe.
+        A list of steps as a recipe has them, ``["dark_current", {"flat_field": {"params": {...}}}]``, or the path
+        or the name of a recipe.
     exposure
         What to calibrate.
     folder
@@ -128,5 +127,6 @@ def run_recipe(
         path = folder / "recipe.yaml"
         path.write_text(yaml.safe_dump({"recipe": 1, "name": "test", "steps": list(recipe)}), encoding="utf-8")
         recipe = path
-    files = {one.reftype: one.path for one in references}
-    return calibrate(exposure, recipe, plugins=loaded, **({"references": files} if files else {}), **options)
+    if files := {one.reftype: one.path for one in references}:
+        options["references"] = files
+    return calibrate(exposure, recipe, plugins=loaded, **options)
