@@ -23,8 +23,18 @@ from iris_core.testing._truth import FileTruth, ImageTruth
 
 if TYPE_CHECKING:
     from iris_core.implementations import Implementation
+    from iris_core.stages import StageSpec
 
-__all__ = ["Bench", "Change", "Tried", "compile_stage", "keywords_of", "outline_of", "write_reference"]
+__all__ = [
+    "Bench",
+    "Change",
+    "Tried",
+    "compile_stage",
+    "find_implementation",
+    "keywords_of",
+    "outline_of",
+    "write_reference",
+]
 
 Change = Callable[[ImageTruth], ImageTruth]
 
@@ -59,6 +69,12 @@ def compile_stage(plugin: Any, stage: str, params: Mapping[str, Any], needs: Seq
     PluginError
         When the plugin cannot be registered, or does not implement the stage.
     """
+    spec, implementation = find_implementation(plugin, stage, needs)
+    return Step(spec=spec, implementation=implementation, params=implementation.declared.params(**params))
+
+
+def find_implementation(plugin: Any, stage: str, needs: Sequence[Any]) -> tuple[StageSpec, Implementation]:
+    """Return what a plugin implements, without its parameters; see `compile_stage`."""
     plugins = load_plugins(only=())
     for index, one in enumerate(needs):
         plugins.add(f"needed {index}", one)
@@ -68,9 +84,7 @@ def compile_stage(plugin: Any, stage: str, params: Mapping[str, Any], needs: Seq
     wanted = stage or (stages[0] if len(stages) == 1 else "")
     if wanted not in stages:
         raise PluginError(f"{name} implements {', '.join(stages) or 'no stage'}; say which one with 'stage = ...'")
-    implementation: Implementation = plugins.choose(wanted, name)
-    spec = plugins.stages()[wanted]
-    return Step(spec=spec, implementation=implementation, params=implementation.declared.params(**params))
+    return plugins.stages()[wanted], plugins.choose(wanted, name)
 
 
 def outline_of(exposure: Exposure) -> Exposure:
@@ -132,6 +146,11 @@ class Bench:
     folder: Path
     rule: str
     written: int = field(default=0)
+
+    @cached_property
+    def implementation(self) -> Implementation:
+        """The implementation that is tried."""
+        return find_implementation(self.tried.plugin, self.tried.stage, self.tried.needs)[1]
 
     @cached_property
     def step(self) -> Step:
@@ -201,7 +220,8 @@ class Bench:
         """Fail the rule, with the numbers."""
         import pytest
 
-        pytest.fail(f"rule '{self.rule}': {self.step.stage} of {self.step.implementation}: {words}", pytrace=False)
+        who = f"{self.implementation.declared.stage} of {self.implementation}"
+        pytest.fail(f"rule '{self.rule}': {who}: {words}", pytrace=False)
 
     def skip(self, words: str) -> NoReturn:
         """Say why the rule does not apply."""

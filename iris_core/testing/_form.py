@@ -43,7 +43,7 @@ class RulesOfForm:
     @rule("signature")
     def test_the_signature_is_complete(self, bench: Bench) -> None:
         """Every argument is one of the hook's, without default, and annotated; so is the result."""
-        signature = inspect.signature(bench.step.implementation.function)
+        signature = inspect.signature(bench.implementation.function)
         strange = [name for name in signature.parameters if name not in _ARGUMENTS]
         if strange:
             bench.fail(f"arguments that no stage is given: {choices(strange)}; there are: {', '.join(_ARGUMENTS)}")
@@ -55,13 +55,14 @@ class RulesOfForm:
     @rule("parameters")
     def test_parameters_are_valid_and_can_be_kept(self, bench: Bench) -> None:
         """Parameters have defaults, refuse unknown keys, are frozen, and come back from JSON as they were."""
-        kind = bench.step.implementation.declared.params
+        kind, given = bench.implementation.declared.params, bench.tried.params
         needed = [name for name, info in kind.model_fields.items() if info.is_required()]
-        if needed:
-            bench.fail(f"parameters without a default: {', '.join(needed)}")
+        if missing := [name for name in needed if name not in given]:
+            words = f"parameters without a default: {', '.join(missing)}"
+            bench.fail(f"{words}; give one, or a value in 'params = ...' of the test class")
         if kind.model_config.get("extra") != "forbid" or not kind.model_config.get("frozen"):
             bench.fail(f"{kind.__name__} is not frozen, or takes unknown keys; leave model_config as Params has it")
-        for params in (kind(), bench.step.params):
+        for params in (kind(**{name: given[name] for name in needed}), bench.step.params):
             back = kind.model_validate(json.loads(json.dumps(params.model_dump(mode="json"))))
             if back != params:
                 bench.fail(f"{params!r} comes back from JSON as {back!r}")
@@ -106,7 +107,7 @@ class RulesOfForm:
         said = io.StringIO()
         given = bench.references()
         with redirect_stdout(said):
-            function = bench.step.implementation.function
+            function = bench.implementation.function
             _ignore_skip(bench, function, bench.truth, given, bench.backgrounds, bench.mode)
         if said.getvalue():
             bench.fail(f"it printed {said.getvalue()[:60]!r}; use logging, or exposure.note()")

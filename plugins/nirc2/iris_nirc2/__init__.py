@@ -60,8 +60,8 @@ def apply_mask(exposure: Exposure, params: MaskParams, references: References) -
     mask = references["mask"].image(exposure)
     if mask.unit is not None and mask.unit.physical_type != "dimensionless":
         raise InputError(
-            f"the mask {references['mask'].path.name} for {exposure.name} is in {mask.unit}; a mask has no unit, what is "
-            f"not 0 is bad: is it the right file? If so, remove its BUNIT"
+            f"the mask {references['mask'].path.name} for {exposure.name} is in {mask.unit}; a mask has no unit, "
+            f"what is not 0 is bad: is it the right file? If so, remove its BUNIT"
         )
     bad = mask.data != 0
     if bad.mean() > params.max_fraction:
