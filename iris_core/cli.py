@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -58,6 +59,11 @@ class _Iris(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
             ctx.exit(1)
+
+
+def _start_no_threads() -> None:
+    """Keep numpy from starting a thread for each core, which takes longer than to print a list."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _installed() -> dict[str, EntryPoint]:
@@ -202,6 +208,7 @@ def check_command(recipe: str, files: tuple[Path, ...], **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def list_command(as_json: bool) -> None:
     """List plugins, stages, recipes and instrument modes."""
+    _start_no_threads()
     from iris_core import inventory
 
     inventory.list_all(as_json)
@@ -211,6 +218,7 @@ def list_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def plugins_command(as_json: bool) -> None:
     """List plugins with distribution and hooks, and what is broken and why; exit code 1 if anything is."""
+    _start_no_threads()
     from iris_core import inventory
 
     if not inventory.list_plugins(as_json):
@@ -222,6 +230,7 @@ def plugins_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def show_command(what: tuple[str, ...], as_json: bool) -> None:
     """Show a STAGE's parameters, a RECIPE resolved, the numbers of a MODE, or the history of a FILE."""
+    _start_no_threads()
     from iris_core import show
 
     for name in what:

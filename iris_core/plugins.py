@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 __all__ = ["BUILTIN", "Plugins"]
 
 log = logging.getLogger(__name__)
+
+
+class _KnownRecipes(Mapping[str, Path]):
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        own = plugins.manager.get_plugin(BUILTIN)
+        self._own: Mapping[str, Path] = own.recipes() if own is not None else {}
+
+    def __getitem__(self, name: str) -> Path:
+        return self._own[name] if name in self._own else self._plugins.recipes()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plugins.recipes())
+
+    def __len__(self) -> int:
+        return len(self._plugins.recipes())
 
 
 class Plugins(Registry):
@@ -194,7 +210,12 @@ class Plugins(Registry):
 
     def recipes(self) -> dict[str, Path]:
         """Return the installed recipes by name."""
+        self.load(self.pending_with(["recipes"]))
         return self._brought("recipes")
+
+    def known_recipes(self) -> Mapping[str, Path]:
+        """Return the recipes by name as a mapping that imports nobody for the core's own."""
+        return _KnownRecipes(self)
 
     def executors(self) -> dict[str, Callable[[int], Executor]]:
         """Return the installed executors by name."""

@@ -52,12 +52,13 @@ def find_recipe(name: str, known: Mapping[str, Path], beside: Path = Path()) -> 
     RecipeError
         When there is none.
     """
-    if name in known:
-        return known[name]
     path = beside / name
+    is_path = path.suffix in (".yaml", ".yml")
+    if not is_path and name in known:
+        return known[name]
     if isfile(path):
         return path
-    if path.suffix in (".yaml", ".yml"):
+    if is_path:
         raise RecipeError(f"no recipe file {path}; recipes by name: {choices(known)}")
     raise RecipeError(f"no recipe '{name}'{did_you_mean(name, known)} Recipes: {choices(known)}")
 

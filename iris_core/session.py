@@ -139,7 +139,7 @@ def _check_executor(session: Session) -> None:
 
 
 def _load(name: str, plugins: Plugins, problems: list[IrisError]) -> Recipe:
-    known = plugins.recipes()
+    known = plugins.known_recipes()
     try:
         return load_recipe(find_recipe(name, known), known)
     except PartialRecipe as partial:

@@ -41,7 +41,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Params(BaseModel):
     """Base of every stage's parameters: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when the first parameters are validated: who only looks at a plugin does not wait for it.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def parameter(default: Any, description: str, unit: str = "", **limits: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,12 @@ from click.testing import CliRunner
 from iris_core import DQ, Exposure, InputError, calibrate, check, read_fits, run
 from iris_core.cli import main
 from iris_core.fitswrite import write_fits
+from iris_core.installed import find_installed
 from iris_core.testing import make_exposure, make_reference
 
 pytest.importorskip("iris_background")
 
+ROOT = Path(__file__).parents[1]
 SHAPE = (24, 32)
 SOURCE, SKY, DARK, FLAT, CONVERSION = 100.0, 7.0, 0.5, 0.9, 0.25
 HEADER = {
@@ -207,3 +211,16 @@ def test_a_product_is_not_calibrated_a_second_time(night: Path, store: Path) -> 
     report = run("image2", night / "x_rate.fits", references={"store": store})
     surveyed = check("image2", report.results[0].products["cal"])
     assert any(isinstance(problem, InputError) and "done already" in str(problem) for problem in surveyed.everything())
+
+
+def test_a_run_imports_only_the_plugins_that_its_recipe_or_any_file_needs() -> None:
+    """Whoever reads files or brings modes is asked about every file; a stage is imported where the recipe has it."""
+    code = (
+        "import sys; from iris_core import check; check('tests/data/flat-only.yaml'); "
+        "print(*(name for name in sys.modules if name.startswith('iris_') and '.' not in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    asked = {"read_exposure", "write_product", "instrument_modes", "find_reference", "executors", "run_finished"}
+    installed = {one.points[0].module: one.declared for one in find_installed().values()}
+    every_run = {module for module, hooks in installed.items() if hooks is None or hooks & asked}
+    assert set(done.stdout.split()) == {"iris_core", "iris_flat", *every_run}
