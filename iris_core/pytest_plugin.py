@@ -64,7 +64,7 @@ def run_stage() -> Callable[..., Exposure]:
 def run_recipe(tmp_path: Path) -> Callable[..., dict[str, Exposure]]:
     """Return a function that calibrates an exposure in memory with the plugins that the test names, and no others.
 
-    ``run_recipe(["dark_current", "flat_field"], exposure, plugins=[my_dark], installed=["iris-flat"],
+    ``run_recipe(["dark_current", "flat_field"], exposure, plugins=[my_dark], installed=["lab-flat"],
     references=[dark, flat])`` returns the products by suffix. The recipe is a list of steps, or a path, or the name
     of one; `installed` names plugins by entry point; further options are those of `iris_core.calibrate`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -103,6 +104,7 @@ class Registry:
             raise PluginError(f"plugin {name}: already registered as '{self.manager.get_name(plugin)}'")
         try:
             self._declare(plugin)
+            self._check_arguments(plugin)
             self.manager.register(plugin, name)
             self._check(plugin)
         except Exception as error:
@@ -132,6 +134,21 @@ class Registry:
                 self.manager.add_hookspecs(namespace)
             elif known.spec.function is not function:
                 raise ValueError(f"it declares the stage '{name}', which {known.spec.function.__module__} declares too")
+
+    def _check_arguments(self, plugin: object) -> None:
+        """Refuse an argument that a hook does not have, in words that say which there are."""
+        for function in _members(plugin, f"{PROJECT}_impl"):
+            hook = getattr(function, f"{PROJECT}_impl")["specname"] or function.__name__
+            caller = getattr(self.manager.hook, hook, None)
+            if caller is not None and caller.has_spec():
+                known = [*caller.spec.argnames, "self"]
+                for name in inspect.signature(function).parameters:
+                    if name not in known:
+                        near = did_you_mean(name, known)
+                        raise ValueError(
+                            f"{function.__name__}() names the argument '{name}', which '{hook}' does not have{near} "
+                            f"Arguments: {', '.join(caller.spec.argnames)}"
+                        )
 
     def _check(self, plugin: object) -> None:
         """Refuse what pluggy would not find, or only with the first call."""

@@ -181,6 +181,7 @@ def test_what_is_printed_during_an_import_goes_to_standard_error_and_is_named(
     install("lab-loud", f"print('hello', 'world')\n{FLAT}")
     load_plugins(["lab-loud"])
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "hello world\n")
+    assert shown.out == ""
+    assert shown.err.startswith("hello world\n")
     assert "plugin lab-loud of lab-loud 1.2 printed while it was imported to standard output" in caplog.text
     assert "'hello world'" in caplog.text

@@ -85,7 +85,10 @@ def unknown_hook(exposure: Exposure) -> None:
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (SimpleNamespace(f=stage("flat_field")(misspelt)), "{'referenses'}"),
+        (
+            SimpleNamespace(f=stage("flat_field")(misspelt)),
+            "the argument 'referenses', which 'flat_field' does not have; did you mean 'references'?",
+        ),
         (
             SimpleNamespace(f=stage("flat_feild")(plugin("photom").implementation)),
             "'flat_feild', which is no hook; did you mean 'flat_field'? Hooks: ",
