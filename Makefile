@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 
 .PHONY: demo test install docs lint types bench wheels clean
 
@@ -23,8 +24,14 @@ $(STAMP): pyproject.toml $(PLUGINS)
 	$(BIN)/python -m pip install --quiet --group dev --editable . $(addprefix --editable ./,$(dir $(PLUGINS)))
 	touch $@
 
-docs: $(STAMP)
+# The reference pages from the code, then the site in docs/_build/html; pictures are drawn by running their code.
+docs: $(DOCS_STAMP)
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -43,4 +50,4 @@ wheels: $(STAMP)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . $(addprefix ./,$(dir $(PLUGINS)))
 
 clean:
-	rm -rf $(VENV) dist demo
+	rm -rf $(VENV) dist demo docs/_build docs/gallery docs/reference/api

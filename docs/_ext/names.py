@@ -1,0 +1,56 @@
+"""Lead every mention of a public name to its page.
+
+A public name lives in a private module (``iris_core.model.Exposure`` is ``iris_core.Exposure``), and docstrings put
+single backticks around names and parameters alike.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+import iris_core
+import iris_core.testing
+
+
+def public_name(target: str) -> str | None:
+    """Return the name under which something of the core is documented."""
+    name = target.rpartition(".")[2]
+    for module in (iris_core, iris_core.testing):
+        if name in module.__all__:
+            return f"{module.__name__}.{name}"
+    return None
+
+
+def is_text(node: pending_xref) -> bool:
+    """Whether a mention leads nowhere by intent: a parameter, another package's name, an inner type of the core."""
+    target = node["reftarget"]
+    if node.get("reftype") == "obj" or not target.startswith("iris_"):
+        return True
+    try:
+        pkgutil.resolve_name(target)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement) -> nodes.Element | None:
+    """Return a link to the public name, the text alone, or None for a mistake."""
+    if node.get("refdomain") != "py":
+        return None
+    name = public_name(node["reftarget"])
+    if name is not None and name != node["reftarget"]:
+        found = env.domains["py"].resolve_any_xref(env, node["refdoc"], app.builder, name, node, content)
+        return found[0][1] if found else None
+    return content if is_text(node) else None
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the resolver."""
+    app.connect("missing-reference", resolve)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,52 @@
+"""The page of the public names, from which the site makes one page for each."""
+
+from __future__ import annotations
+
+import iris_core
+import iris_core.testing
+
+TITLES = {
+    "iris_core.api": "Running",
+    "iris_core.overrides": "Running",
+    "iris_core.fitsio": "Exposures",
+    "iris_core.model": "Exposures",
+    "iris_core.dq": "Exposures",
+    "iris_core.meta": "Exposures",
+    "iris_core.keywords": "Exposures",
+    "iris_core.outline": "Exposures",
+    "iris_core.stages": "Writing plugins",
+    "iris_core.references": "Reference files",
+    "iris_core.instruments": "Instruments",
+    "iris_core.errors": "Errors",
+}
+RESULTS = ("iris_core.report.Report", "iris_core.report.ExposureResult", "iris_core.session.Survey")
+
+
+def page() -> str:
+    """Return the page: every public name of `iris_core` and `iris_core.testing`, and what `run` and `check` return."""
+    groups: dict[str, list[str]] = {title: [] for title in TITLES.values()}
+    for name in iris_core.__all__:
+        groups.setdefault(TITLES.get(home(name), "More"), []).append(f"iris_core.{name}")
+    groups["Results"] = list(RESULTS)
+    groups["Testing plugins"] = [f"iris_core.testing.{name}" for name in iris_core.testing.__all__]
+    return "\n".join(["# Python\n", *(section(title, names) for title, names in groups.items())])
+
+
+def home(name: str) -> str:
+    """Return the module that defines a public name of the core."""
+    return str(getattr(iris_core, name).__module__)
+
+
+def section(title: str, names: list[str]) -> str:
+    """Return the list of names of which the site makes pages."""
+    return "\n".join(
+        [
+            f"## {title}\n",
+            "```{eval-rst}",
+            ".. autosummary::",
+            "   :toctree: api",
+            "",
+            *(f"   {name}" for name in names),
+            "```\n",
+        ]
+    )

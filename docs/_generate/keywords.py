@@ -1,0 +1,28 @@
+"""The page of FITS keywords, status keywords and DQ bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from _generate.markdown import table
+from iris_core import DQ
+from iris_core.keywords import KEYWORDS
+from iris_core.stages import StageSpec
+
+
+def page(specs: Iterable[StageSpec]) -> str:
+    """Return the page."""
+    rows = [(f"`{one.name}`", ", ".join(one.aliases), one.unit, one.field, one.meaning) for one in KEYWORDS]
+    stages = [(f"`{spec.status}`", ", ".join(spec.aliases), f"[{spec.name}]({spec.name}.md)") for spec in specs]
+    bits = [(bit.value.bit_length() - 1, bit.value, f"`{bit.name}`") for bit in DQ if bit.value]
+    return "\n".join(
+        [
+            "# Keywords and bits\n",
+            "## FITS keywords\n",
+            table(rows, "keyword", "understood too", "unit", "field of `Meta`", "meaning"),
+            "## Status of the stages\n",
+            table(stages, "keyword", "understood too", "stage"),
+            "## DQ bits\n",
+            table(bits, "bit", "value", "name"),
+        ]
+    )

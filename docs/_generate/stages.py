@@ -1,0 +1,104 @@
+"""The pages of the stages: what each computes, under which contract, and how to write another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from _generate import hooks, readme
+from _generate.markdown import code, facts, prose, summary, table
+from iris_core import DQ
+from iris_core.plugins import Implementation, Plugins
+from iris_core.stages import StageSpec, describe_params
+
+CONTRACT = {
+    "status": "status keyword",
+    "aliases": "understood too",
+    "unit": "unit of the result",
+    "dq": "DQ bits it may set",
+    "product": "own product",
+    "consumes_backgrounds": "background exposures",
+    "reshapes": "shape",
+}
+SAID = {"consumes_backgrounds": "end here", "reshapes": "may change"}
+
+
+def page(spec: StageSpec, plugins: Plugins) -> str:
+    """Return the page of one stage: its contract, every implementation in this repository, a whole example."""
+    hook = hook_of(spec.name, plugins)
+    return "\n".join(
+        [
+            f"# {spec.name}\n",
+            prose(hook) + "\n",
+            facts(contract(spec)),
+            *(implementation(one) for one in plugins.implementations(spec.name)),
+            "## One of your own\n",
+            hooks.heading(spec.name, hook) + "\n",
+            hooks.whole_example(spec.name, hook),
+        ]
+    )
+
+
+def index(plugins: Plugins) -> str:
+    """Return the page that lists the stages."""
+    rows = [
+        (
+            f"[{name}]({name}.md)",
+            summary(hook_of(name, plugins)),
+            f"`{spec.status}`",
+            code(one.plugin for one in plugins.implementations(name)),
+        )
+        for name, spec in plugins.stages().items()
+    ]
+    return "\n".join(
+        [
+            "# Stages\n",
+            "What each stage computes, and who implements it in this repository.\n",
+            table(rows, "stage", "", "status", "implemented by"),
+            toctree(plugins.stages()),
+        ]
+    )
+
+
+def toctree(names: Mapping[str, Any]) -> str:
+    """Return the part of a page that puts others below it in the site."""
+    return "\n".join(["```{toctree}", ":hidden:", "", *names, "```\n"])
+
+
+def hook_of(name: str, plugins: Plugins) -> Any:
+    """Return the specification of a hook."""
+    return getattr(plugins.manager.hook, name).spec.function
+
+
+def contract(spec: StageSpec) -> dict[str, str]:
+    """Return what the specification of a stage fixes for every implementation."""
+    values = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "name"}
+    return {CONTRACT[name]: SAID.get(name) or say(value) for name, value in values.items() if value}
+
+
+def say(value: Any) -> str:
+    """Return a value of a contract as text."""
+    if isinstance(value, DQ):
+        return code(bit.name or "" for bit in value)
+    return code(value) if isinstance(value, tuple) else f"`{value}`"
+
+
+def implementation(one: Implementation) -> str:
+    """Return the section of one implementation: what its README says, and what the code says of its parameters."""
+    kinds = {
+        "reference files": code(one.declared.references),
+        "used where there is one": code(one.declared.optional),
+    }
+    text = readme.section_of(one.plugin, one.declared.stage) or prose(one.function) + "\n"
+    return "\n".join([f"## {one.plugin}\n", text, parameters(one), facts(kinds) if any(kinds.values()) else ""])
+
+
+def parameters(one: Implementation) -> str:
+    """Return the table of an implementation's parameters."""
+    rows = [
+        (f"`{row['name']}`", row["type"], row["default"], row["unit"], row["description"])
+        for row in describe_params(one.declared.params)
+    ]
+    found = table(rows, "parameter", "type", "default", "unit", "meaning") if rows else "None.\n"
+    return f"### Parameters of {one.plugin}\n\n{found}"
