@@ -19,6 +19,7 @@ REFERENCE = Path(__file__).parent / "reference"
 def pages() -> dict[str, str]:
     """Return every generated file by its name in `REFERENCE`."""
     plugins = load_plugins()
+    plugins.load_all()
     if plugins.broken:
         sys.exit("\n".join(map(str, plugins.broken)))
     specs = plugins.stages()

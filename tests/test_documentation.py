@@ -216,7 +216,9 @@ def test_the_package_of_the_plugin_page_ships_what_its_entry_point_names() -> No
     tables = [tomllib.loads(blocks(DOCS / name, "toml")[0]) for name in ("plugins.md", "tutorials/new-stage.md")]
     assert {"build-system", "project", "tool"} <= set(tables[0])
     for table in tables:
-        (module,) = table["project"]["entry-points"]["iris_core"].values()
+        points = table["project"]["entry-points"]
+        (module,) = points["iris_core"].values()
+        assert set(points["iris_core.api1"].values()) == {module}
         assert f"{module}.py" in table["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
 
 

@@ -26,15 +26,15 @@ def page() -> str:
     """Return the page: every public name of `iris_core` and `iris_core.testing`, and what `run` and `check` return."""
     groups: dict[str, list[str]] = {title: [] for title in TITLES.values()}
     for name in iris_core.__all__:
-        groups.setdefault(TITLES.get(home(name), "More"), []).append(f"iris_core.{name}")
+        groups.setdefault(TITLES.get(home(name), "Writing plugins"), []).append(f"iris_core.{name}")
     groups["Results"] = list(RESULTS)
     groups["Testing plugins"] = [f"iris_core.testing.{name}" for name in iris_core.testing.__all__]
     return "\n".join(["# Python\n", *(section(title, names) for title, names in groups.items())])
 
 
 def home(name: str) -> str:
-    """Return the module that defines a public name of the core."""
-    return str(getattr(iris_core, name).__module__)
+    """Return the module that defines a public name of the core; ``""`` for what is no function or class of it."""
+    return str(getattr(getattr(iris_core, name), "__module__", ""))
 
 
 def section(title: str, names: list[str]) -> str:

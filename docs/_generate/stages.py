@@ -16,11 +16,12 @@ CONTRACT = {
     "status": "status keyword",
     "aliases": "understood too",
     "unit": "unit of the result",
-    "dq": "DQ bits it may set",
+    "dq": "DQ bits of its own",
     "product": "own product",
     "consumes_backgrounds": "background exposures",
     "reshapes": "shape",
 }
+DEFAULTS = {"status keyword": "", "unit of the result": "unchanged", "DQ bits of its own": "none"}
 SAID = {"consumes_backgrounds": "end here", "reshapes": "may change"}
 
 
@@ -74,7 +75,8 @@ def hook_of(name: str, plugins: Plugins) -> Any:
 def contract(spec: StageSpec) -> dict[str, str]:
     """Return what the specification of a stage fixes for every implementation."""
     values = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "name"}
-    return {CONTRACT[name]: SAID.get(name) or say(value) for name, value in values.items() if value}
+    said = {CONTRACT[name]: SAID.get(name) or say(value) for name, value in values.items() if value}
+    return {**DEFAULTS, **said}
 
 
 def say(value: Any) -> str:
@@ -89,6 +91,7 @@ def implementation(one: Implementation) -> str:
     kinds = {
         "reference files": code(one.declared.references),
         "used where there is one": code(one.declared.optional),
+        "further DQ bits": say(one.declared.dq),
     }
     text = readme.section_of(one.plugin, one.declared.stage) or prose(one.function) + "\n"
     return "\n".join([f"## {one.plugin}\n", text, parameters(one), facts(kinds) if any(kinds.values()) else ""])
