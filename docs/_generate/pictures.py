@@ -17,6 +17,8 @@ STYLE: dict[str, Any] = {
     "legend.facecolor": PAPER,
     "legend.edgecolor": "#4c566a",
     "figure.constrained_layout.use": True,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.15,
     "image.origin": "lower",
     "image.interpolation": "nearest",
     "image.cmap": "magma",
