@@ -32,6 +32,7 @@ exclude_patterns = ["_build", "_generate", "examples", "hooks"]
 templates_path = ["_templates"]
 nitpicky = True
 default_role = "py:obj"
+smartquotes = False  # --save is an option, not a dash
 
 # Markdown: the same equations and links that viewers of the repository understand.
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -43,6 +44,8 @@ html_math_renderer = "mathml"
 autosummary_generate = True
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 python_use_unqualified_type_names = True
 
@@ -69,7 +72,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"start": [], "contributing": [], "changelog": []}
+html_sidebars: dict[str, list[str]] = {"start": [], "contributing": [], "changelog": []}
 html_theme_options = {
     "logo": {"text": "iris-core"},
     "navbar_align": "left",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from _generate import api, commands, hooks, keywords, recipe, stages
+from _generate import api, commands, hooks, keywords, recipe, schema, stages
 
 from iris_core.loading import load_plugins
 
@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
         "stages.md": stages.index(plugins),
         "hooks.md": hooks.page(plugins),
         "recipe.md": recipe.page(),
-        "recipe.schema.json": recipe.schema_text(specs),
+        "recipe.schema.json": schema.text(plugins),
         "keywords.md": keywords.page(specs.values()),
         "commands.md": commands.page(),
         "api.md": api.page(),

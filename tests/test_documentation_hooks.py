@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import logging
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_every_hook_has_an_example_that_implements_it(name: str, bare: Plugins) 
     bare.add("mine", module)
     assert name in {caller.name for caller in bare.manager.get_hookcallers(module) or ()}
     assert module.__doc__
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_a_heading_that_is_its_signature(name: str) -> None:
+    pages = (page.read_text() for page in (FOLDER.parent / "reference").glob("*.md"))
+    arguments = ", ".join(inspect.signature(getattr(hookspecs, name)).parameters)
+    assert sum(f"# `{name}({arguments})`\n" in page for page in pages) == 1
 
 
 def test_the_stages_calibrate_an_exposure_together(plugins: Plugins, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from docutils import nodes
@@ -20,7 +21,7 @@ def to_mathml(node: nodes.Element, *, displaystyle: bool) -> str:
         return str(converter.convert_with_local_state(latex, displaystyle=displaystyle))
     except LatexError as error:
         LOG.warning("equation '%s': %s", latex, error, location=node, type="math")
-        return f"<code>{nodes.unescape(latex)}</code>"
+        return f"<code>{escape(latex)}</code>"
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:

@@ -50,7 +50,15 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
     return content if is_text(node) else None
 
 
+def shorten(
+    _app: Sphinx, _kind: str, _name: str, _item: Any, _options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Return a signature in which the default of a dataclass's field is Python, so that it can be wrapped."""
+    return signature and signature.replace("<factory>", "..."), returned
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the resolver."""
+    app.connect("autodoc-process-signature", shorten)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

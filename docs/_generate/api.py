@@ -45,6 +45,7 @@ def section(title: str, names: list[str]) -> str:
             "```{eval-rst}",
             ".. autosummary::",
             "   :toctree: api",
+            "   :nosignatures:",
             "",
             *(f"   {name}" for name in names),
             "```\n",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import iris_core
-from _generate.markdown import block, example, prose
+from _generate.markdown import block, example, prose, summary
 from iris_core import hookspecs
 from iris_core.plugins import Plugins
 
@@ -31,19 +31,27 @@ run with the tests.
 """
 
 
+STAGES = """\
+## Stages
+
+Each stage is a hook as well, with the arguments `exposure`, `params`, `references`, `background_exposures` and
+`instrument`, and has a page of its own: what it computes here, and a whole plugin as its example.
+"""
+
+
 def page(plugins: Plugins) -> str:
     """Return the page of all hooks."""
     parts = [INTRODUCTION]
     for group, names in GROUPS.items():
         parts.append(f"## {group}\n")
         parts += [section(name, getattr(hookspecs, name)) for name in names]
-    parts.append("## Stages\n\nEach has a page of its own, with what its implementation here computes.\n")
-    for name in plugins.stages():
-        function = getattr(plugins.manager.hook, name).spec.function
-        parts.append(
-            f"### {heading(name, function)}\n\n{prose(function)}\n\nAn example and more: [{name}]({name}.md).\n"
-        )
-    return "\n".join(parts)
+    return "\n".join([*parts, STAGES, *(stage_line(name, plugins) for name in plugins.stages())])
+
+
+def stage_line(name: str, plugins: Plugins) -> str:
+    """Return the line that leads to a stage."""
+    function = getattr(plugins.manager.hook, name).spec.function
+    return f"- [`{name}`]({name}.md): {summary(function)}"
 
 
 def section(name: str, function: Any) -> str:

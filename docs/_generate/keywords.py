@@ -12,16 +12,16 @@ from iris_core.stages import StageSpec
 
 def page(specs: Iterable[StageSpec]) -> str:
     """Return the page."""
-    rows = [(f"`{one.name}`", ", ".join(one.aliases), one.unit, one.field, one.meaning) for one in KEYWORDS]
-    stages = [(f"`{spec.status}`", ", ".join(spec.aliases), f"[{spec.name}]({spec.name}.md)") for spec in specs]
+    rows = [(f"`{one.name}`", one.meaning, one.unit, one.field, ", ".join(one.aliases)) for one in KEYWORDS]
+    stages = [(f"`{spec.status}`", f"[{spec.name}]({spec.name}.md)", ", ".join(spec.aliases)) for spec in specs]
     bits = [(bit.value.bit_length() - 1, bit.value, f"`{bit.name}`") for bit in DQ if bit.value]
     return "\n".join(
         [
             "# Keywords and bits\n",
             "## FITS keywords\n",
-            table(rows, "keyword", "understood too", "unit", "field of `Meta`", "meaning"),
+            table(rows, "keyword", "meaning", "unit", "field of `Meta`", "understood too"),
             "## Status of the stages\n",
-            table(stages, "keyword", "understood too", "stage"),
+            table(stages, "keyword", "stage", "understood too"),
             "## DQ bits\n",
             table(bits, "bit", "value", "name"),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 INK, PAPER = "#d8dee9", "#0f1318"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "axes.facecolor": PAPER,

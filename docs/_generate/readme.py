@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import partial
 from pathlib import Path
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -40,10 +39,6 @@ def readme_of(plugin: str) -> Path | None:
 
 def deeper(text: str) -> str:
     """Return Markdown with every heading one level down; ``#`` in code is no heading."""
-    fences = FENCE.findall(text)
+    fences = iter(FENCE.findall(text))
     prose = re.sub(r"^(#+ )", r"#\1", FENCE.sub("\0", text), flags=re.MULTILINE)
-    return re.sub("\0", partial(_next, iter(fences)), prose)
-
-
-def _next(fences: object, _match: re.Match[str]) -> str:
-    return next(fences)  # type: ignore[call-overload,no-any-return]
+    return re.sub("\0", lambda _: str(next(fences)), prose)

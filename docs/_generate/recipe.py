@@ -1,9 +1,8 @@
-"""The page of a recipe's keys, and the JSON schema of a recipe for editors."""
+"""The page of a recipe's keys."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from _generate.markdown import table
@@ -16,8 +15,6 @@ SECTIONS: Mapping[str, Any] = {
     "`output`": OutputOptions,
     "`executor`": ExecutorOptions,
 }
-STAGE = "^[A-Za-z_][A-Za-z0-9_]*$"
-SUFFIX = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 EDITORS = """\
 ## In an editor
@@ -35,8 +32,8 @@ steps:
   - resample: {params: {pixfrac: 0.8}}
 ```
 
-The schema knows the form of a recipe. Which plugins there are, their parameters, and whether an extended recipe has
-a step is what `iris check` knows.
+The schema knows the form of a recipe, and offers the stages and parameters of this repository. Which plugins are
+installed, the values of their parameters, and whether an extended recipe has a step is what `iris check` knows.
 """
 
 
@@ -59,52 +56,3 @@ def options(model: Any) -> str:
 def plain(value: Any) -> str:
     """Return a default as a recipe would say it."""
     return "" if value in (None, [], {}) or hasattr(value, "model_dump") else str(value).lower()
-
-
-def schema_text(stages: Iterable[str]) -> str:
-    """Return the schema as JSON."""
-    return json.dumps(schema(stages), indent=2)
-
-
-def schema(stages: Iterable[str]) -> dict[str, Any]:
-    """Return the JSON schema of a recipe.
-
-    The models say everything but what the reader checks itself: the form of a step, and that a recipe which
-    extends none has steps and no ``after``.
-    """
-    found = RecipeFile.model_json_schema(by_alias=True)
-    step = StepOptions.model_json_schema()
-    for choice in step["properties"]["save"]["anyOf"]:
-        if choice["type"] == "string":
-            choice["pattern"] = SUFFIX
-    found["$defs"]["Stage"] = {"anyOf": [{"enum": sorted(stages)}, {"type": "string", "pattern": STAGE}]}
-    found["$defs"]["StepOptions"] = step
-    found["properties"]["steps"]["items"] = {"anyOf": [ref("Stage"), one_key(ref("StepOptions"))]}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **found,
-        "title": "Recipe of iris-core",
-        "if": {"required": ["extends"], "properties": {"extends": {"type": "string"}}},
-        "else": {"required": ["steps"], "properties": {"steps": {"minItems": 1, "items": one_key_without("after")}}},
-    }
-
-
-def ref(name: str) -> dict[str, str]:
-    """Return a reference to a definition."""
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def one_key(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a mapping from one stage's name to its options, or to nothing."""
-    return {
-        "type": "object",
-        "propertyNames": ref("Stage"),
-        "additionalProperties": {"anyOf": [value, {"type": "null"}]},
-        "minProperties": 1,
-        "maxProperties": 1,
-    }
-
-
-def one_key_without(key: str) -> dict[str, Any]:
-    """Return what forbids a step to say something."""
-    return {"additionalProperties": {"properties": {key: {"type": "null"}}}}

@@ -9,7 +9,8 @@ from typing import Any
 from _generate import hooks, readme
 from _generate.markdown import code, facts, prose, summary, table
 from iris_core import DQ
-from iris_core.plugins import Implementation, Plugins
+from iris_core.implementations import Implementation
+from iris_core.plugins import Plugins
 from iris_core.stages import StageSpec, describe_params
 
 CONTRACT = {
@@ -34,8 +35,8 @@ def page(spec: StageSpec, plugins: Plugins) -> str:
             prose(hook) + "\n",
             facts(contract(spec)),
             *(implementation(one) for one in plugins.implementations(spec.name)),
-            "## One of your own\n",
-            hooks.heading(spec.name, hook) + "\n",
+            f"## {hooks.heading(spec.name, hook)}\n",
+            "An implementation of your own takes those of these arguments that it needs:\n",
             hooks.whole_example(spec.name, hook),
         ]
     )

@@ -1,0 +1,78 @@
+"""The JSON schema of a recipe, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from iris_core.plugins import Plugins
+from iris_core.recipe import StepOptions
+from iris_core.recipe_file import RecipeFile
+from iris_core.stages import describe_params
+
+STAGE = "^[A-Za-z_][A-Za-z0-9_]*$"
+SUFFIX = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+
+
+def text(plugins: Plugins) -> str:
+    """Return the schema as JSON."""
+    return json.dumps(schema(plugins), indent=2, allow_nan=False)
+
+
+def schema(plugins: Plugins) -> dict[str, Any]:
+    """Return the JSON schema of a recipe.
+
+    The models say everything but what the reader checks itself: the form of a step, and that a recipe which
+    extends none has steps and no ``after``.
+    """
+    found = RecipeFile.model_json_schema(by_alias=True)
+    found["$defs"]["StepOptions"] = step_options()
+    found["properties"]["steps"]["items"] = {"anyOf": [stage_name(plugins), step(plugins)]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **found,
+        "title": "Recipe of iris-core",
+        "if": {"required": ["extends"], "properties": {"extends": {"type": "string"}}},
+        "else": {"required": ["steps"], "properties": {"steps": {"minItems": 1, "items": without("after")}}},
+    }
+
+
+def step_options() -> dict[str, Any]:
+    """Return the schema of what a recipe says of a step."""
+    found = StepOptions.model_json_schema()
+    for choice in found["properties"]["save"]["anyOf"]:
+        if choice["type"] == "string":
+            choice["pattern"] = SUFFIX
+    return found
+
+
+def stage_name(plugins: Plugins) -> dict[str, Any]:
+    """Return the schema of a stage's name: those of this repository to choose from, and any other."""
+    return {"anyOf": [{"enum": sorted(plugins.stages())}, {"type": "string", "pattern": STAGE}]}
+
+
+def step(plugins: Plugins) -> dict[str, Any]:
+    """Return the schema of a mapping from one stage's name to its options, or to nothing."""
+    options = {"$ref": "#/$defs/StepOptions"}
+    hinted = {name: {"allOf": [options, hints(name, plugins)]} for name in sorted(plugins.stages())}
+    return {
+        "type": "object",
+        "properties": {name: {"anyOf": [said, {"type": "null"}]} for name, said in hinted.items()},
+        "propertyNames": {"pattern": STAGE},
+        "additionalProperties": {"anyOf": [options, {"type": "null"}]},
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def hints(stage: str, plugins: Plugins) -> dict[str, Any]:
+    """Return the names and descriptions of a stage's parameters; their values are for the implementation to check."""
+    rows = [row for one in plugins.implementations(stage) for row in describe_params(one.declared.params)]
+    units = {row["name"]: f" [{row['unit']}]" if row["unit"] else "" for row in rows}
+    described = {row["name"]: {"description": row["description"] + units[row["name"]]} for row in rows}
+    return {"properties": {"params": {"properties": described}}}
+
+
+def without(key: str) -> dict[str, Any]:
+    """Return what forbids a step to say something."""
+    return {"additionalProperties": {"properties": {key: {"type": "null"}}}}
