@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+
 import iris_core
 import iris_core.testing
+from _generate.markdown import table
+from iris_core import pytest_plugin
 
 TITLES = {
     "iris_core.api": "Running",
@@ -29,7 +34,22 @@ def page() -> str:
         groups.setdefault(TITLES.get(home(name), "Writing plugins"), []).append(f"iris_core.{name}")
     groups["Results"] = list(RESULTS)
     groups["Testing plugins"] = [f"iris_core.testing.{name}" for name in iris_core.testing.__all__]
-    return "\n".join(["# Python\n", *(section(title, names) for title, names in groups.items())])
+    return "\n".join(["# Python\n", *(section(title, names) for title, names in groups.items()), fixtures(), rules()])
+
+
+def fixtures() -> str:
+    """Return the section of the fixtures that pytest knows where iris-core is installed."""
+    tree = ast.parse(inspect.getsource(pytest_plugin))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
+    rows = [(f"`{one.name}`", (ast.get_docstring(one) or "").replace("``", "`")) for one in functions]
+    return f"## Fixtures\n\n{(pytest_plugin.__doc__ or '').partition(chr(10))[0]}\n\n{table(rows, 'fixture', '')}"
+
+
+def rules() -> str:
+    """Return the section of what `iris_core.testing.StageConformance` tests."""
+    rows = [(f"`{name}`", said) for name, said in sorted(iris_core.testing.StageConformance.rules().items())]
+    head = "What `StageConformance` tests of any stage; `exempt` names a rule that does not apply, with the reason."
+    return f"## Rules of conformance\n\n{head}\n\n{table(rows, 'rule', '')}"
 
 
 def home(name: str) -> str:
