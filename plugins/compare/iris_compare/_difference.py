@@ -1,0 +1,270 @@
+"""The difference of two exposures, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_compare._sky import SkyOffset, measure_sky_offset
+from iris_core import DQ, Exposure
+
+__all__ = [
+    "BitChange",
+    "Difference",
+    "Extreme",
+    "Ratios",
+    "Spread",
+    "Validity",
+    "err_ratio",
+    "measure_difference",
+    "subtract",
+]
+
+Plane = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A value and the pixel that has it: 0-based ``(x, y)``, or ``(x, y, integration)``."""
+
+    value: float
+    pixel: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median, root of the mean square about zero, and the value farthest from zero."""
+
+    median: float
+    rms: float
+    largest: Extreme
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """Median, smallest and largest of a ratio."""
+
+    median: float
+    smallest: Extreme
+    largest: Extreme
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """How many pixels are valid in both exposures, and in one of them only."""
+
+    both: int
+    first_only: int
+    other_only: int
+
+
+@dataclass(frozen=True, slots=True)
+class BitChange:
+    """How many pixels have a bit in the other exposure alone, and in the first alone."""
+
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How one exposure differs from another.
+
+    Parameters
+    ----------
+    unit, shape
+        Of the first exposure.
+    refusal
+        Why nothing was subtracted; ``""`` where it was.
+    pixels
+        How many are valid; None where the shapes differ.
+    changed
+        How many of those that are valid in both have another value; None where nothing was subtracted.
+    data
+        Other minus first, in `unit`, over the pixels that are valid in both; None where there are none.
+    sigma
+        The same in units of the first exposure's err; None where that is not known.
+    err
+        The other err over the first; None where one is not known.
+    dq
+        By name, the bits that are not the same everywhere.
+    sky
+        How far apart on the sky the two WCS put a pixel; None unless both have a gWCS.
+    notes
+        What is to be known beside the numbers.
+    identical
+        Whether data, err, DQ and gWCS are the same in every pixel.
+    """
+
+    unit: str
+    shape: tuple[int, ...]
+    refusal: str = ""
+    pixels: Validity | None = None
+    changed: int | None = None
+    data: Spread | None = None
+    sigma: Spread | None = None
+    err: Ratios | None = None
+    dq: Mapping[str, BitChange] = field(default_factory=dict)
+    sky: SkyOffset | None = None
+    notes: tuple[str, ...] = ()
+    identical: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as data that can be written as JSON."""
+        return asdict(self)
+
+
+def _why_not_subtracted(first: Exposure, other: Exposure) -> str:
+    if first.data.shape != other.data.shape:
+        return f"their shapes differ: {_size(first)} and {_size(other)}"
+    if first.unit != other.unit:
+        return f"their units differ: {_unit(first)} and {_unit(other)}"
+    return ""
+
+
+def _unit(exposure: Exposure) -> str:
+    return "none" if exposure.unit is None else exposure.unit.to_string("generic").replace(" ", "")
+
+
+def _size(exposure: Exposure) -> str:
+    return " x ".join(map(str, exposure.data.shape))
+
+
+def measure_difference(first: Exposure, other: Exposure) -> Difference:
+    """Compare two exposures pixel by pixel.
+
+    Where their units differ only DQ and validity are compared, where their shapes differ nothing is.
+
+    Parameters
+    ----------
+    first, other
+        ``(ny, nx)`` or ``(nint, ny, nx)``, in any unit.
+    """
+    found = Difference(unit=_unit(first), shape=first.data.shape, refusal=_why_not_subtracted(first, other))
+    if first.data.shape != other.data.shape:
+        return found
+    found = _count_pixels(found, first, other)
+    if found.refusal:
+        return found
+    sky = measure_sky_offset(first, other)
+    return replace(
+        _measure_pixels(found, first, other),
+        sky=sky,
+        notes=tuple(_notes(first, other, sky)),
+        identical=_are_identical(first, other) and (sky is None or sky.arcsec == 0),
+    )
+
+
+def _count_pixels(found: Difference, first: Exposure, other: Exposure) -> Difference:
+    here, there = _valid(first), _valid(other)
+    pixels = Validity(_count(here & there), _count(here & ~there), _count(there & ~here))
+    return replace(found, pixels=pixels, dq=_dq_changes(first, other))
+
+
+def _measure_pixels(found: Difference, first: Exposure, other: Exposure) -> Difference:
+    difference, sigma = subtract(first, other)
+    ratio = err_ratio(first, other)
+    return replace(
+        found,
+        changed=_count(np.isfinite(difference) & (difference != 0)),
+        data=_spread(difference),
+        sigma=None if sigma is None else _spread(sigma),
+        err=None if ratio is None else _ratios(ratio),
+    )
+
+
+def _are_identical(first: Exposure, other: Exposure) -> bool:
+    pairs = ((first.data, other.data), (first.err, other.err))
+    same = [
+        one is two if one is None or two is None else np.array_equal(one, two, equal_nan=True) for one, two in pairs
+    ]
+    return all(same) and np.array_equal(first.dq, other.dq) and (first.wcs is None) == (other.wcs is None)
+
+
+def _valid(exposure: Exposure) -> Mask:
+    return np.asarray(np.isfinite(exposure.data) & ((exposure.dq & DQ.DO_NOT_USE) == 0))
+
+
+def _count(mask: Mask) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def _dq_changes(first: Exposure, other: Exposure) -> dict[str, BitChange]:
+    gained, lost = other.dq & ~first.dq, first.dq & ~other.dq
+    changed = DQ(int(np.bitwise_or.reduce(gained | lost, axis=None)))
+    return {bit.name or "": BitChange(_count((gained & bit) != 0), _count((lost & bit) != 0)) for bit in changed}
+
+
+def subtract(first: Exposure, other: Exposure) -> tuple[Plane, Plane | None]:
+    """Return other minus first, and the same in units of the first's err (None where that is not known).
+
+    Parameters
+    ----------
+    first, other
+        Of one shape and unit.
+
+    Returns
+    -------
+    tuple
+        float64 planes of the shape of the data, NaN where a pixel is not valid in both; the second one also where
+        the err is 0.
+    """
+    nothing = np.full(first.data.shape, np.nan)
+    both = _valid(first) & _valid(other)
+    difference = np.subtract(other.data, first.data, out=nothing, where=both, dtype=np.float64)
+    return difference, None if first.err is None else _over(difference, first.err)
+
+
+def err_ratio(first: Exposure, other: Exposure) -> Plane | None:
+    """Return the other err over the first, NaN where a pixel is not valid in both or the first err is 0."""
+    if first.err is None or other.err is None:
+        return None
+    return _over(np.where(_valid(first) & _valid(other), other.err, np.nan), first.err)
+
+
+def _over(plane: Plane, err: NDArray[np.float32]) -> Plane:
+    return np.asarray(np.divide(plane, err, out=np.full(plane.shape, np.nan), where=err > 0, dtype=np.float64))
+
+
+def _spread(plane: Plane) -> Spread | None:
+    values = plane[np.isfinite(plane)]
+    if not values.size:
+        return None
+    rms = float(np.sqrt(np.mean(np.square(values))))
+    return Spread(float(np.median(values)), rms, _extreme(plane, int(np.nanargmax(np.abs(plane)))))
+
+
+def _ratios(ratio: Plane) -> Ratios | None:
+    values = ratio[np.isfinite(ratio)]
+    if not values.size:
+        return None
+    low, high = int(np.nanargmin(ratio)), int(np.nanargmax(ratio))
+    return Ratios(float(np.median(values)), _extreme(ratio, low), _extreme(ratio, high))
+
+
+def _extreme(plane: Plane, at: int) -> Extreme:
+    index = np.unravel_index(at, plane.shape)
+    y, x = index[-2:]
+    return Extreme(float(plane[index]), (int(x), int(y), *(int(one) for one in index[:-2])))
+
+
+def _notes(first: Exposure, other: Exposure, sky: SkyOffset | None) -> list[str]:
+    """Return what the numbers alone would not say."""
+    alone = sorted({*first.variance} ^ {*other.variance})
+    notes = [
+        f"the variance component '{name}' is in the {'first' if name in first.variance else 'other'} only"
+        for name in alone
+    ]
+    zero = 0 if first.err is None else _count(_valid(first) & _valid(other) & (first.err == 0))
+    if zero:
+        notes.append(f"pixels whose first err is 0, left out of what is over err: {zero}")
+    if (first.wcs is None) != (other.wcs is None):
+        notes.append(f"only the {'other' if first.wcs is None else 'first'} has a gWCS")
+    if sky is not None and sky.pixels > 0.01:
+        notes.append(f"the same pixel is up to {sky.pixels:.3g} pixel apart on the sky; the difference has that in it")
+    return notes

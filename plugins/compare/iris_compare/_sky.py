@@ -1,0 +1,56 @@
+"""How far apart on the sky two WCS put the same pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from iris_core import Exposure
+
+__all__ = ["SkyOffset", "measure_sky_offset"]
+
+_POINTS = 9  # along each side
+
+
+@dataclass(frozen=True, slots=True)
+class SkyOffset:
+    """The largest distance on the sky between two places of one pixel.
+
+    Parameters
+    ----------
+    arcsec
+        That distance [arcsec].
+    pixels
+        The same over the distance of neighbouring pixels of the first WCS.
+    """
+
+    arcsec: float
+    pixels: float
+
+
+def measure_sky_offset(first: Exposure, other: Exposure) -> SkyOffset | None:
+    """Compare two gWCS on a grid of pixels that reaches the corners.
+
+    Parameters
+    ----------
+    first, other
+        Of one shape.
+
+    Returns
+    -------
+    SkyOffset or None
+        None unless both have a gWCS that is defined in this frame.
+    """
+    if first.wcs is None or other.wcs is None:
+        return None
+    rows, columns = first.shape
+    x, y = (grid.ravel() for grid in np.meshgrid(*(np.linspace(0, size - 1, _POINTS) for size in (columns, rows))))
+    here = first.wcs.pixel_to_world(x, y)
+    apart = here.separation(other.wcs.pixel_to_world(x, y)).arcsec
+    # The bounding box ends half a pixel beyond the last centre: a step inwards stays inside.
+    inwards = np.where(x < columns / 2, x + 1, x - 1)
+    step = here.separation(first.wcs.pixel_to_world(inwards, y)).arcsec
+    if not np.isfinite(apart).any():
+        return None
+    return SkyOffset(float(np.nanmax(apart)), float(np.nanmax(apart / step)))

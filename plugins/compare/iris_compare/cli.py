@@ -1,0 +1,81 @@
+"""The command ``iris compare-stages``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["compare_stages"]
+
+_PATH = click.Path(path_type=Path)
+
+
+def _pairs(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, equals, said = value.partition("=")
+        if not (equals and name.strip() and said):
+            raise click.BadParameter(f"'{value}' is not {option.metavar}")
+        pairs[name.strip()] = said
+    return pairs
+
+
+@click.command(name="compare-stages")
+@click.argument("recipe")
+@click.argument("file", type=_PATH)
+@click.option("--stage", required=True, help="The stage that is compared.")
+@click.option(
+    "--use", multiple=True, metavar="PLUGIN", help="An implementation; two or more. The first is the measure."
+)
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    callback=_pairs,
+    metavar="TYPE=FILE",
+    help="Name a reference file, or store=FOLDER; PLUGIN:TYPE=FILE names it for one implementation.",
+)
+@click.option("--background", "backgrounds", multiple=True, type=_PATH, help="A background exposure.")
+@click.option(
+    "--set",
+    "params",
+    multiple=True,
+    callback=_pairs,
+    metavar="STAGE.KEY=VALUE",
+    help="Set a parameter of a stage; PLUGIN:STAGE.KEY=VALUE sets it for one implementation.",
+)
+@click.option("--out", default=Path("compare"), show_default=True, type=_PATH, help="Folder to write into.")
+@click.option("--overwrite", is_flag=True, help="Write into a folder that holds files already.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--traceback", is_flag=True, help="Show where in the code an error arose.")
+def compare_stages(recipe: str, file: Path, as_json: bool, traceback: bool, **options: Any) -> None:
+    """Run RECIPE on FILE once for each implementation of a stage, and compare the results with the first one's.
+
+    Each run has a process of its own, with its own time and memory. Its products go into OUT/PLUGIN.
+
+    \b
+    iris compare-stages image2 x_rate.fits --stage flat_field --use iris-flat --use my-flat \\
+        --reference store=references
+    """  # noqa: D301 - click wants the character, not a backslash
+    from iris_compare import _report
+    from iris_compare._comparison import compare_stages as compare
+
+    options["params"] = {name: _value(name, said) for name, said in options["params"].items()}
+    with _report.progress() as tell:
+        comparison = compare(recipe, file, tell=tell, **options)
+    _report.show(comparison, as_json=as_json, traceback=traceback)
+    if comparison.failed:
+        raise SystemExit(1)
+
+
+def _value(name: str, said: str) -> Any:
+    """Return what a value would be in a recipe."""
+    import yaml
+
+    try:
+        return yaml.safe_load(said)
+    except (yaml.YAMLError, ValueError):
+        raise click.BadParameter(f"'{name}={said}': this is no value; text needs quotes") from None
