@@ -44,6 +44,7 @@ NOT_RUN = {
         "installs everything anew and runs these very tests; the continuous integration does the same"
     ),
     'pip install "iris-core[image2]"   # the core and the stages of image2': "needs a package index",
+    'pip install "iris-core[image2,testing]" iris-simulate iris-new-plugin iris-compare': "needs a package index",
     'pip install "iris-nirc2[dither]"': "needs a package index, and frames of the telescope",
 }
 

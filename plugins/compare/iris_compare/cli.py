@@ -31,6 +31,14 @@ def _pairs(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) 
     "--use", multiple=True, metavar="PLUGIN", help="An implementation; two or more. The first is the measure."
 )
 @click.option(
+    "--plugin",
+    "plugin_files",
+    multiple=True,
+    type=_PATH,
+    metavar="FILE.py",
+    help="A plugin of one file; its name is the file's stem, and --use names it.",
+)
+@click.option(
     "--reference",
     "references",
     multiple=True,

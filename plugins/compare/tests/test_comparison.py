@@ -17,7 +17,7 @@ from iris_core import InputError, read_fits
 def found(lab: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """Compare many implementations at once."""
     out = tmp_path_factory.mktemp("compare") / "out"
-    names = ["lab-one", "lab-same", "lab-percent", "lab-pixels", "lab-unit", "lab-fails", "lab-dies", "lab-skips"]
+    names = ["lab-one", "lab-same", "lab-percent", "lab-pixels", "lab-fails", "lab-dies", "lab-skips"]
     return compare_stages(lab.recipe, lab.exposure, stage="flat_field", use=names, out=out)
 
 
@@ -68,12 +68,6 @@ def test_single_pixels_are_found(found: Comparison) -> None:
     assert one.notes == ("the variance component 'flat' is in the other only",)
 
 
-def test_another_unit_is_said_and_not_subtracted(found: Comparison) -> None:
-    for one in found.differences["lab-unit"].values():
-        assert one.refusal == "their units differ: electron/s and DN/s"
-        assert one.data is None
-
-
 def test_one_that_fails_and_one_that_dies_take_no_other_along(found: Comparison) -> None:
     assert [one.implementation for one in found.failed] == ["lab-fails", "lab-dies"]
     assert found.differences["lab-fails"] == found.differences["lab-dies"] == {}
@@ -111,17 +105,17 @@ def test_integrations_are_compared_pixel_by_pixel(lab: SimpleNamespace, tmp_path
 
 
 def test_a_product_that_failed_later_is_compared_as_far_as_it_came(lab: SimpleNamespace, tmp_path: Path) -> None:
-    """The dark is in electron/s: with flat_field in DN/s before it, dark_current fails."""
+    """dark_current refuses what the keyword of lab-late says."""
     from iris_core.testing import make_reference
 
     dark = make_reference(tmp_path / "dark.fits", "dark", read_fits(lab.exposure).data * 0, unit="electron/s").path
     recipe = tmp_path / "own.yaml"
     recipe.write_text(f"recipe: 1\nname: own\nreferences: {{dark: {dark}}}\nsteps: [flat_field, dark_current]\n")
-    found = compare_stages(recipe, lab.exposure, stage="flat_field", use=["lab-one", "lab-unit"], out=tmp_path / "out")
-    assert "DN / s" in found.outcomes[1].error
+    found = compare_stages(recipe, lab.exposure, stage="flat_field", use=["lab-one", "lab-late"], out=tmp_path / "out")
+    assert "a part of the dark went with the background" in found.outcomes[1].error
     assert set(found.outcomes[1].products) == {"flat_field"}
-    assert set(found.differences["lab-unit"]) == {"flat_field"}
-    assert found.differences["lab-unit"]["flat_field"].refusal.startswith("their units differ")
+    assert set(found.differences["lab-late"]) == {"flat_field"}
+    assert found.differences["lab-late"]["flat_field"].identical
 
 
 def test_parameters_of_one_implementation_change_that_one(lab: SimpleNamespace, tmp_path: Path) -> None:
@@ -141,7 +135,7 @@ def test_all_of_it_can_be_written_as_json(found: Comparison) -> None:
     assert one["dq"]["HOT"] == {"gained": 3, "lost": 0}
     assert said["runs"][0]["products"]["cal"].endswith("lab-one/x_cal.fits")
     assert said["runs"][0]["record"]["plugin"] == "lab-one"
-    assert "ValueError: the lamp was off" in said["runs"][5]["error"]
+    assert "ValueError: the lamp was off" in said["runs"][4]["error"]
     assert said["runs"][6]["record"] is None
 
 
