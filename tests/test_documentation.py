@@ -165,7 +165,10 @@ def test_every_block_of_a_page_runs_in_order(page: Path, reader_folder: Path, si
         example.evaluate()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "\ndef test_" in page.read_text()], ids=name_of)
+WITH_TESTS = [page for page in PAGES if "\ndef test_" in page.read_text() and "\npytest " not in page.read_text()]
+
+
+@pytest.mark.parametrize("page", WITH_TESTS, ids=name_of)  # others run pytest in a block of their own
 def test_tests_of_a_page_pass(page: Path, reader_folder: Path) -> None:
     Path("test_page.py").write_text("\n\n".join(blocks(page, "python")))
     done = shell(f"{sys.executable} -m pytest -q -p no:cacheprovider test_page.py")

@@ -136,7 +136,7 @@ def test_all_of_it_can_be_written_as_json(found: Comparison) -> None:
     assert said["runs"][0]["products"]["cal"].endswith("lab-one/x_cal.fits")
     assert said["runs"][0]["record"]["plugin"] == "lab-one"
     assert "ValueError: the lamp was off" in said["runs"][4]["error"]
-    assert said["runs"][6]["record"] is None
+    assert said["runs"][5]["record"] is None
 
 
 def test_what_is_wrong_is_raised_before_anything_is_written(lab: SimpleNamespace, tmp_path: Path) -> None:
