@@ -13,7 +13,7 @@ demo: $(STAMP)
 	$(BIN)/iris demo --out demo --overwrite
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The core and every plugin in editable form, with what the tests need.
 install: $(STAMP)
