@@ -123,7 +123,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
         meta=meta,
         header=header,
         sci_header=sci_header,
-        **_restored(extension, sci_header, path),
+        **_restored(extension, sci_header if "CTYPE1" in sci_header else header, path),
     )
 
 
@@ -253,8 +253,8 @@ def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:
     return None
 
 
-def _restored(extension: Any, sci_header: Header, path: Path) -> dict[str, Any]:
-    """Return what the ASDF extension carries, and the FITS WCS beside it."""
+def _restored(extension: Any, wcs_header: Header, path: Path) -> dict[str, Any]:
+    """Return what the ASDF extension carries, and the FITS WCS beside it, from the header that has one."""
     if extension is None:
         return {}
     from iris_core.asdfio import restore_tree
@@ -264,7 +264,8 @@ def _restored(extension: Any, sci_header: Header, path: Path) -> dict[str, Any]:
         return {}
     fields = restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path)
     if fields.get("wcs") is not None:
-        fields["fits_wcs"] = type(sci_header)([card for card in sci_header.cards if is_wcs_keyword(card.keyword)])
+        cards = [card for card in wcs_header.cards if is_wcs_keyword(card.keyword) or card.keyword == "EQUINOX"]
+        fields["fits_wcs"] = type(wcs_header)(cards)
     return fields
 
 

@@ -201,6 +201,20 @@ def test_the_wcs_of_the_file_stays_where_no_stage_made_another(tmp_path: Path) -
     assert back.header["CRVAL1"] == 9.0
 
 
+@pytest.mark.parametrize("place", ["PRIMARY", "SCI"])
+def test_the_fits_wcs_beside_a_gwcs_is_kept_whichever_header_it_came_in(tmp_path: Path, place: str) -> None:
+    """Liger has it in the primary header; what no stage replaces is written again, with the equinox of its frame."""
+    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 5.0}
+    cards |= {"CD1_1": -1e-6, "CD2_2": 1e-6, "RADESYS": "FK5", "EQUINOX": 1975.0}
+    write_fits(full().replace(wcs=gwcs_of_a_tangent_plane(), fits_wcs=fits.Header()), tmp_path / "theirs.fits")
+    with fits.open(tmp_path / "theirs.fits", mode="update") as hdus:
+        hdus[place].header.update(cards)
+    write_fits(read_fits(tmp_path / "theirs.fits"), tmp_path / "ours.fits")
+    with fits.open(tmp_path / "ours.fits") as hdus:
+        assert {name: hdus["SCI"].header.get(name) for name in cards} == cards
+        assert "CTYPE1" not in hdus["PRIMARY"].header
+
+
 def test_the_layout_of_a_product(tmp_path: Path) -> None:
     write_fits(full(), tmp_path / "x.fits")
     with fits.open(tmp_path / "x.fits") as hdus:
