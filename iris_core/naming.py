@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["product_name"]
 
 _RATE = re.compile(r"_rate(ints)?$")
-_LEVEL = re.compile(r"_LVL1_(\d+-\d+)$")
+_LEVEL = re.compile(r"_LVL1_(\d+(?:-\d+)?)$")  # Liger's own pipeline leaves the subarray out
 _FITS_ENDINGS = (".fits.gz", ".fits.fz", ".fits.bz2", ".fits.Z", ".fits", ".fit", ".asdf")
 
 

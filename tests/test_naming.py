@@ -27,6 +27,7 @@ suffixes = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
         (LEVEL_1, "cal", False, "2024B-P123-008_IRIS_IMG1_SCI_LVL2_0001-00.fits"),
         (LEVEL_1, "i2d", False, "2024B-P123-008_IRIS_IMG1_SCI_LVL2_0001-00_i2d.fits"),
         (LEVEL_1, "cal", True, "2024B-P123-008_IRIS_IMG1_SCI_LVL2_0001-00_calints.fits"),
+        ("2024B-P123-008_Liger_IMG_SCI_LVL1_0001.fits.gz", "cal", False, "2024B-P123-008_Liger_IMG_SCI_LVL2_0001.fits"),
         ("n0031.fits.gz", "cal", False, "n0031_cal.fits"),
         ("n0031.FITS.FZ", "cal", False, "n0031_cal.fits"),
         ("night.1/n0031.fits", "cal", False, "n0031_cal.fits"),
