@@ -16,10 +16,20 @@ from iris_core.meta import Meta, Window
 if TYPE_CHECKING:
     from astropy.units import UnitBase
 
-__all__ = ["KEYWORDS", "Keyword", "header_text", "is_wcs_keyword", "meta_from_header", "parse_unit", "unit_string"]
+__all__ = [
+    "KEYWORDS",
+    "Keyword",
+    "header_text",
+    "is_wcs_keyword",
+    "meta_from_header",
+    "parse_unit",
+    "text_card",
+    "unit_string",
+]
 
 _UNIX_EPOCH_MJD = 40587.0
 _JD_MINUS_MJD = 2400000.5
+_CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +250,12 @@ def parse_unit(text: str) -> UnitBase:
 def header_text(text: str) -> str:
     """Return a text as a FITS header can hold it: on one line, with ``?`` for what is not printable ASCII."""
     return re.sub(r"[^ -~]", "?", " ".join(text.split()))
+
+
+def text_card(text: str, comment: str) -> tuple[str, str]:
+    """Return value and comment of a card that holds a text; no comment where there is no room for it on the line."""
+    said = header_text(text)
+    return said, comment if len(said.replace("'", "''")) + len(comment) <= _CARD_ROOM else ""
 
 
 def unit_string(unit: UnitBase) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from iris_core.checks import keywords_done, refuse_second, status_card
 from iris_core.contract import check_contract
 from iris_core.errors import IrisError, StageSkipped
-from iris_core.keywords import header_text
+from iris_core.keywords import header_text, text_card
 from iris_core.meta import ReferenceUse, StageRecord
 from iris_core.model import Exposure
 from iris_core.plan import Plan, prepare
@@ -158,7 +158,7 @@ def _stamped(step: Step, exposure: Exposure, record: StageRecord) -> Header:
     if not (record.status == "SKIPPED" and keywords_done(step, exposure)):
         stamped[keyword] = card
     for use in record.references:
-        stamped[f"R_{use.reftype.upper()[:6]}"] = header_text(Path(use.path).name)
+        stamped[f"R_{use.reftype.upper()[:6]}"] = text_card(Path(use.path).name, "reference file")
     for note in record.notes:
         said = header_text(note)
         stamped.add_history(f"{step.stage}: {record.status}: {said}" if reason else f"{step.stage}: {said}")
@@ -168,8 +168,8 @@ def _stamped(step: Step, exposure: Exposure, record: StageRecord) -> Header:
 def stamp_product(exposure: Exposure, path: Path) -> Exposure:
     """Return a product whose primary header says what it is and what made it."""
     header = exposure.header.copy()
-    header["FILENAME"] = (header_text(path.name), "name of this file")
+    header["FILENAME"] = text_card(path.name, "name of this file")
     header["DATALVL"] = (2, "calibrated")
     header["DRSVER"] = (version("iris-core"), "version of iris-core")
-    header["RECIPE"] = (header_text(str(exposure.provenance.get("recipe", ""))), "recipe that made this product")
+    header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
     return exposure.replace(header=header)

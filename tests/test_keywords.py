@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iris_core import InputError, IrisError, Window, meta_from_header, parse_unit
-from iris_core.keywords import KEYWORDS, header_text, is_wcs_keyword, unit_string
+from iris_core.keywords import KEYWORDS, header_text, is_wcs_keyword, text_card, unit_string
 
 HERE = Path("x_rate.fits")
 
@@ -210,6 +210,24 @@ def test_any_text_can_stand_in_a_header(text: str) -> None:
     header["RECIPE"] = header_text(text)
     header.add_history(header_text(text))
     assert header["RECIPE"].split() == header_text(text).split()
+
+
+@pytest.mark.filterwarnings("error")
+@given(st.text(st.sampled_from("ab '&\u00f6"), max_size=90), st.sampled_from(["name of this file", ""]))
+def test_a_card_has_its_comment_whole_or_none(text: str, comment: str) -> None:
+    """Of a longer one astropy would cut the end, and warn of it in every run."""
+    from astropy.io.fits import Header
+
+    header = Header([("FILENAME", "x" * 40, "a longer comment than ours")])
+    header["FILENAME"] = text_card(text, comment)
+    written = Header.fromstring(header.tostring())
+    assert written["FILENAME"] == header_text(text).rstrip()
+    assert written.comments["FILENAME"] in (comment, "")
+
+
+@pytest.mark.parametrize(("length", "comment"), [(48, "name of this file"), (49, "")])
+def test_a_card_has_its_comment_where_there_is_room(length: int, comment: str) -> None:
+    assert text_card("x" * length, "name of this file") == ("x" * length, comment)
 
 
 def test_header_text_keeps_plain_words() -> None:
