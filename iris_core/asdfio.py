@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from os.path import isfile
 from pathlib import Path
@@ -43,12 +43,20 @@ def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
     import asdf
 
     try:
-        with asdf.open(BytesIO(content), lazy_load=False, memmap=False) as file:
-            return {"wcs": _wcs(file.tree), **restore(file.tree.get("iris", {}))}
+        # Nothing else of the tree is looked at: stdatamodels refers to images outside of it, which asdf cannot follow.
+        with asdf.open(BytesIO(content), lazy_load=False, memmap=False, lazy_tree=True) as file:
+            return {"wcs": _wcs(file.tree), **restore(_plain(file.tree.get("iris", {})))}
     except Exception as error:
         words = "%s: its ASDF extension cannot be read (%s); WCS and history in it are not used"
         log.warning(words, path, one_line(error))
         return {}
+
+
+def _plain(node: Any) -> Any:
+    """Return what asdf gives lazily as dicts, lists, numbers and text."""
+    if isinstance(node, Mapping):
+        return {key: _plain(value) for key, value in node.items()}
+    return [_plain(item) for item in node] if isinstance(node, Sequence) and not isinstance(node, str) else node
 
 
 def _wcs(tree: Mapping[str, Any]) -> WCS | None:

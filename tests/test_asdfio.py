@@ -12,8 +12,11 @@ import pytest
 
 from iris_core import Exposure, InputError, run
 from iris_core.asdfio import read_asdf, restore_tree, write_asdf
+from iris_core.meta import StageRecord
 from iris_core.plugins import Plugins
 from iris_core.testing import make_exposure
+
+RECORD = StageRecord(stage="flat_field", status="COMPLETE", notes=("noted",), params={"bits": ["HOT"], "box": {"x": 1}})
 
 
 def test_an_outline_has_headers_and_shapes_and_no_pixels(tmp_path: Path) -> None:
@@ -81,6 +84,18 @@ def test_a_wcs_that_is_none_is_not_taken_for_one(tmp_path: Path) -> None:
     asdf.AsdfFile({"meta": {"wcs": {"name": "from another pipeline"}}}).write_to(tmp_path / "x.asdf")
     content = (tmp_path / "x.asdf").read_bytes()
     assert restore_tree(content, tmp_path / "x.fits")["wcs"] is None
+
+
+def test_images_to_which_a_tree_refers_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """So does stdatamodels write, and so Liger's pipeline: `source: fits:DATA,1` is nothing that asdf can follow."""
+    write_asdf(make_exposure((2, 2)).replace(history=(RECORD,)), tmp_path / "x.asdf")
+    content = (tmp_path / "x.asdf").read_bytes()
+    reference = b"elsewhere: !core/ndarray-1.1.0 {source: 'fits:DATA,1', datatype: int8, byteorder: big, shape: [2]}\n"
+    referring = content.replace(b"\nheaders:", b"\n" + reference + b"headers:", 1)
+    assert referring != content
+    with caplog.at_level("INFO"):
+        assert restore_tree(referring, tmp_path / "x.fits")["history"] == (RECORD,)
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(("given", "options", "made"), [
