@@ -54,7 +54,7 @@ class StageConformance(RulesOfForm, RulesOfPixels, RulesOfBehaviour):
     ...     stage = "flat_field"
     """
 
-    plugin: ClassVar[Any] = None
+    plugin: Any = None
     stage: ClassVar[str] = ""
     params: ClassVar[Mapping[str, Any]] = {}
     needs: ClassVar[Sequence[Any]] = ()
