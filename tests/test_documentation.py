@@ -45,6 +45,7 @@ NOT_RUN = {
     ),
     'pip install "iris-core[image2]"   # the core and the stages of image2': "needs a package index",
     'pip install "iris-core[image2,testing]" iris-simulate iris-new-plugin iris-compare': "needs a package index",
+    "cd my-dark": "needs a package index; the tests of the package type these commands",
     'pip install "iris-nirc2[dither]"': "needs a package index, and frames of the telescope",
 }
 

@@ -1,0 +1,5 @@
+"""The command ``iris new-plugin``: makes a complete, tested package for a plugin of somebody else."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

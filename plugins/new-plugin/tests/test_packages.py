@@ -1,0 +1,149 @@
+"""What is made works as it is: its tests pass, linters and type checkers are content, its metadata are true."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+
+Outcome = subprocess.CompletedProcess[str]
+WORKERS = 2
+# By what a generated package depends on, the module that is imported.
+MODULES = {"iris-core": "iris_core", "my-destripe": "my_destripe", "third-party": "third_party"}
+
+
+@pytest.fixture(scope="session")
+def outcomes(packages: dict[str, Any]) -> Iterator[Mapping[str, Future[Outcome]]]:
+    """Run the tests of every package, some at a time, and return what came out by name."""
+    with ThreadPoolExecutor(WORKERS) as executor:
+        yield {
+            name: executor.submit(package.run, "pytest", "-q", "-p", "no:cacheprovider")
+            for name, package in packages.items()
+        }
+
+
+def test_its_tests_pass_once_it_is_installed(outcomes: Mapping[str, Future[Outcome]], kind: str) -> None:
+    """The rule 'declared-hooks' is kept, too: that it does not apply is said of what is not installed."""
+    outcome = outcomes[kind].result()
+    assert outcome.returncode == 0, outcome.stdout[-3000:] + outcome.stderr[-1000:]
+    skipped = re.findall(r"SKIPPED \[\d+\] \S+: (.*)", outcome.stdout)
+    why = r"it needs no reference file|it has no reference image|the stage reshapes|whose source is to be filled in"
+    assert not [one for one in skipped if not re.search(why, one)]
+
+
+def test_a_stage_is_tested_by_every_rule(outcomes: Mapping[str, Future[Outcome]]) -> None:
+    """The dark has a reference image and keeps its shape: not one rule is passed over."""
+    assert "SKIPPED" not in outcomes["my-dark"].result().stdout
+    assert "SKIPPED" not in outcomes["my-destripe"].result().stdout
+
+
+def assert_ruff_is_content(folder: Path) -> None:
+    for command in (["check"], ["format", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+        done = subprocess.run(ruff, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_ruff_is_content(packages: dict[str, Any]) -> None:
+    assert_ruff_is_content(packages["my-dark"].folder.parent)
+
+
+def test_ruff_is_content_with_names_as_long_as_they_may_be(
+    new_plugin: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, third_party: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(third_party))
+    stages = "background parse_subarray_map assign_wcs dark_current flat_field photom resample remove_glow in_counts"
+    kinds = [*(["stage", "--stage", stage] for stage in stages.split()), ["new-stage", "--stage", "a" + 39 * "b"]]
+    for index, (kind, *options) in enumerate([*kinds, ["mode"], ["mode", "--reader"], ["references"]]):
+        name = f"long-{'x' * 32}-{index:02}"
+        assert len(name) == 40
+        result = new_plugin(kind, name, *options, "--out", tmp_path)
+        assert result.exit_code == 0, result.output
+    assert_ruff_is_content(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def type_cache(packages: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache for all packages with what mypy knows of numpy; it takes two files of one time for the same."""
+    for time, path in enumerate(path for package in packages.values() for path in package.folder.rglob("*.py")):
+        os.utime(path, (time, time))
+    return tmp_path_factory.mktemp("types")
+
+
+def test_mypy_is_content(package: Any, type_cache: Path) -> None:
+    done = package.run("mypy", "--cache-dir", str(type_cache))
+    assert done.returncode == 0, done.stdout
+
+
+def roots_of(path: Path) -> set[str]:
+    """Return the modules that a file imports, at its top or in functions."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
+
+
+def test_it_imports_nothing_that_it_does_not_depend_on(package: Any) -> None:
+    project = package.project["project"]
+    stated = [
+        re.split("[><=]", one)[0] for one in (*project["dependencies"], *project["optional-dependencies"]["test"])
+    ]
+    allowed = {MODULES.get(one, one) for one in stated} | {package.module} | sys.stdlib_module_names
+    for path in package.folder.rglob("*.py"):
+        assert roots_of(path) <= allowed, path
+
+
+def test_what_it_imports_of_iris_core_is_public(package: Any) -> None:
+    for path in package.folder.rglob("*.py"):
+        text = path.read_text()
+        assert set(re.findall(r"(?:from|import) (iris_core[\w.]*)", text)) <= {"iris_core", "iris_core.testing"}, path
+
+
+def test_it_says_what_it_is_and_whose(package: Any) -> None:
+    project = package.project["project"]
+    assert project["authors"] == [{"name": 'Ada O\'Neil "the lab"', "email": "ada@example.org"}]
+    assert 'Ada O\'Neil "the lab"' in (package.folder / "LICENSE").read_text()
+    assert package.folder.joinpath("README.md").read_text().startswith(f"# {package.name}\n")
+
+
+def test_no_template_is_left_in_it(package: Any) -> None:
+    for path in package.folder.rglob("*"):
+        if path.is_file():
+            assert not re.search(r"<<|>>(?!>)\s*[^>]|<%|%>", path.read_text().replace(">>> ", "")), path
+
+
+def test_its_readme_lists_its_files_and_its_parameters(package: Any) -> None:
+    readme = (package.folder / "README.md").read_text()
+    for path in re.findall(r"^\| `([\w/.]+\.(?:py|yaml))` \|", readme, flags=re.MULTILINE):
+        assert (package.folder / path).is_file(), path
+    for source in sorted(package.folder.glob(f"{package.module}/*.py")):
+        assert f"`{package.module}/{source.name}`" in readme
+        for parameter in re.findall(r"^    (\w+): [^=]+ = parameter\(", source.read_text(), flags=re.MULTILINE):
+            assert f"| `{parameter}` |" in readme
+
+
+def test_its_workflow_is_yaml_whose_commands_are_those_of_the_readme(package: Any) -> None:
+    jobs = yaml.safe_load((package.folder / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    said = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert {"ruff check .", "ruff format --check .", "mypy", "pytest"} <= set(said)
+    assert f"rm -r {package.module} && pytest" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"), [("lab-destripe", "my-destripe>=0.1"), ("lab-sky", "third-party>=2.1"), ("my-dark", "")]
+)
+def test_it_depends_on_who_declares_its_stage(packages: dict[str, Any], name: str, needed: str) -> None:
+    more = [
+        one for one in packages[name].project["project"]["dependencies"] if not one.startswith(("iris-core", "numpy"))
+    ]
+    assert more == ([needed] if needed else [])

@@ -1,0 +1,85 @@
+"""All seven stages that are made calibrate an exposure with ``iris run``, as the stages of iris-core do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import iris_core
+
+RECIPE = """
+recipe: 1
+name: all-mine
+extends: image2
+steps:
+  - background: {use: my-background}
+  - parse_subarray_map: {use: my-windows}
+  - assign_wcs: {use: my-wcs}
+  - dark_current: {use: my-dark}
+  - flat_field: {use: my-flat}
+  - photom: {use: my-photom}
+  - resample: {use: my-grid}
+"""
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a simulated exposure with windows, four background exposures, and reference files."""
+    simulate = pytest.importorskip("iris_simulate")
+    folder = tmp_path_factory.mktemp("night")
+    made = simulate.simulate(size=(192, 160), stars=5, backgrounds=4, subarrays=1, seed=3)
+    simulate.write_set(made, folder)
+    return folder
+
+
+def run_iris(packages: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    sites = [str(site) for package in packages.values() for site in package.sites]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(sites))}
+    command = [sys.executable, "-P", "-c", "from iris_core.cli import main; main()", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_recipe_of_all_seven_gives_what_image2_gives(packages: dict[str, Any], night: Path, tmp_path: Path) -> None:
+    (association,) = night.glob("*_asn.json")
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    options = ["--reference", f"store={night / 'references'}", "--output-dir", str(tmp_path / "mine")]
+    done = run_iris(packages, "run", str(tmp_path / "mine.yaml"), str(association), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = iris_core.run(
+        "image2", association, references={"store": night / "references"}, directory=tmp_path / "ours"
+    )
+    assert not report.failed
+    mine, ours = (iris_core.read_fits(next((tmp_path / who).glob("*_cal.fits"))) for who in ("mine", "ours"))
+    by = {record.stage: (record.plugin, record.status) for record in mine.history}
+    names = dict(
+        line.split(": {use: ") for line in RECIPE.replace("  - ", "").replace("}", "").splitlines() if "use" in line
+    )
+    assert by == {stage: (name, "COMPLETE") for stage, name in names.items() if stage != "resample"}
+    assert mine.unit == ours.unit
+    assert mine.subarrays == ours.subarrays
+    np.testing.assert_array_equal(np.isnan(mine.data), np.isnan(ours.data))
+    # Where nothing was clipped from the background the mean is the same; what was clipped is a per cent of the pixels.
+    assert np.nanquantile(np.abs(mine.data - ours.data) / ours.err, 0.95) < 1e-3
+    assert np.nanmedian(np.abs(mine.err / ours.err - 1)) < 1e-3
+    rectified = iris_core.read_fits(next((tmp_path / "mine").glob("*_i2d.fits")))
+    assert rectified.history[-1].plugin == "my-grid"
+    assert np.nanmedian(rectified.data) == pytest.approx(np.nanmedian(mine.data), rel=0.01)
+
+
+def test_two_implementations_and_no_choice_are_an_error_that_names_ours(packages: dict[str, Any], night: Path) -> None:
+    done = run_iris({"my-dark": packages["my-dark"]}, "check", "image2", str(next(night.glob("*_rate.fits"))))
+    assert done.returncode == 1
+    assert "stage 'dark_current' is implemented by 2 plugins (iris-dark" in done.stderr + done.stdout
+
+
+def test_every_package_is_listed_with_its_hooks_and_none_is_broken(packages: dict[str, Any]) -> None:
+    done = run_iris(packages, "plugins", "--json")
+    assert done.returncode == 0, done.stdout
+    for package in packages.values():
+        assert f'"{package.name}"' in done.stdout
