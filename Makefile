@@ -39,6 +39,7 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy iris_core $(wildcard plugins/*/iris_*)
+	cd examples/iris-destripe && ../../$(BIN)/mypy iris_destripe
 
 
 bench: $(STAMP)
