@@ -129,7 +129,7 @@ class Plugins(Registry):
         if len(found) > 1:
             raise PluginError(
                 f"stage '{stage}' is implemented by {len(found)} plugins ({choices(found.values())}); "
-                "name one with 'use:'"
+                f"name one with 'use:', or --use {stage}=PLUGIN"
             )
         return next(iter(found.values()))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iris_core.checks import keywords_done, refuse_second, status_card
 from iris_core.contract import check_contract
-from iris_core.errors import IrisError, StageSkipped
+from iris_core.errors import StageContractError, StageSkipped
 from iris_core.keywords import header_text, text_card
 from iris_core.meta import ReferenceUse, StageRecord
 from iris_core.model import Exposure
@@ -124,7 +124,7 @@ def _run_step(
     except StageSkipped as skipped:
         return exposure, str(skipped)
     except Exception as error:
-        if not isinstance(error, IrisError):
+        if not isinstance(error, StageContractError):
             error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {exposure.name}")
             if isinstance(error, ValueError) and "read-only" in str(error):
                 error.add_note(

@@ -84,8 +84,9 @@ def _describe(one: Implementation) -> dict[str, Any]:
 def _show_implementation(one: Implementation, console: Console) -> None:
     described = _describe(one)
     _print_documentation(str(one), described["documentation"], console)
-    needs, may = ", ".join(described["references"]) or "none", ", ".join(described["optional"]) or "none"
-    console.print(f"reference files: {needs} (used where there is one: {may})\n", highlight=False)
+    needs, may = ", ".join(described["references"]) or "none needed", ", ".join(described["optional"])
+    optional = f"; used where there is one: {may}" if may else ""
+    console.print(f"reference files: {needs}{optional}\n", highlight=False)
     print_rows("parameters", described["params"])
 
 

@@ -41,7 +41,7 @@ def print_rows(title: str, rows: Rows) -> None:
 def in_words(value: Any) -> str:
     """Return a value as it stands in a table; JSON gets the value itself."""
     if isinstance(value, Mapping):
-        return "\n".join(f"{key}: {in_words(item)}" for key, item in value.items())
+        return "\n".join(f"{key}: {'none' if item is None else in_words(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return "\n".join(in_words(item) for item in value)
     if isinstance(value, float):

@@ -25,7 +25,13 @@ def test_no_rows_are_no_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(None, ""), (0.1234567891, "0.123457"), (("a", "b"), "a\nb"), ({"k": 1.5, "m": None}, "k: 1.5\nm: "), (3, "3")],
+    [
+        (None, ""),
+        (0.1234567891, "0.123457"),
+        (("a", "b"), "a\nb"),
+        ({"k": 1.5, "m": None}, "k: 1.5\nm: none"),
+        (3, "3"),
+    ],
 )
 def test_a_value_is_said_in_words(value: object, words: str) -> None:
     assert in_words(value) == words

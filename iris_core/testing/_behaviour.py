@@ -60,7 +60,7 @@ class RulesOfBehaviour:
             bench.skip("it needs no reference file")
         for reftype in needed:
             others = References({name: one for name, one in bench.references().items() if name != reftype})
-            bench.expect(ReferenceNotFound, partial(bench.run, bench.truth, others), f"no {reftype}")
+            bench.expect(ReferenceNotFound, partial(bench.call, bench.truth, others), f"no {reftype}")
 
     @rule("wrong-shape")
     def test_a_reference_of_another_shape_is_refused(self, bench: Bench) -> None:
@@ -78,7 +78,7 @@ class RulesOfBehaviour:
         has_check = bench.step.implementation.declared.check is not None
         for reftype in bench.images:
             given = bench.references(change, reftype)
-            bench.expect(InputError, partial(bench.run, bench.truth, given), f"a {reftype} {what}")
+            bench.expect(InputError, partial(bench.call, bench.truth, given), f"a {reftype} {what}")
             if has_check and reftype in bench.step.implementation.declared.references:
                 bench.expect(
                     InputError,

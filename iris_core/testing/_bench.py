@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import numpy as np
 
-from iris_core.errors import PluginError, StageSkipped
+from iris_core.errors import IrisError, PluginError, StageSkipped
 from iris_core.fitsio import read_fits
 from iris_core.instruments import InstrumentMode
 from iris_core.loading import load_plugins
@@ -195,22 +195,36 @@ class Bench:
             found[reftype] = write_reference(self.folder / f"{reftype}_{self.written}", reftype, truth, self.truth)
         return References(found)
 
-    def run(
+    def call(
         self,
         exposure: Exposure,
         references: References | None = None,
         backgrounds: Sequence[Exposure] | None = None,
     ) -> Exposure:
         """Return the result of the stage; by default with noise-free references and background exposures."""
+        __tracebackhide__ = True
         given = self.references() if references is None else references
         offered = self.backgrounds if backgrounds is None else backgrounds
-        try:
-            result = self.step.call(exposure, given, offered, self.mode)
-        except StageSkipped as skipped:
-            self.fail(f"it skipped the exposure ({skipped}); override truth() with one on which it acts")
+        result = self.step.call(exposure, given, offered, self.mode)
         if not isinstance(result, Exposure):
             self.fail(f"it returned {type(result).__name__}, not an Exposure")
         return result
+
+    def run(
+        self,
+        exposure: Exposure,
+        references: References | None = None,
+        backgrounds: Sequence[Exposure] | None = None,
+    ) -> Exposure:
+        """Return the result of the stage as `call` does; that it skips or refuses the exposure is a failure."""
+        __tracebackhide__ = True
+        try:
+            return self.call(exposure, references, backgrounds)
+        except StageSkipped as skipped:
+            self.fail(f"it skipped the exposure ({skipped}); override truth() with one on which it acts")
+        except IrisError as error:
+            words = f"it raised {type(error).__name__} ({error}) on the exposure of the kit"
+            self.fail(f"{words}; override truth() or reference() with what it can calibrate")
 
     def check(self, exposure: Exposure, references: References, backgrounds: Sequence[Exposure] = ()) -> Exposure:
         """Return what the stage's own check makes of the outline of an exposure."""
@@ -231,6 +245,7 @@ class Bench:
 
     def expect(self, error: type[Exception], act: Callable[[], object], what: str) -> None:
         """Fail unless `act` raises `error`."""
+        __tracebackhide__ = True
         try:
             act()
         except error:

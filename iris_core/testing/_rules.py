@@ -27,6 +27,7 @@ def rule(name: str) -> Callable[[Callable[[Any, Bench], None]], Test]:
         def test(self: Any, tmp_path: Path) -> None:
             import pytest
 
+            __tracebackhide__ = True
             known = self.rules()
             for wrong in set(self.exempt) - set(known):
                 pytest.fail(f"exempt: no rule '{wrong}'{did_you_mean(wrong, known)} Rules: {choices(known)}", False)

@@ -85,12 +85,18 @@ def _as_plugin(plugin: Any, stage: str) -> Any:
     return SimpleNamespace(implementation=stand_in(stage, plugin), __name__=plugin.__name__)
 
 
+def _named(plugins: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(plugins, Mapping):
+        return plugins
+    return {getattr(plugin, "__name__", f"plugin {number}"): plugin for number, plugin in enumerate(plugins)}
+
+
 def run_recipe(
     recipe: Sequence[str | Mapping[str, Any]] | str | Path,
     exposure: Exposure,
     *,
     folder: Path,
-    plugins: Sequence[Any] = (),
+    plugins: Sequence[Any] | Mapping[str, Any] = (),
     installed: Sequence[str] = (),
     references: Iterable[Reference] = (),
     **options: Any,
@@ -107,7 +113,7 @@ def run_recipe(
     folder
         Where a recipe that is a list is written.
     plugins
-        Modules to register.
+        Modules to register, by their own names; or a mapping that names them, as recipes do with ``use``.
     installed
         Names of installed plugins to load.
     references
@@ -121,8 +127,8 @@ def run_recipe(
         The products by suffix.
     """
     loaded = load_plugins(installed)
-    for number, plugin in enumerate(plugins):
-        loaded.add(getattr(plugin, "__name__", f"plugin {number}"), plugin)
+    for name, plugin in _named(plugins).items():
+        loaded.add(name, plugin)
     if not isinstance(recipe, str | Path):
         path = folder / "recipe.yaml"
         path.write_text(yaml.safe_dump({"recipe": 1, "name": "test", "steps": list(recipe)}), encoding="utf-8")
