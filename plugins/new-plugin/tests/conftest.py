@@ -76,6 +76,7 @@ class Package:
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, self.sites)),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "OPENBLAS_NUM_THREADS": "1",  # several run at a time
         }
         command = [sys.executable, "-P", "-m", *arguments]
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
@@ -111,15 +112,10 @@ def new_plugin() -> Callable[..., Result]:
 def metadata_of(folder: Path) -> tuple[str, str, str]:
     """Return name, version and entry points of a package, as they stand in its metadata once it is installed."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    groups = {
-        group: [f"{name} = {value}" for name, value in points.items()]
-        for group, points in project["entry-points"].items()
-    }
-    return (
-        project["name"],
-        project["version"],
-        "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in groups.items()),
-    )
+    lines: list[str] = []
+    for group, points in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items()), ""]
+    return project["name"], project["version"], "\n".join(lines)
 
 
 def install(folder: Path, site: Path) -> Path:
