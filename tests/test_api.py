@@ -268,9 +268,12 @@ def test_public_names_are_all_there_and_others_are_not() -> None:
         _ = iris_core.calibrte
 
 
-def test_input_errors_of_a_stage_are_told_as_they_are(lab: Lab, write_recipe: Write, write_exposure: Write) -> None:
+def test_input_errors_of_a_stage_are_told_with_who_raised_them(
+    lab: Lab, write_recipe: Write, write_exposure: Write
+) -> None:
     def refuse(exposure: Exposure) -> Exposure:
         raise InputError(f"{exposure.name} is in furlongs")
 
     report = iris_core.run(write_recipe(), write_exposure(), plugins=lab(flat_field=refuse))
-    assert report.failed[0].error == "x_rate.fits is in furlongs"
+    who = "(in stage 'flat_field' of plugin lab-flat_field 1.0, exposure x_rate.fits)"
+    assert report.failed[0].error == f"x_rate.fits is in furlongs {who}"

@@ -78,7 +78,9 @@ OFFENCES: dict[str, tuple[str, str, str]] = {
         "it changed header of x_rate.fits",
     ),
     "acts": (
-        "    result = exposure.replace(", "    return exposure\n    result = exposure.replace(", "it changed nothing of the",
+        "    result = exposure.replace(",
+        "    return exposure\n    result = exposure.replace(",
+        "it changed nothing of the",
     ),
     "shape-dtype-unit": (
         RETURN,
@@ -249,7 +251,7 @@ def test_an_exempt_rule_is_skipped_with_its_reason_and_an_unknown_one_is_an_erro
     found = outcomes(tried(module, exempt={"subarray": "reads rows"}), tmp_path, {"subarray", "quiet"})
     assert found == {"subarray": "Skipped: rule 'subarray': exempt: reads rows", "quiet": ""}
     found = outcomes(tried(module, exempt={"subaray": "reads rows"}), tmp_path, {"quiet"})
-    assert "exempt: no rule 'subaray'; did you mean 'subarray'? Rules: check-agrees, " in found["quiet"]
+    assert "exempt: no rule 'subaray'; did you mean 'subarray'? Rules: acts, check-agrees, " in found["quiet"]
 
 
 def test_a_stage_that_skips_the_exposure_has_not_been_tested(

@@ -50,7 +50,8 @@ def test_several_and_no_choice_is_an_error_that_lists_them_with_their_versions(
         bare.add(name, plugin("flat_field"), "1.1")
     with pytest.raises(PluginError) as caught:
         bare.choose("flat_field")
-    assert str(caught.value) == "stage 'flat_field' is implemented by 2 plugins (a 1.1, b 1.1); name one with 'use:', or --use flat_field=PLUGIN"
+    words = "stage 'flat_field' is implemented by 2 plugins (a 1.1, b 1.1); name one with 'use:'"
+    assert str(caught.value) == f"{words}, or --use flat_field=PLUGIN"
     assert bare.choose("flat_field", "b").plugin == "b"
 
 
