@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
@@ -26,7 +27,7 @@ __all__ = ["show"]
 
 
 def show(what: str, as_json: bool) -> None:
-    """Show a stage, a recipe, a mode or a file, whichever `what` is.
+    """Show a stage, a recipe, a mode or a file, whichever `what` is; what has one name is shown together.
 
     Raises
     ------
@@ -35,17 +36,20 @@ def show(what: str, as_json: bool) -> None:
     """
     plugins = load_plugins()
     stages, recipes, modes = plugins.stages(), plugins.recipes(), plugins.modes()
+    found: list[Callable[[], None]] = []
     if what in stages:
-        _show_stage(what, plugins, as_json)
-    elif what in recipes or Path(what).suffix in (".yaml", ".yml"):
-        _show_recipe(what, plugins, as_json)
-    elif what in modes:
-        _show_mode(modes[what], as_json)
-    elif isfile(what):
-        _show_file(Path(what), plugins, as_json)
-    else:
-        known = [*stages, *recipes, *modes]
+        found.append(lambda: _show_stage(what, plugins, as_json))
+    if what in recipes or Path(what).suffix in (".yaml", ".yml"):
+        found.append(lambda: _show_recipe(what, plugins, as_json))
+    if what in modes:
+        found.append(lambda: _show_mode(modes[what], as_json))
+    if not found and isfile(what):
+        found.append(lambda: _show_file(Path(what), plugins, as_json))
+    if not found:
+        known = {*stages, *recipes, *modes}
         raise InputError(f"no stage, recipe, mode or file '{what}'{did_you_mean(what, known)} Known: {choices(known)}")
+    for show_it in found[:1] if as_json else found:
+        show_it()
 
 
 def _show_stage(stage: str, plugins: Plugins, as_json: bool) -> None:

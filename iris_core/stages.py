@@ -135,10 +135,24 @@ def stage_spec(
 ) -> Callable[[Function], Function]:
     """Declare a hook that is a calibration stage.
 
-    A plugin whose module holds the declared function declares the stage. The parameters are those of `StageSpec`, and:
+    A plugin whose module holds the declared function declares the stage; its name is that of the step in a recipe.
 
     Parameters
     ----------
+    status
+        The ``S_*`` keyword that says it was done.
+    aliases
+        Other keywords that say the same in other pipelines' files.
+    product
+        Suffix of the product that only this stage makes (``bsub``, ``i2d``); None where there is none.
+    consumes_backgrounds
+        Whether the background exposures end here.
+    reshapes
+        Whether the result may have another shape.
+    unit
+        Unit of the result, ``"MJy / sr"``; ``""`` where the stage keeps that of the exposure.
+    dq
+        The bits it may add, besides DO_NOT_USE and those of its reference files.
     deprecated
         By argument of the hook that will go, what to use in its place: who still names it is warned when
         the plugin is loaded.

@@ -77,6 +77,19 @@ def test_list_says_what_is_installed_and_what_is_broken() -> None:
     assert [row["mode"] for row in content["modes"]] == ["iris-imager"]
 
 
+def test_a_recipe_and_a_mode_of_one_name_are_shown_together(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-cam")
+    install(
+        "lab-cam",
+        "from pathlib import Path\nfrom iris_core import InstrumentMode, hookimpl\n"
+        "@hookimpl\ndef instrument_modes():\n    return [InstrumentMode(name='image2', telescope='T', "
+        "instrument='CAM', detectors={}, pixel_scale=0.5, unit='DN/s')]\n",
+    )
+    text = output("show", "image2")
+    assert "recipe image2" in text
+    assert "0.5 arcsec" in text
+
+
 def test_show_a_stage_tells_units_implementations_and_parameters() -> None:
     text = output("show", "flat_field")
     for words in (

@@ -129,11 +129,17 @@ def _show(axes: Axes, image: Plane, box: Box, **colours: Any) -> AxesImage:
 
 def _bar(shown: AxesImage, axes: Axes, unit: str, extend: str) -> Any:
     """Put a colour bar below a panel without taking room from it: all panels stay of one size."""
+    from matplotlib.colors import Normalize
+    from matplotlib.ticker import MaxNLocator
+
     figure = axes.get_figure()
     assert figure is not None
     bar = figure.colorbar(
         shown, cax=axes.inset_axes((0, -0.2, 1, 0.035)), orientation="horizontal", extend=extend, extendfrac=0.03
     )
+    if type(shown.norm) is Normalize:  # more than five numbers run into each other
+        bar.locator = MaxNLocator(5)
+        bar.update_ticks()
     bar.set_label(f"[{unit}]", labelpad=1)
     bar.ax.tick_params(labelsize=8)
     return bar

@@ -55,7 +55,7 @@ def _pairs(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) 
     metavar="STAGE.KEY=VALUE",
     help="Set a parameter of a stage; PLUGIN:STAGE.KEY=VALUE sets it for one implementation.",
 )
-@click.option("--out", default=Path("compare"), show_default=True, type=_PATH, help="Folder to write into.")
+@click.option("--out", default="compare", show_default=True, type=_PATH, help="Folder to write into.")
 @click.option("--overwrite", is_flag=True, help="Write into a folder that holds files already.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--traceback", is_flag=True, help="Show where in the code an error arose.")
