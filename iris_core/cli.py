@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from iris_core import __version__
+from iris_core.references_cli import references
 
 __all__ = ["main"]
 
@@ -223,6 +224,9 @@ def plugins_command(as_json: bool) -> None:
 
     if not inventory.list_plugins(as_json):
         raise SystemExit(1)
+
+
+main.add_command(references)
 
 
 @main.command(name="show")

@@ -16,17 +16,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from iris_core.api import check, run
 from iris_core.association import read_requests
 from iris_core.errors import InputError
+from iris_core.explain import explain_references
 from iris_core.overrides import Overrides
+from iris_core.references import Candidate
 from iris_core.report import ExposureResult, Report
 from iris_core.stages import hookimpl
 
 if TYPE_CHECKING:
     from iris_core.model import Exposure
     from iris_core.plan import Plan
+    from iris_core.plugins import Plugins
     from iris_core.session import Survey
     from iris_core.steps import Step
 
 __all__ = ["check_and_print", "run_with_progress"]
+
+
+_MOST_LOST = 5  # candidates that lost, shown for a step
 
 
 class StageProgress:
@@ -144,7 +150,7 @@ def check_and_print(
         return not problems
     console, errors = Console(), Console(stderr=True)
     for request, plan in surveyed.plans.items():
-        _print_plan(request.path, plan, console)
+        _print_plan(request.path, plan, console, surveyed.plugins)
     for problem in problems:
         _print_error(str(problem), errors)
     if not problems:
@@ -152,15 +158,33 @@ def check_and_print(
     return not problems
 
 
-def _print_plan(path: Path, plan: Plan, console: Console) -> None:
+def _print_plan(path: Path, plan: Plan, console: Console, plugins: Plugins) -> None:
     _say(console, f"\n[bold]{escape(str(path))}[/]  {plan.mode.name}")
     width = max(len(step.stage) for step in plan.steps)
+    lost = _lost_by_stage(path, plan, plugins)
     for index, step in enumerate(plan.steps):
         reason = step.skip or plan.skips.get(index, "")
         by = f"[dim]skipped: {escape(reason)}[/]" if reason else str(step.implementation)
         _say(console, f"  {step.stage:{width}}  {by}", *(f"    {line}" for line in _reference_lines(plan, index)))
+        _say(console, *(f"      [dim]{escape(line)}[/]" for line in _lost_lines(lost.get(step.stage, []), path)))
         if index in plan.outputs:
             _say(console, f"    [green]->[/] {escape(str(plan.outputs[index]))}")
+
+
+def _lost_by_stage(path: Path, plan: Plan, plugins: Plugins) -> dict[str, list[Candidate]]:
+    """Return, by stage, the candidates that lost to the reference files chosen for it."""
+    outline = plugins.read_exposure(path, pixels=False)
+    lost: dict[str, list[Candidate]] = {}
+    for choice in explain_references(outline, plan.mode, plan.steps, plugins):
+        if choice.chosen is not None:
+            lost.setdefault(choice.stage, []).extend(choice.lost)
+    return lost
+
+
+def _lost_lines(lost: Sequence[Candidate], path: Path) -> Iterator[str]:
+    yield from (f"not {one.path.name}: {one.reason}" for one in lost[:_MOST_LOST])
+    if len(lost) > _MOST_LOST:
+        yield f"and {len(lost) - _MOST_LOST} more: iris references explain {path}"
 
 
 def _reference_lines(plan: Plan, index: int) -> Iterator[str]:
@@ -173,23 +197,26 @@ def _reference_lines(plan: Plan, index: int) -> Iterator[str]:
 def _plain(surveyed: Survey) -> dict[str, Any]:
     return {
         "problems": [str(problem) for problem in surveyed.everything()],
-        "exposures": [
+        "exposures": [_plain_plan(request.path, plan, surveyed.plugins) for request, plan in surveyed.plans.items()],
+    }
+
+
+def _plain_plan(path: Path, plan: Plan, plugins: Plugins) -> dict[str, Any]:
+    lost = _lost_by_stage(path, plan, plugins)
+    return {
+        "path": str(path),
+        "mode": plan.mode.name,
+        "steps": [
             {
-                "path": str(request.path),
-                "mode": plan.mode.name,
-                "steps": [
-                    {
-                        "stage": step.stage,
-                        "plugin": step.implementation.plugin,
-                        "version": step.implementation.version,
-                        "skip": step.skip or plan.skips.get(index, ""),
-                        "params": step.params.model_dump(mode="json"),
-                        "references": {name: str(one.path) for name, one in plan.references[index].items()},
-                        "product": str(plan.outputs[index]) if index in plan.outputs else None,
-                    }
-                    for index, step in enumerate(plan.steps)
-                ],
+                "stage": step.stage,
+                "plugin": step.implementation.plugin,
+                "version": step.implementation.version,
+                "skip": step.skip or plan.skips.get(index, ""),
+                "params": step.params.model_dump(mode="json"),
+                "references": {name: str(one.path) for name, one in plan.references[index].items()},
+                "references_lost": {str(one.path): one.reason for one in lost.get(step.stage, [])},
+                "product": str(plan.outputs[index]) if index in plan.outputs else None,
             }
-            for request, plan in surveyed.plans.items()
+            for index, step in enumerate(plan.steps)
         ],
     }

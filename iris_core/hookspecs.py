@@ -26,16 +26,12 @@ if TYPE_CHECKING:
     from iris_core.report import Report
     from iris_core.steps import Step
 
-Exposures = Sequence[Exposure]
+Stack = Sequence[Exposure]
 
 
 @stage_spec(status="S_BKDSUB", aliases=("S_SKYSUB",), product="bsub", consumes_backgrounds=True)
 def background(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Subtract the background of the sky, and of the detector if it is still in all exposures alike.
 
@@ -52,11 +48,7 @@ def background(
 
 @stage_spec(status="S_PARSSA", dq=DQ.SUBARRAY)
 def parse_subarray_map(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Turn the plane SUBARR_MAP into a list of windows, and flag their pixels SUBARRAY and DO_NOT_USE.
 
@@ -72,11 +64,7 @@ def parse_subarray_map(
 
 @stage_spec(status="S_WCS")
 def assign_wcs(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Attach a gWCS: 0-based detector pixel to sky, with bounding box and inverse, and the FITS keywords for it.
 
@@ -92,11 +80,7 @@ def assign_wcs(
 
 @stage_spec(status="S_DARK", dq=DQ.UNRELIABLE_DARK)
 def dark_current(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Subtract the dark current, a rate in the exposure's unit.
 
@@ -112,11 +96,7 @@ def dark_current(
 
 @stage_spec(status="S_FLAT", dq=DQ.NO_FLAT_FIELD | DQ.UNRELIABLE_FLAT)
 def flat_field(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Divide by the flat, a response without unit, near 1.
 
@@ -132,11 +112,7 @@ def flat_field(
 
 @stage_spec(status="S_PHOTOM", aliases=("S_FLUXCL",), unit="MJy / sr")
 def photom(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Convert to surface brightness.
 
@@ -152,11 +128,7 @@ def photom(
 
 @stage_spec(status="S_RESAMP", product="i2d", reshapes=True)
 def resample(
-    exposure: Exposure,
-    params: Params,
-    references: References,
-    background_exposures: Exposures,
-    instrument: InstrumentMode,
+    exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Put the image onto a rectified grid.
 
@@ -172,7 +144,7 @@ def resample(
 
 @hookspec(firstresult=True)
 def run_stage(
-    step: Step, exposure: Exposure, references: References, background_exposures: Exposures, instrument: InstrumentMode
+    step: Step, exposure: Exposure, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Run one step on one exposure. Wrap it to act around every stage, in recipes that list the plugin under ``with:``.
 
@@ -210,6 +182,19 @@ def explain_reference(reftype: str, exposure: Exposure, instrument: InstrumentMo
     >>> @hookimpl
     ... def explain_reference(reftype, exposure):
     ...     return [Candidate(path=path, reason="FILTER is J, not Kbb") for path in rejected]
+    """
+
+
+@hookspec
+def check_reference(reference: Reference, instrument: InstrumentMode) -> Sequence[str]:
+    """Return what is wrong with a reference file that is being added to a store; nothing for a type of others.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def check_reference(reference):
+    ...     if reference.reftype == "photom" and not len(reference.table()):
+    ...         return ["it has no rows"]
     """
 
 

@@ -204,6 +204,12 @@ class Plugins(Registry):
         answers = self.manager.hook.explain_reference(reftype=reftype, exposure=exposure, instrument=instrument)
         return [candidate for answer in answers for candidate in answer or ()]
 
+    def check_reference(self, reference: Reference, instrument: InstrumentMode) -> list[str]:
+        """Return everything that any plugin says is wrong with a reference file."""
+        self.load(self.pending_with(["check_reference"]))
+        answers = self.manager.hook.check_reference(reference=reference, instrument=instrument)
+        return [fault for answer in answers for fault in answer or ()]
+
     def modes(self) -> dict[str, InstrumentMode]:
         """Return the installed instrument modes by name."""
         return self._brought("instrument_modes", lambda modes: {mode.name: mode for mode in modes})

@@ -1,45 +1,33 @@
-"""Two providers of reference files: those named by hand, and a folder that is searched by header."""
+"""Two providers of reference files: those named by hand, and a folder that is searched by header or by its index."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from os import walk
 from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from iris_core.errors import InputError, ReferenceNotFound, one_line
-from iris_core.meta import Meta
+from iris_core.index import Entry, ReferenceIndex
 from iris_core.model import Exposure
-from iris_core.references import Candidate, Reference
+from iris_core.references import Candidate, Reference, sha256_of
+from iris_core.selection import MATCH_ALL, firm_selectors, mismatches, selectors, useafter, wanted, why_not
 from iris_core.stages import hookimpl
 
-__all__ = ["NamedReferences", "ReferenceFolder", "read_reference_header"]
+__all__ = [
+    "NamedReferences",
+    "ReferenceFolder",
+    "check_unchanged",
+    "not_indexed",
+    "read_reference_header",
+    "reference_files",
+]
 
 log = logging.getLogger(__name__)
 
-# Which keywords must match, by reference type; a type that is not listed here is matched on all of them.
-_ALWAYS = ("INSTRUME", "DETECTOR")
-_SELECTORS: Mapping[str, tuple[str, ...]] = {
-    "dark": (*_ALWAYS, "READMODE"),
-    "flat": (*_ALWAYS, "FILTER", "PUPIL", "READMODE"),
-    "photom": _ALWAYS,
-    "area": (*_ALWAYS, "FILTER"),
-    "distortion": (*_ALWAYS, "FILTER"),
-    "mask": _ALWAYS,
-}
-# What a file in a folder has to say itself; what it leaves out beyond that matches all.
-_STATED: Mapping[str, tuple[str, ...]] = {
-    "dark": (*_ALWAYS, "READMODE"),
-    "flat": (*_ALWAYS, "FILTER"),
-    "area": (*_ALWAYS, "FILTER"),
-    "distortion": (*_ALWAYS, "FILTER"),
-}
-# What even a file that is named by hand must not contradict; other differences are noted.
-_BY_HAND: Mapping[str, tuple[str, ...]] = {"dark": (*_ALWAYS, "READMODE")}
-_ANY = ("", "ANY", "N/A")
 _SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".asdf", ".ecsv")
 
 
@@ -75,33 +63,6 @@ def _keywords(path: Path) -> Mapping[str, Any]:
     with open_fits(path, ignore_missing_end=True) as hdus:
         # A compressed image, and a table, keep their keywords in the first extension.
         return {card.keyword: card.value for hdu in reversed(hdus[:2]) for card in hdu.header.cards}
-
-
-def _selectors(meta: Meta) -> dict[str, str]:
-    return {
-        "INSTRUME": meta.instrument,
-        "DETECTOR": meta.detector,
-        "FILTER": meta.filter,
-        "PUPIL": meta.pupil,
-        "READMODE": meta.read_mode,
-    }
-
-
-def _wanted(reftype: str, exposure: Exposure) -> dict[str, str]:
-    """Return what the selectors of a type have to be for an exposure."""
-    values = _selectors(exposure.meta)
-    return {name: values[name] for name in _SELECTORS.get(reftype, tuple(values))}
-
-
-def mismatches(reftype: str, header: Mapping[str, Any], exposure: Exposure) -> dict[str, str]:
-    """Return, by keyword, how a reference file's selectors differ from what an exposure needs."""
-    lost: dict[str, str] = {}
-    for name, wanted in _wanted(reftype, exposure).items():
-        said = str(header.get(name, "")).strip()
-        if said.upper() in _ANY or said.casefold() == wanted.casefold() or wanted.upper() in ("ANY", "N/A"):
-            continue
-        lost[name] = f"{name} is {said}, " + (f"not {wanted}" if wanted else "and the exposure does not say its own")
-    return lost
 
 
 @dataclass(slots=True, eq=False)
@@ -146,8 +107,8 @@ class NamedReferences:
             place = self.places.get(reftype, "references")
             raise ReferenceNotFound(f"{place}: {path} is a {said} reference (REFTYPE); a {reftype} is needed")
         lost = mismatches(reftype, header, exposure)
-        stated = _wanted(reftype, exposure)
-        wrong = [reason for name, reason in lost.items() if name in _BY_HAND.get(reftype, _ALWAYS) and stated[name]]
+        stated = wanted(reftype, exposure)
+        wrong = [reason for name, reason in lost.items() if name in firm_selectors(reftype) and stated[name]]
         if wrong:
             raise ReferenceNotFound(
                 f"the {reftype} {path} is not for {exposure.name}: {'; '.join(wrong)}; name another, or leave it out"
@@ -159,7 +120,7 @@ class NamedReferences:
         try:
             outline = self.read(path, pixels=False, reftype=reftype)
             said = outline.header.get("REFTYPE") or outline.sci_header.get("REFTYPE") or ""
-            return {**_selectors(outline.meta), "REFTYPE": said}
+            return {**selectors(outline.meta), "REFTYPE": said}
         except InputError:
             return read_reference_header(path)  # a table, or a model
 
@@ -168,81 +129,134 @@ class NamedReferences:
 class ReferenceFolder:
     """A folder of reference files, chosen by their headers.
 
-    Best is the one whose selectors all match and whose USEAFTER is the latest not after the exposure.
+    Best is the one whose selectors all match and whose USEAFTER is the latest not after the exposure. Where the folder
+    has an index (``iris references add``) the files in it count, as they were added; otherwise every file is looked at.
     """
 
     folder: Path
-    headers: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    scanned: list[Entry] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    index: ReferenceIndex = field(init=False)
+    _others: dict[Path, str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
             raise ReferenceNotFound(f"no folder of reference files {self.folder}")
-        for path in sorted(self.folder.rglob("*")):
-            if path.name.endswith(_SUFFIXES) and path.is_file():
-                try:
-                    self.headers[path] = read_reference_header(path)
-                except InputError as error:
-                    log.warning("%s", error)
-                    self.unreadable[path] = "it cannot be read"
+        self.index = ReferenceIndex(self.folder)
+        if not self.index.exists():
+            self._scan()
 
-    def _of_type(self, reftype: str) -> dict[Path, dict[str, Any]]:
-        return {
-            path: header
-            for path, header in self.headers.items()
-            if str(header.get("REFTYPE", "")).strip().casefold() == reftype.casefold()
-        }
+    def _scan(self) -> None:
+        for path in reference_files(self.folder):
+            try:
+                self.scanned.append(Entry.make(path.relative_to(self.folder).as_posix(), read_reference_header(path)))
+            except InputError as error:
+                log.warning("%s", error)
+                self.unreadable[path] = "it cannot be read"
+
+    def _candidates(self, reftype: str, exposure: Exposure | None = None) -> list[Entry]:
+        """Return the files of a type; where an exposure is given, others than its own instrument's may be left out."""
+        if not self.index.exists():
+            return [one for one in self.scanned if one.header["REFTYPE"].casefold() == reftype.casefold()]
+        if exposure is None:
+            return self.index.candidates(reftype)
+        asked = wanted(reftype, exposure)
+        camera, chip = (
+            None if asked[name].upper() in MATCH_ALL[1:] else asked[name] for name in ("INSTRUME", "DETECTOR")
+        )
+        return self.index.candidates(reftype, camera, chip)
 
     @hookimpl
     def find_reference(self, reftype: str, exposure: Exposure) -> Reference | None:
         """Return the best file of the folder."""
-        fitting = {
-            path: _useafter(header)
-            for path, header in self._of_type(reftype).items()
-            if _reason(reftype, header, exposure) is None
-        }
+        fitting = _fitting(reftype, self._candidates(reftype, exposure), exposure)
         if not fitting:
             return None
-        latest = max(fitting.values())
-        best = [path for path, useafter in fitting.items() if useafter == latest]
+        best = _best(fitting)
         if len(best) > 1:
+            named = ", ".join(str(self.folder / one.name) for one in best)
             raise ReferenceNotFound(
-                f"{exposure.name}: these {reftype} references are equally good: {', '.join(map(str, best))}; "
+                f"{exposure.name}: these {reftype} references are equally good: {named}; "
                 f"remove one, or name one with --reference {reftype}=FILE"
             )
+        check_unchanged(self.folder, best[0])
         undated = f"{exposure.name} does not say when it was taken; of the {reftype} references the latest was used"
         notes = (undated,) if exposure.meta.start_time is None and len(fitting) > 1 else ()
-        return Reference(reftype=reftype, path=best[0], provider=f"folder {self.folder}", notes=notes)
+        return Reference(
+            reftype=reftype,
+            path=self.folder / best[0].name,
+            provider=f"folder {self.folder}",
+            notes=notes,
+            sha256=best[0].sha256,
+        )
 
     @hookimpl
     def explain_reference(self, reftype: str, exposure: Exposure) -> list[Candidate]:
-        """Return every file of the type that does not fit, with the selector on which it lost."""
-        reasons = {path: _reason(reftype, header, exposure) for path, header in self._of_type(reftype).items()}
-        lost = [Candidate(path, reason) for path, reason in reasons.items() if reason is not None]
-        return lost + [Candidate(path, reason) for path, reason in self.unreadable.items()]
+        """Return every file of the type that is not chosen, with the selector on which it lost."""
+        entries = self._candidates(reftype)
+        fitting = _fitting(reftype, entries, exposure)
+        best = _best(fitting)
+        reasons = {one.name: why_not(reftype, one.header, exposure) or _older(one, best) for one in entries}
+        lost = [Candidate(self.folder / name, reason) for name, reason in reasons.items() if reason]
+        others = {} if best else self._not_looked_at()
+        return lost + [Candidate(path, reason) for path, reason in {**self.unreadable, **others}.items()]
+
+    def _not_looked_at(self) -> dict[Path, str]:
+        if self._others is None:
+            self._others = dict.fromkeys(not_indexed(self.index), "it is not in the index; iris references add adds it")
+        return self._others
 
 
-def _reason(reftype: str, header: Mapping[str, Any], exposure: Exposure) -> str | None:
-    """Return why a reference file does not fit an exposure, None when it does."""
-    missing = [name for name in _STATED.get(reftype, _ALWAYS) if not str(header.get(name, "")).strip()]
-    if missing:
-        return f"it does not say its {missing[0]}"
-    lost = mismatches(reftype, header, exposure)
-    if lost:
-        return "; ".join(lost.values())
+def reference_files(folder: Path) -> Iterator[Path]:
+    """Yield what may be a reference file in a folder and the folders in it, in order."""
+    found = (Path(where) / name for where, _, names in walk(folder) for name in names if name.endswith(_SUFFIXES))
+    yield from sorted(path for path in found if not path.name.startswith("."))
+
+
+def not_indexed(index: ReferenceIndex) -> list[Path]:
+    """Return what may be reference files in the folder of an index and is not in it; nothing where there is none."""
+    if not index.exists():
+        return []
+    known = {one.name for one in index.entries()}
+    return [path for path in reference_files(index.folder) if path.relative_to(index.folder).as_posix() not in known]
+
+
+def _fitting(reftype: str, entries: Iterable[Entry], exposure: Exposure) -> list[Entry]:
+    return [one for one in entries if why_not(reftype, one.header, exposure) is None]
+
+
+def _best(fitting: Sequence[Entry]) -> list[Entry]:
+    """Return those of the latest USEAFTER: one, or equally good ones."""
+    latest = max((useafter(one.header) for one in fitting), default=None)
+    return [one for one in fitting if useafter(one.header) == latest]
+
+
+def _older(entry: Entry, best: Sequence[Entry]) -> str:
+    """Return why a file that fits lost to a better one, nothing where it is the best."""
+    if entry in best:
+        return ""
+    return f"its USEAFTER {entry.header['USEAFTER'] or '(none)'} is earlier than that of {best[0].name}"
+
+
+def check_unchanged(folder: Path, entry: Entry) -> None:
+    """Check that a file of an index is still what was added.
+
+    Raises
+    ------
+    ReferenceNotFound
+        When it is gone, or another file stands in its place.
+    """
+    path = folder / entry.name
+    if not entry.sha256:
+        return
     try:
-        useafter = _useafter(header)
-    except ValueError:
-        return f"USEAFTER {header.get('USEAFTER')!r} is not a time"
-    start = exposure.meta.start_time
-    if start is not None and useafter > start:
-        return f"USEAFTER {useafter:%Y-%m-%dT%H:%M:%S} is after the exposure ({start:%Y-%m-%dT%H:%M:%S})"
-    return None
-
-
-def _useafter(header: Mapping[str, Any]) -> datetime:
-    said = str(header.get("USEAFTER", "")).strip()
-    if not said:
-        return datetime.min.replace(tzinfo=UTC)
-    when = datetime.fromisoformat(said)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+        now = path.stat()
+    except OSError as error:
+        raise ReferenceNotFound(f"{path} is in the index of {folder} and cannot be read: {error.strerror}") from None
+    if (now.st_size, now.st_mtime_ns) == (entry.size, entry.mtime_ns):
+        return
+    if now.st_size != entry.size or sha256_of(path) != entry.sha256:
+        raise ReferenceNotFound(
+            f"{path} has changed since it was added to the index; "
+            f"iris references add --replace takes the new one, iris references remove takes it out"
+        )

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.units import UnitBase
 
-__all__ = ["Candidate", "Reference", "ReferenceImage", "References"]
+__all__ = ["Candidate", "Reference", "ReferenceImage", "References", "sha256_of"]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class Reference:
         Who chose it: ``by hand``, the folder, a plugin.
     notes
         What the user should know of the choice.
+    sha256
+        Of the file, where the provider knows it; otherwise it is computed for the provenance.
     read
         Reads a file of a type as an exposure, or its outline: ``read(path, reftype, pixels)``. Where a provider leaves
         it out, the framework puts in the installed readers.
@@ -77,6 +85,7 @@ class Reference:
     path: Path
     provider: str
     notes: tuple[str, ...] = ()
+    sha256: str = ""
     read: Callable[[Path, str, bool], Exposure] | None = field(default=None, compare=False, repr=False)
 
     def image(self, exposure: Exposure, *, pixels: bool = True) -> ReferenceImage:
@@ -169,11 +178,8 @@ class Reference:
         return InputError(f"the {self.reftype} {self.path} is not {wanted}: {reason}")
 
     def use(self, hashed: bool = True) -> ReferenceUse:
-        """Return what the provenance keeps of this reference; with `hashed` the whole file is read for its SHA-256."""
-        digest = ""
-        if hashed:
-            with self.path.open("rb") as file:
-                digest = file_digest(file, "sha256").hexdigest()
+        """Return what the provenance keeps of this reference; `hashed` computes a SHA-256 that is not known."""
+        digest = self.sha256 or (sha256_of(self.path) if hashed else "")
         return ReferenceUse(reftype=self.reftype, path=str(self.path), sha256=digest, provider=self.provider)
 
 

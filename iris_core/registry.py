@@ -21,7 +21,7 @@ __all__ = ["BUILTIN", "Registry"]
 BUILTIN = "iris-core"
 
 # These are needed only where a recipe says so, as stages are; what brings any other hook is needed by every run.
-_ON_DEMAND = ("run_stage", "add_hookspecs", "recipes")
+_ON_DEMAND = ("run_stage", "add_hookspecs", "recipes", "check_reference")
 
 
 def _new_manager() -> pluggy.PluginManager:

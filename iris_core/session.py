@@ -62,6 +62,7 @@ class Survey:
     bad: Mapping[Request, tuple[IrisError, ...]]
     problems: tuple[IrisError, ...]
     requests: tuple[Request, ...] = ()
+    plugins: Plugins = field(default_factory=Plugins, compare=False)
 
     def everything(self) -> tuple[IrisError, ...]:
         """Return all problems, each once, the recipe's first."""
@@ -197,7 +198,7 @@ def survey(session: Session, requests: Sequence[Request]) -> Survey:
     if not session.compiled:
         session.compile(_named_mode(session))
     _refuse_same_output(plans, bad)
-    return Survey(plans, bad, tuple(session.problems), tuple(requests))
+    return Survey(plans, bad, tuple(session.problems), tuple(requests), session.plugins)
 
 
 def _named_mode(session: Session) -> InstrumentMode | None:

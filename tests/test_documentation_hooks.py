@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 import iris_core
 from iris_core import Problems, hookspecs
@@ -163,3 +164,10 @@ def test_the_recipe_can_be_run_by_name_with_the_stages_of_this_repository() -> N
     plugins = load_plugins()
     plugins.add("mine", example("recipes"))
     assert not iris_core.check("my-dither", plugins=plugins).everything()
+
+
+@pytest.mark.parametrize(("row", "faults"), [([1, -1], []), ([1, 2], ["its rows add up to 3, not to 0"])])
+def test_a_reference_of_stripes_is_judged(tmp_path: Path, row: list[int], faults: list[str]) -> None:
+    Table({"row": row}).write(tmp_path / "s.ecsv")
+    stripes = iris_core.Reference(reftype="stripes", path=tmp_path / "s.ecsv", provider="the test")
+    assert example("check_reference").check_reference(stripes) == faults

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iris_core import Exposure, InputError, ReferenceNotFound
+from iris_core.index import Entry, ReferenceIndex, drop, read
+from iris_core.index import put as put_entries
 from iris_core.loading import load_plugins
 from iris_core.providers import NamedReferences, ReferenceFolder, read_reference_header
 from iris_core.testing import make_exposure, make_reference
@@ -246,17 +248,29 @@ def fits_by_the_rules(reftype: str, header: Mapping[str, str], one: Exposure) ->
     return datetime.fromisoformat(header.get("USEAFTER", "2000-01-01") + "T00:00:00+00:00") <= START
 
 
+def indexed_folder(path: Path, entries: list[Entry]) -> ReferenceFolder:
+    path.mkdir(exist_ok=True)
+    index = ReferenceIndex(path)
+    with index.changing() as connection:
+        drop(connection, [one.name for one in read(connection)])
+        put_entries(connection, entries)
+    return ReferenceFolder(path)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
 @given(st.sampled_from(["flat", "dark"]), st.lists(headers, max_size=6), st.sampled_from(["Kbb", "J", "ANY"]))
 def test_the_choice_among_any_files_follows_the_rules(
-    tmp_path: Path, reftype: str, written: list[dict[str, str]], filter_name: str
+    tmp_path: Path, indexed: bool, reftype: str, written: list[dict[str, str]], filter_name: str
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir(exist_ok=True)
     one = exposure(filter=filter_name, pupil="J")
-    folder = ReferenceFolder(empty, headers={Path(f"{number}.fits"): header for number, header in enumerate(written)})
+    entries = [Entry.make(f"{number}.fits", header) for number, header in enumerate(written)]
+    folder = ReferenceFolder(empty, entries) if not indexed else indexed_folder(tmp_path / "indexed", entries)
+    empty = folder.folder
     fitting = [number for number, header in enumerate(written) if fits_by_the_rules(reftype, header, one)]
     latest = max((written[number].get("USEAFTER", "") for number in fitting), default="")
-    best = [Path(f"{number}.fits") for number in fitting if written[number].get("USEAFTER", "") == latest]
+    best = [empty / f"{number}.fits" for number in fitting if written[number].get("USEAFTER", "") == latest]
     if len(best) > 1:
         with pytest.raises(ReferenceNotFound, match="equally good"):
             folder.find_reference(reftype, one)
@@ -265,4 +279,4 @@ def test_the_choice_among_any_files_follows_the_rules(
         assert ([] if found is None else [found.path]) == best
     of_type = [number for number, header in enumerate(written) if header["REFTYPE"].lower() == reftype]
     lost = {candidate.path for candidate in folder.explain_reference(reftype, one)}
-    assert lost == {Path(f"{number}.fits") for number in of_type if number not in fitting}
+    assert lost == {empty / f"{number}.fits" for number in of_type} - set(best)

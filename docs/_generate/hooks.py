@@ -16,7 +16,7 @@ from iris_core.plugins import Plugins
 EXAMPLES = Path(__file__).parents[1] / "hooks"
 GROUPS = {
     "Running": ("run_stage", "run_finished", "executors"),
-    "Reference files": ("find_reference", "explain_reference"),
+    "Reference files": ("find_reference", "explain_reference", "check_reference"),
     "Files": ("read_exposure", "write_product"),
     "What a package brings": ("instrument_modes", "recipes", "add_hookspecs"),
 }

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import Exposure, InputError, Reference, References, stage
+from iris_core import Exposure, InputError, Reference, References, hookimpl, stage
 
 if TYPE_CHECKING:
     from iris_photom._conversion import Conversion
 
-__all__ = ["check_conversion", "convert_to_surface_brightness"]
+__all__ = ["check_conversion", "check_reference", "convert_to_surface_brightness"]
 
 # A map of areas in arcsec2 or sr is far from 1; distortion changes the mean of a window by a few per cent.
 _MEAN_AREA_TOLERANCE = 0.1
@@ -54,6 +54,16 @@ def convert_to_surface_brightness(exposure: Exposure, references: References) ->
     if "area" in references:
         calibrated = _attach_area(calibrated, references["area"])
     return _document(calibrated, conversion, exposure, references["photom"])
+
+
+@hookimpl
+def check_reference(reference: Reference) -> list[str]:
+    """Return what is wrong with a table of factors that is being added to a store."""
+    if reference.reftype != "photom":
+        return []
+    from iris_photom._table import find_faults, read_entries
+
+    return find_faults(read_entries(reference.table(), f"the photom {reference.path.name}"))
 
 
 def _find_conversion(exposure: Exposure, photom: Reference) -> Conversion:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.units import UnitBase
 
-__all__ = ["Entry", "parse_quotient", "read_entries"]
+__all__ = ["Entry", "find_faults", "parse_quotient", "read_entries"]
 
 _ANY = ("", "ANY", "N/A")
 _SELECTORS = ("filter", "detector", "pupil")
@@ -87,6 +87,24 @@ def read_entries(table: Table, name: str) -> list[Entry]:
         Entry({**keywords, **{key: _cell(row[column]) for key, column in columns.items()}}, _without_none(units))
         for row in table
     ]
+
+
+def find_faults(entries: list[Entry]) -> list[str]:
+    """Return what is wrong with a whole table, whatever exposure may ask for one of its rows."""
+    if not entries:
+        return ["the table has no rows"]
+    faults = (
+        [] if "photmjsr" in entries[0].units else ["the column photmjsr has no unit, like MJy / sr / (electron / s)"]
+    )
+    faults += [f"photmjsr has to be a number above 0, not as in: {one}" for one in entries if not _is_factor(one)]
+    claims = [tuple(one.text(key).casefold() for key in _SELECTORS) for one in entries]
+    twice = dict.fromkeys(claim for claim in claims if claims.count(claim) > 1)
+    return faults + [f"{claims.count(claim)} rows are for: {' '.join(filter(None, claim))}" for claim in twice]
+
+
+def _is_factor(entry: Entry) -> bool:
+    factor = entry.number("photmjsr")
+    return factor is not None and factor > 0
 
 
 def _cell(value: Any) -> Any:

@@ -122,6 +122,7 @@ def window_keywords(scene: Scene, number: int, window: Window) -> dict[str, tupl
 def reference_keywords(scene: Scene, reftype: str) -> dict[str, Any]:
     """Return what a reference file says of itself."""
     camera = scene.camera
+    rows, columns = camera.shape
     return {
         "REFTYPE": reftype,
         "TELESCOP": camera.mode.telescope,
@@ -129,6 +130,8 @@ def reference_keywords(scene: Scene, reftype: str) -> dict[str, Any]:
         "DETECTOR": camera.detector,
         "FILTER": "ANY" if reftype in _ANY_FILTER else camera.filter,
         "READMODE": READ_MODE if reftype == "dark" else "ANY",
+        "DETXSIZE": columns,
+        "DETYSIZE": rows,
         "USEAFTER": _USEAFTER,
         "PEDIGREE": "SIMULATED",
         "DESCRIP": _DESCRIPTIONS[reftype],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from iris_core import Exposure, InstrumentMode, Params, References, parameter, stage
+from iris_core import Exposure, InstrumentMode, Params, Reference, References, hookimpl, parameter, stage
 
-__all__ = ["WcsParams", "assign_wcs"]
+__all__ = ["WcsParams", "assign_wcs", "check_reference"]
 
 
 class WcsParams(Params):
@@ -45,3 +45,14 @@ def assign_wcs(exposure: Exposure, params: WcsParams, references: References, in
         distortion reference is no invertible map of the detector.
     """
     return _attach(exposure, params, references, instrument)
+
+
+@hookimpl
+def check_reference(reference: Reference) -> list[str]:
+    """Return what is wrong with a distortion that is being added to a store."""
+    if reference.reftype != "distortion":
+        return []
+    model = reference.model()
+    if (model.n_inputs, model.n_outputs) != (2, 2):
+        return [f"its model takes {model.n_inputs} and gives {model.n_outputs} coordinates; 2 and 2 are needed"]
+    return []
