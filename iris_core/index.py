@@ -11,26 +11,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from iris_core.errors import InputError
-from iris_core.selection import MATCH_ALL
+from iris_core.keyword_table import REFERENCE_KEYWORDS
+from iris_core.selection import MATCH_ALL, SELECTORS
 
 __all__ = ["INDEX", "Entry", "ReferenceIndex", "drop", "put", "read"]
 
 INDEX = "references.sqlite"
 _VERSION = 1
 _WAIT = 60.0  # seconds for another process to finish its change
-_KEYWORDS = (
-    "REFTYPE",
-    "INSTRUME",
-    "DETECTOR",
-    "FILTER",
-    "PUPIL",
-    "READMODE",
-    "USEAFTER",
-    "REFVER",
-    "PEDIGREE",
-    "DESCRIP",
-    "AUTHOR",
-)
+_KEYWORDS = (*SELECTORS, *(one.name for one in REFERENCE_KEYWORDS))
 # REFTYPE, INSTRUME and DETECTOR stand a second time, folded, to be found by.
 _TABLE = f"""
 CREATE TABLE reference (

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iris_core import InputError, IrisError, Window, meta_from_header, parse_unit
-from iris_core.keywords import KEYWORDS, header_text, is_wcs_keyword, text_card, unit_string
+from iris_core.keyword_table import KEYWORDS
+from iris_core.keywords import header_text, is_wcs_keyword, text_card, unit_string
 
 HERE = Path("x_rate.fits")
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from iris_core.dq import DQ
 from iris_core.fitsio import read_fits
 from iris_core.instruments import InstrumentMode, load_mode
-from iris_core.keywords import KEYWORDS, parse_unit
+from iris_core.keyword_table import KEYWORDS
+from iris_core.keywords import parse_unit
 from iris_core.meta import Meta
 from iris_core.model import Exposure
 from iris_core.references import Reference
