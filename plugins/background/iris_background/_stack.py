@@ -46,7 +46,7 @@ class Stack:
     noise: Noise | None
 
 
-def combine(frames: Sequence[Frame], sigma: float) -> Stack:
+def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None) -> Stack:
     """Return the mean of a stack of images without its outliers.
 
     Its variance is the sum of the kept values' variances over the square of their number. Where the errors of any image
@@ -58,8 +58,11 @@ def combine(frames: Sequence[Frame], sigma: float) -> Stack:
         Images of one shape.
     sigma
         How far a value may be off, in standard deviations; see `consistent`.
+    noise
+        What the clip goes by, where it was measured on more than these parts of the images.
     """
-    noise = measure_noise(frames) if len(frames) > 1 else None
+    if noise is None and len(frames) > 1:
+        noise = measure_noise(frames)
     mean, variance, *errors = np.empty((2 + len(frames[0].shared), *frames[0].shape), dtype=np.float32)
     shared = dict(zip(frames[0].shared, errors, strict=True))
     valid, kept = np.zeros((2, len(frames)), dtype=np.int64)
