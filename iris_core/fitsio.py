@@ -59,7 +59,8 @@ def read_fits(path: Path, pixels: bool = True) -> Exposure:
     InputError
         When the file is not one exposure, with what was found.
     """
-    with open_fits(path) as hdus:
+    # Of a mapped file all that was looked at stays in memory until the last plane is read.
+    with open_fits(path, memmap=False) as hdus:
         return _read(hdus, path, pixels)
 
 
