@@ -39,6 +39,9 @@ def write_fits(exposure: Exposure, path: Path) -> None:
     hdus.append(_asdf_extension(exposure))
     # astropy warns of each long keyword that it writes as HIERARCH; it came so and goes so.
     hdus.writeto(path, output_verify="silentfix")
+    for hdu in hdus:
+        # HDUs refer to each other in circles, and would keep the pixels until these are found.
+        del hdu.data
 
 
 def _planes(exposure: Exposure) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def _run_pieces(
         if skipped:
             return skipped, ()
         notes += result.notes
-        science[number] = result.replace(notes=())
+        # What holds for all integrations is kept once.
+        science[number] = result.replace(notes=(), area=science[0].area if number else result.area)
         del result
     return "", tuple(notes) if len(science) == 1 else tuple(dict.fromkeys(notes))
 
