@@ -96,7 +96,7 @@ def _one_image(
     good = np.broadcast_to(np.uint32(DQ.GOOD), stack.mean.shape)
     variance = () if stack.variance is None else (stack.variance,)
     image = Frame(stack.mean, good, variance, {key: error * error for key, error in stack.shared.items()})
-    return image, f"{name} ({len(frames)} integrations, {clipped(max(stack.rejected))})"
+    return image, f"{name} ({len(frames)} integrations, {clipped(sum(stack.clipped), float(np.mean(stack.rejected)))})"
 
 
 def shared_components(exposure: Exposure, backgrounds: Sequence[Exposure]) -> tuple[str, ...]:

@@ -33,8 +33,10 @@ class Stack:
         That of `mean`, ``(ny, nx)``; None where one image without errors is all there is.
     shared
         By component, the mean of the errors that the images share, with their sign.
+    clipped
+        For each image, how many of its valid pixels were clipped.
     rejected
-        For each image, the fraction of its valid pixels that was clipped.
+        The same as fractions of its valid pixels.
     noise
         What the clip went by; None for one image.
     """
@@ -42,6 +44,7 @@ class Stack:
     mean: Plane
     variance: Plane | None
     shared: Mapping[str, Plane]
+    clipped: tuple[int, ...]
     rejected: tuple[float, ...]
     noise: Noise | None
 
@@ -82,7 +85,8 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None) -
     rejected = tuple((1 - kept / np.maximum(valid, 1)).tolist())
     unknown = noise is None and not frames[0].variance
     known = None if unknown else variance
-    return Stack(mean=mean, variance=known, shared=shared, rejected=rejected, noise=noise)
+    clipped = tuple((valid - kept).tolist())
+    return Stack(mean=mean, variance=known, shared=shared, clipped=clipped, rejected=rejected, noise=noise)
 
 
 def consistent(values: Plane, variances: Plane, noise: Noise, sigma: float) -> Mask:
