@@ -89,7 +89,7 @@ def _advance(
         science[:] = [_record(step, one, "SKIPPED", (skipped,)) for one in science]
         return
     theirs = (note for reference in references.values() for note in reference.notes)
-    notes = (*references.notes, *theirs, *said)
+    notes = (*references.notes, *theirs, *said, *_notes_on(backgrounds, plan))
     for note in notes:
         log.info("%s: %s: %s", name, step.stage, note)
     log.info("%s: %s by %s in %.2f s", name, step.stage, step.implementation, seconds)
@@ -99,6 +99,15 @@ def _advance(
         "seconds": seconds,
     }
     science[:] = [_record(step, one, "COMPLETE", notes, **done) for one in science]
+
+
+def _notes_on(backgrounds: Sequence[Exposure], plan: Plan) -> Iterator[str]:
+    """Yield what the stages of this run have noted on background exposures: with them it would be lost."""
+    stages = {step.stage for step in plan.steps}
+    for background in backgrounds:
+        for record in background.history:
+            if record.stage in stages and record.status == "COMPLETE":
+                yield from (f"{background.name}: {record.stage}: {note}" for note in record.notes)
 
 
 def _run_pieces(
