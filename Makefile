@@ -44,6 +44,7 @@ types: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run_image2.py
+	$(BIN)/python benchmarks/rateints.py
 
 # Wheels of the core and of every plugin, in dist/.
 wheels: $(STAMP)

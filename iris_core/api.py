@@ -9,14 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from iris_core.association import Request, read_requests
-from iris_core.batch import WATCH, calibrate_files, is_skipped_product
+from iris_core.batch import calibrate_files, is_skipped_product
 from iris_core.errors import Problems, RecipeError, choices, did_you_mean
 from iris_core.instruments import InstrumentMode
 from iris_core.loading import load_plugins
 from iris_core.model import Exposure
 from iris_core.overrides import Overrides
 from iris_core.plan import prepare
-from iris_core.plugins import Plugins
+from iris_core.plugins import WATCH, Plugins
 from iris_core.recipe import Recipe
 from iris_core.report import ExposureResult, Report
 from iris_core.runner import calibrate_exposure

@@ -21,7 +21,7 @@ from iris_core.meta import StageRecord
 from iris_core.model import Exposure, row_blocks
 from iris_core.overrides import Overrides
 from iris_core.plan import Plan
-from iris_core.plugins import Plugins
+from iris_core.plugins import WATCH, Plugins
 from iris_core.products import write_product
 from iris_core.recipe import ExecutorOptions, Recipe
 from iris_core.report import ExposureResult
@@ -31,8 +31,6 @@ from iris_core.session import Session, plan_request, start_session
 __all__ = ["calibrate_file", "calibrate_files", "is_skipped_product"]
 
 log = logging.getLogger(__name__)
-
-WATCH = "watch"
 
 
 def calibrate_files(session: Session, plans: Mapping[Request, Plan]) -> Iterator[tuple[Request, ExposureResult]]:
@@ -144,6 +142,7 @@ def calibrate_file(request: Request, planned: Callable[[], tuple[Plan, Plugins]]
                 _warn_of_nothing(product, path)
                 write_product(stamp_product(product, path), path, plugins)
                 products[plan.steps[index].save] = path
+            del product  # the stages to come need the memory
     except Exception as error:
         return replace(_failure(request.path, error, perf_counter() - start), products=products, history=history)
     return ExposureResult(

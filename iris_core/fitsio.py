@@ -59,7 +59,8 @@ def read_fits(path: Path, pixels: bool = True) -> Exposure:
     InputError
         When the file is not one exposure, with what was found.
     """
-    with open_fits(path) as hdus:
+    # Of a mapped file all that was looked at stays in memory until the last plane is read.
+    with open_fits(path, memmap=False) as hdus:
         return _read(hdus, path, pixels)
 
 
@@ -172,9 +173,16 @@ def _image(hdu: Any, pixels: bool, path: Path) -> Image:
         return blank_plane(tuple(hdu.shape))
     with np.errstate(over="ignore"):
         try:
-            return _without_blank(hdu, np.asarray(hdu.data, dtype=np.float32))
+            image = _without_blank(hdu, np.asarray(hdu.data, dtype=np.float32))
         except (TypeError, ValueError) as error:
             raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
+    _let_go(hdu)
+    return image
+
+
+def _let_go(hdu: Any) -> None:
+    """Take the pixels from astropy as soon as there is a copy of them: in memory together they are twice the file."""
+    del hdu.data
 
 
 def _without_blank(hdu: Any, image: Image) -> Image:
@@ -189,6 +197,7 @@ def _plane(hdu: Any, pixels: bool) -> NDArray[Any]:
     if not pixels:
         return blank_plane(tuple(hdu.shape), np.int32)
     data = np.asarray(hdu.data)
+    _let_go(hdu)
     return data.astype(data.dtype.newbyteorder("="))
 
 
@@ -201,6 +210,7 @@ def _flags(hdu: Any, shape: tuple[int, ...], pixels: bool, path: Path) -> Flags:
     if not pixels:
         return blank_plane(shape if tuple(hdu.shape) == shape[-2:] else tuple(hdu.shape), np.uint32)
     raw = np.asarray(hdu.data)
+    _let_go(hdu)
     if raw.dtype.kind not in "iub":
         raise InputError(f"{path}: DQ has {raw.dtype} pixels; they have to be integers")
     # A signed word of fewer bits has to keep its top bit and no more.
@@ -219,8 +229,11 @@ def _variance(named: dict[str, Any], pixels: bool, path: Path) -> dict[str, Imag
     variance = {name: _positive(_image(hdu, pixels, path)) for name, hdu in components.items()}
     if "ERR" not in named or (variance and not pixels):
         return variance
-    if variance and not _exceeds(np.asarray(named["ERR"].data[..., ::16, :], dtype=np.float32), variance):
-        return variance
+    if variance:
+        some = np.asarray(named["ERR"].data[..., ::16, :], dtype=np.float32)
+        _let_go(named["ERR"])
+        if not _exceeds(some, variance):
+            return variance
     err = _positive(_image(named["ERR"], pixels, path))
     if not variance:
         return {"total": np.square(err) if pixels else err}

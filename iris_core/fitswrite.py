@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iris_core.asdfio import dump_tree
 from iris_core.keywords import is_wcs_keyword, unit_string
-from iris_core.model import Exposure
+from iris_core.model import Exposure, Image, root_of_sum, row_blocks
+from iris_core.outline import blank_plane
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -29,21 +32,54 @@ def write_fits(exposure: Exposure, path: Path) -> None:
     """
     from astropy.io import fits
 
-    sci_header = _science_header(exposure)
-    hdus = fits.HDUList([fits.PrimaryHDU(header=_current(exposure.header, exposure))])
-    hdus.append(fits.ImageHDU(exposure.data, header=sci_header, name="SCI"))
-    for name, plane in _planes(exposure).items():
-        hdus.append(fits.ImageHDU(plane, name=name))
-        if name.startswith(("ERR", "VAR_")) and exposure.unit is not None:
-            hdus[-1].header["BUNIT"] = unit_string(exposure.unit if name == "ERR" else exposure.unit**2)
-    hdus.append(_asdf_extension(exposure))
     # astropy warns of each long keyword that it writes as HIERARCH; it came so and goes so.
-    hdus.writeto(path, output_verify="silentfix")
+    primary = fits.PrimaryHDU(header=_current(exposure.header, exposure))
+    primary.writeto(path, output_verify="silentfix")
+    _append(path, "SCI", exposure.data, _science_header(exposure))
+    for name, plane in _planes(exposure).items():
+        header = fits.Header()
+        if name.startswith(("ERR", "VAR_")) and exposure.unit is not None:
+            header["BUNIT"] = unit_string(exposure.unit if name == "ERR" else exposure.unit**2)
+        _append(path, name, plane, header)
+    with fits.open(path, mode="append") as hdus:
+        hdus.append(_asdf_extension(exposure))
+
+
+def _append(path: Path, name: str, plane: Any, header: Header) -> None:
+    """Append an image extension, block by block: a FITS file has its bytes in another order, which takes a copy."""
+    from astropy.io import fits
+
+    described = fits.ImageHDU(blank_plane(plane.shape, plane.dtype), header=header, name=name)
+    described.verify("silentfix")
+    stream = fits.StreamingHDU(str(path), described.header)
+    for block in row_blocks(plane.shape):
+        stream.write(_as_stored(plane[block], described.header))
+    stream.close()
+
+
+def _as_stored(plane: NDArray[Any], header: Header) -> NDArray[Any]:
+    """Return integers of the sign that FITS knows for their size: BZERO is half of their range."""
+    if "BZERO" not in header:
+        return plane
+    kind, size = plane.dtype.kind, plane.dtype.itemsize
+    bits = np.ascontiguousarray(plane).view(f"u{size}") ^ np.array(1 << (8 * size - 1), dtype=f"u{size}")
+    stored: NDArray[Any] = bits.view(f"i{size}" if kind == "u" else f"u{size}")
+    return stored
+
+
+class _Errors:
+    """ERR, block by block: the root of the sum of the components."""
+
+    def __init__(self, components: Iterable[Image], shape: tuple[int, ...]) -> None:
+        self.components, self.shape, self.dtype = tuple(components), shape, np.dtype(np.float32)
+
+    def __getitem__(self, block: tuple[int | slice, ...]) -> Image:
+        return root_of_sum([component[block] for component in self.components])
 
 
 def _planes(exposure: Exposure) -> dict[str, Any]:
-    err = exposure.err
-    planes: dict[str, Any] = {} if err is None else {"ERR": err}
+    known = bool(exposure.variance)
+    planes: dict[str, Any] = {"ERR": _Errors(exposure.variance.values(), exposure.data.shape)} if known else {}
     planes["DQ"] = exposure.dq
     planes |= {f"VAR_{name.upper()}": plane for name, plane in exposure.variance.items()}
     if exposure.area is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
     from gwcs import WCS
 
-__all__ = ["Exposure", "Flags", "Image", "row_blocks"]
+__all__ = ["Exposure", "Flags", "Image", "root_of_sum", "row_blocks"]
 
 Image = NDArray[np.float32]
 Flags = NDArray[np.uint32]
@@ -127,13 +127,7 @@ class Exposure:
     @property
     def err(self) -> Image | None:
         """Standard deviation, float32, shape and unit of `data`; None where the errors are unknown."""
-        if not self.variance:
-            return None
-        components = iter(self.variance.values())
-        total = next(components).copy()
-        for component in components:
-            total += component
-        return np.sqrt(total, out=total)
+        return root_of_sum(self.variance.values()) if self.variance else None
 
     @property
     def status(self) -> Mapping[str, str]:
@@ -237,6 +231,15 @@ def _readonly(plane: ArrayLike, dtype: Any = None) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def root_of_sum(planes: Iterable[Image]) -> Image:
+    """Return the standard deviation that one component of the variance or more make."""
+    first, *others = planes
+    total = first.copy()
+    for plane in others:
+        total += plane
+    return np.sqrt(total, out=total)
 
 
 def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:

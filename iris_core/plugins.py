@@ -17,7 +17,7 @@ from iris_core.implementations import Implementation, Origin
 from iris_core.instruments import InstrumentMode
 from iris_core.model import Exposure
 from iris_core.references import Candidate, Reference, References
-from iris_core.registry import BUILTIN, Registry
+from iris_core.registry import BUILTIN, WATCH, Registry
 from iris_core.stages import StageSpec
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from iris_core.report import Report
     from iris_core.steps import Step
 
-__all__ = ["BUILTIN", "Plugins"]
+__all__ = ["BUILTIN", "WATCH", "Plugins"]
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +168,11 @@ class Plugins(Registry):
                 instrument=instrument,
             ),
         )
+
+    def wrap_stages(self) -> bool:
+        """Whether a plugin that the recipe lists acts around every stage."""
+        acting = {item.plugin_name for item in self.manager.hook.run_stage.get_hookimpls()}
+        return bool(acting & self.active - {BUILTIN, WATCH})
 
     def _call(self, hook: str, **arguments: Any) -> Any:
         """Call a hook without the wrappers that are merely installed: what is not listed changes no pixel."""

@@ -16,9 +16,11 @@ from iris_core.implementations import BrokenPlugin, Origin
 from iris_core.installed import InstalledPlugin, PluginFile, import_file
 from iris_core.stages import API_VERSION, PROJECT, StageSpec
 
-__all__ = ["BUILTIN", "Registry"]
+__all__ = ["BUILTIN", "WATCH", "Registry"]
 
 BUILTIN = "iris-core"
+# Who shows on a terminal which stage is running.
+WATCH = "watch"
 
 # These are needed only where a recipe says so, as stages are; what brings any other hook is needed by every run.
 _ON_DEMAND = ("run_stage", "add_hookspecs", "recipes", "check_reference")

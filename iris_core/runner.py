@@ -16,6 +16,7 @@ from iris_core.errors import StageContractError, StageSkipped
 from iris_core.keywords import header_text, text_card
 from iris_core.meta import ReferenceUse, StageRecord
 from iris_core.model import Exposure
+from iris_core.pieces import join, split
 from iris_core.plan import Plan, prepare
 from iris_core.plugins import Plugins
 from iris_core.references import References
@@ -43,9 +44,9 @@ def calibrate_exposure(
 
     Background exposures go in lock step through the stages before the one that consumes them.
     """
-    exposure = exposure.replace(provenance=plan.provenance)
-    held = list(backgrounds)
-    del backgrounds
+    # Lists, so that nobody on the way holds an exposure that a stage has replaced.
+    science, held = [exposure.replace(provenance=plan.provenance)], list(backgrounds)
+    del exposure, backgrounds
     # Hashing the reference files takes as long as a stage, and leaves the interpreter to the stages meanwhile.
     with ThreadPoolExecutor(max_workers=1) as hashing:
         uses = [[hashing.submit(reference.use) for reference in found.values()] for found in plan.references]
@@ -59,44 +60,83 @@ def calibrate_exposure(
                     _follow(step, one, theirs[index], plan, plugins)
                     for one, theirs in zip(held, plan.background_references, strict=False)
                 ]
-            exposure = _advance(step, exposure, plan.references[index], offered, uses[index], plan, plugins)
+            _advance(step, science, plan.references[index], offered, uses[index], plan, plugins)
+            offered.clear()
             if step.makes_product:
-                yield index, exposure
+                join(science)
+                yield index, science[0]
 
 
 def _advance(
     step: Step,
-    exposure: Exposure,
+    science: list[Exposure],
     references: References,
     backgrounds: Sequence[Exposure],
     uses: Sequence[Future[ReferenceUse]],
     plan: Plan,
     plugins: Plugins,
-) -> Exposure:
-    """Run one step on the science exposure and write what was done into its history and header."""
-    if step.skip:
-        log.info("%s: %s skipped: %s", exposure.name, step.stage, step.skip)
-        return _record(step, exposure, "SKIPPED", (step.skip,))
+) -> None:
+    """Run one step on the science exposure, or its pieces, and write what was done into its history and header."""
+    name = science[0].name
     start = perf_counter()
-    result, skipped = _run_step(step, exposure, references, backgrounds, plan, plugins)
+    said: tuple[str, ...] = ()
+    skipped = step.skip
+    if not skipped:
+        skipped, said = _run_pieces(step, science, references, backgrounds, plan, plugins)
     seconds = perf_counter() - start
     if skipped:
-        log.info("%s: %s skipped: %s", exposure.name, step.stage, skipped)
-        return _record(step, exposure, "SKIPPED", (skipped,))
+        log.info("%s: %s skipped: %s", name, step.stage, skipped)
+        science[:] = [_record(step, one, "SKIPPED", (skipped,)) for one in science]
+        return
     theirs = (note for reference in references.values() for note in reference.notes)
-    notes = (*references.notes, *theirs, *result.notes)
+    notes = (*references.notes, *theirs, *said, *_notes_on(backgrounds, plan))
     for note in notes:
-        log.info("%s: %s: %s", exposure.name, step.stage, note)
-    log.info("%s: %s by %s in %.2f s", exposure.name, step.stage, step.implementation, seconds)
-    return _record(
-        step,
-        result.replace(notes=()),
-        "COMPLETE",
-        notes,
-        references=tuple(use.result() for use in uses),
-        backgrounds=tuple(str(one.meta.path) for one in backgrounds),
-        seconds=seconds,
-    )
+        log.info("%s: %s: %s", name, step.stage, note)
+    log.info("%s: %s by %s in %.2f s", name, step.stage, step.implementation, seconds)
+    done: dict[str, Any] = {
+        "references": tuple(use.result() for use in uses),
+        "backgrounds": tuple(str(one.meta.path) for one in backgrounds),
+        "seconds": seconds,
+    }
+    science[:] = [_record(step, one, "COMPLETE", notes, **done) for one in science]
+
+
+def _notes_on(backgrounds: Sequence[Exposure], plan: Plan) -> Iterator[str]:
+    """Yield what the stages of this run have noted on background exposures: with them it would be lost."""
+    stages = {step.stage for step in plan.steps}
+    for background in backgrounds:
+        for record in background.history:
+            if record.stage in stages and record.status == "COMPLETE":
+                yield from (f"{background.name}: {record.stage}: {note}" for note in record.notes)
+
+
+def _run_pieces(
+    step: Step,
+    science: list[Exposure],
+    references: References,
+    backgrounds: Sequence[Exposure],
+    plan: Plan,
+    plugins: Plugins,
+) -> tuple[str, tuple[str, ...]]:
+    """Put the results of a step in the place of the exposure or its pieces; return why it was skipped, and its notes.
+
+    What acts around a stage may look at an exposure as a whole, and is given it so.
+    """
+    (split if step.by_integration and not plugins.wrap_stages() else join)(science)
+    notes: list[str] = []
+    for number in range(len(science)):
+        result, skipped = _run_step(step, science[number], references, backgrounds, plan, plugins)
+        if skipped and number:
+            raise StageContractError(
+                f"stage '{step.stage}' of {step.implementation} skipped some integrations ({skipped}) and not others"
+            )
+        if skipped:
+            return skipped, ()
+        notes += result.notes
+        # What holds for all integrations is kept once.
+        science[number] = result.replace(notes=(), area=science[0].area if number else result.area)
+        del result
+    return "", tuple(notes) if len(science) == 1 else tuple(dict.fromkeys(notes))
 
 
 def _follow(step: Step, exposure: Exposure, references: References, plan: Plan, plugins: Plugins) -> Exposure:

@@ -112,6 +112,8 @@ class StageImplementation:
         Bits it may add besides those that the stage may.
     check
         Finds what would fail, before any pixel is read; see `stage`.
+    by_integration
+        Whether it treats each integration alone; see `stage`.
     """
 
     stage: str
@@ -120,6 +122,7 @@ class StageImplementation:
     optional: tuple[str, ...] = ()
     dq: DQ = DQ.GOOD
     check: Callable[..., Exposure | None] | None = field(default=None)
+    by_integration: bool | Callable[[Any], bool] = False
 
 
 def stage_spec(
@@ -194,6 +197,7 @@ def stage(
     optional: tuple[str, ...] = (),
     dq: DQ = DQ.GOOD,
     check: Callable[..., Exposure | None] | None = None,
+    by_integration: bool | Callable[[Any], bool] = False,
 ) -> Callable[[Function], Function]:
     """Make a function the implementation of a stage.
 
@@ -217,6 +221,9 @@ def stage(
         A function of the same arguments, called before any pixel is read. Its exposures are outlines: headers, unit
         and shape are true, pixels are not there. It raises what the stage would raise, and may return
         the outline as the stage will leave it (another unit, say).
+    by_integration
+        Whether it treats each integration of a cube as if it were alone, or a function of the parameters that tells.
+        The runner then gives it a large cube some integrations at a time, which bounds memory.
 
     Examples
     --------
@@ -230,7 +237,13 @@ def stage(
 
     def implement(function: Function) -> Function:
         function.__dict__["iris_stage"] = StageImplementation(
-            stage=name, params=params, references=references, optional=optional, dq=dq, check=check
+            stage=name,
+            params=params,
+            references=references,
+            optional=optional,
+            dq=dq,
+            check=check,
+            by_integration=by_integration,
         )
         return hookimpl(specname=name)(function)
 

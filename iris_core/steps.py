@@ -63,6 +63,12 @@ class Step:
         """Whether a product is written after it: a stage that is left out does not make its own product."""
         return bool(self.save) and not (self.skip and self.save == self.spec.product)
 
+    @property
+    def by_integration(self) -> bool:
+        """Whether its implementation treats each integration of a cube alone."""
+        said = self.implementation.declared.by_integration
+        return said(self.params) if callable(said) else said
+
     def call(
         self, exposure: Exposure, references: References, backgrounds: Sequence[Exposure], instrument: InstrumentMode
     ) -> Any:

@@ -161,6 +161,23 @@ def test_backgrounds_go_in_lock_step_up_to_the_stage_that_consumes_them(
     assert value(product) == result
 
 
+def test_notes_on_backgrounds_are_kept_with_the_stage_that_consumes_them(lab: Lab, write_recipe: Write) -> None:
+    """Each with the name of its file, after what the stage itself has to say."""
+
+    def remark(exposure: Exposure) -> Exposure:
+        return exposure.note(f"level {exposure.data[0, 0]:g}")
+
+    plugins = lab(dark_current=remark, background=subtract_mean)
+    backgrounds = [make_exposure(value=value, path=Path(f"sky{value}.fits")) for value in (2, 4)]
+    (product,) = calibrate(
+        make_exposure(value=10), write_recipe("dark_current, background"), backgrounds=backgrounds, plugins=plugins
+    ).values()
+    kept = ("sky2.fits: dark_current: level 2", "sky4.fits: dark_current: level 4")
+    assert product.history[0].notes == ("level 10",)
+    assert product.history[1].notes[-2:] == kept
+    assert {f"background: {note}" for note in kept} <= set(product.header["HISTORY"])
+
+
 def test_at_consumption_the_backgrounds_say_what_was_done_to_them(lab: Lab, write_recipe: Write) -> None:
     seen: list[Any] = []
 

@@ -58,7 +58,12 @@ def _fate_of_the_dark(params: BackgroundParams) -> dict[str, tuple[bool | str, s
     return {"BKG_METH": (method, "a part of the dark went with the background")}
 
 
-@stage("background", params=BackgroundParams, check=check_background)
+def _by_integration(params: BackgroundParams) -> bool:
+    """Whether the integrations are treated alone: they share the level of their sky."""
+    return params.method == "from_science" or params.scale == "none"
+
+
+@stage("background", params=BackgroundParams, check=check_background, by_integration=_by_integration)
 def subtract_background(
     exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]
 ) -> Exposure:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from iris_core import Exposure, InputError, Window
 
-__all__ = ["calibrations", "check_backgrounds", "overlap"]
+__all__ = ["calibrations", "check_backgrounds", "overlap", "window_of"]
 
 Part = tuple[slice, slice]
 
@@ -111,7 +111,7 @@ def overlap(exposure: Exposure, background: Exposure) -> tuple[Part, Part]:
     InputError
         When they have no pixel in common, or the headers do not tell.
     """
-    ours, theirs = _window(exposure), _window(background)
+    ours, theirs = window_of(exposure), window_of(background)
     _check_placed(exposure, background, ours, theirs)
     left, bottom = max(ours.xstart, theirs.xstart), max(ours.ystart, theirs.ystart)
     right = min(ours.xstart + ours.xsize, theirs.xstart + theirs.xsize)
@@ -124,7 +124,8 @@ def overlap(exposure: Exposure, background: Exposure) -> tuple[Part, Part]:
     return common.slices_in(ours), common.slices_in(theirs)
 
 
-def _window(exposure: Exposure) -> Window:
+def window_of(exposure: Exposure) -> Window:
+    """Return the window of an exposure; one whose header does not tell is taken to start at the first pixel."""
     return exposure.meta.window or Window(1, 1, exposure.shape[1], exposure.shape[0])
 
 

@@ -18,16 +18,18 @@ def describe(stack: Stack, names: Sequence[str], sigma: float, scaled: bool) -> 
     noise = stack.noise
     if noise is None:
         return (f"one background exposure: {names[0]}",)
-    each = zip(names, noise.levels, stack.rejected, strict=True)
-    listed = "; ".join(f"{name}: level {level:.4g}, {clipped(rejected)}" for name, level, rejected in each)
-    notes = [f"mean of {len(names)} background exposures, {_method(len(names), sigma)}: {listed}"]
+    each = zip(names, noise.levels, stack.clipped, stack.rejected, strict=True)
+    listed = "; ".join(f"{name}: level {level:.4g}, {clipped(lost, part)}" for name, level, lost, part in each)
+    notes = [f"mean of {len(names)} background exposures, {_method(len(names), sigma, noise)}: {listed}"]
     return (*notes, *_cautions(noise, scaled or not any(stack.rejected)))
 
 
-def _method(number: int, sigma: float) -> str:
+def _method(number: int, sigma: float, noise: Noise) -> str:
     if number < FEWEST_TO_CLIP:
         return "not clipped since of two values nothing tells which is wrong"
-    return f"clipped at {sigma:g} sigma"
+    origin = "from their errors" if noise.known else "measured from the scatter between them"
+    widened = f", widened {noise.inflation:.2f} times" if noise.inflation > 1 else ""
+    return f"clipped at {sigma:g} standard deviations of typically {noise.deviation:.3g} {origin}{widened}"
 
 
 def _cautions(noise: Noise, level: bool) -> Iterator[str]:
@@ -46,6 +48,6 @@ def _cautions(noise: Noise, level: bool) -> Iterator[str]:
         )
 
 
-def clipped(fraction: float) -> str:
-    """Return a fraction of pixels in words."""
-    return f"{100 * fraction:.2f} % clipped"
+def clipped(number: int, fraction: float) -> str:
+    """Return in words how many values of an image were clipped, and which fraction they are."""
+    return f"{number} {'value' if number == 1 else 'values'} clipped ({100 * fraction:.2f} %)"

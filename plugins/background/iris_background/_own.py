@@ -49,7 +49,7 @@ def sky_from_science(exposure: Exposure, box_size: int, sigma: float, unused: in
     InputError
         When sources leave no box with a background.
     """
-    found = [background_of(frame, box_size, sigma, exposure.name) for frame in frames_of(exposure, exposure)]
+    found = [background_of(frame, box_size, sigma, exposure.name) for frame in frames_of(exposure)]
     data, variance = (np.stack(planes).reshape(exposure.data.shape) for planes in zip(*found, strict=True))
     notes = [f"smooth background of the exposure itself in boxes of {box_size} pixels, median {np.median(data):.4g}"]
     if unused:

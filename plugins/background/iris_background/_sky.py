@@ -11,7 +11,8 @@ from astropy.stats import sigma_clip
 from numpy.typing import NDArray
 
 from iris_background._frame import Frame, Part, Plane, sample, signed_error
-from iris_background._match import overlap
+from iris_background._match import overlap, window_of
+from iris_background._noise import measure_noise
 from iris_background._notes import clipped, describe
 from iris_background._stack import combine
 from iris_core import DQ, Exposure, InputError
@@ -64,10 +65,13 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
         When a level by which to scale is not above 0, or no pixel of any background exposure is valid.
     """
     shared = shared_components(exposure, backgrounds)
-    level = sky_level(exposure.name, frames_of(exposure, exposure)) if scaled else None
-    prepared = [_one_image(frames_of(exposure, one, shared), one.name, sigma, level) for one in backgrounds]
-    images, names = zip(*prepared, strict=True)
-    stack = combine(images, sigma)
+    level = sky_level(exposure.name, frames_of(exposure)) if scaled else None
+    prepared = [_one_image(exposure, one, shared, sigma, level) for one in backgrounds]
+    whole, names = zip(*prepared, strict=True)
+    images = [in_window(image, exposure, one) for image, one in zip(whole, backgrounds, strict=True)]
+    # What the clip goes by has to be the same for a window as for the full frame.
+    alike = len({window_of(one) for one in backgrounds}) == 1
+    stack = combine(images, sigma, measure_noise(whole) if alike and len(whole) > 1 else None)
     if not np.isfinite(stack.mean).any():
         raise InputError(
             f"no pixel of the background exposures {', '.join(one.name for one in backgrounds)} is valid (finite, "
@@ -78,10 +82,13 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
     return Sky(data=stack.mean, variance=stack.variance, shared=stack.shared, notes=notes)
 
 
-def _one_image(frames: list[Frame], name: str, sigma: float, level: float | None) -> tuple[Frame, str]:
-    """Return a background exposure as one image, and what to call it in a note."""
+def _one_image(
+    exposure: Exposure, background: Exposure, shared: Sequence[str], sigma: float, level: float | None
+) -> tuple[Frame, str]:
+    """Return a background exposure as one image, not cut to the exposure, and what to call it in a note."""
+    frames, name = frames_of(background, shared), background.name
     if level is not None:
-        factor = level / sky_level(name, frames)
+        factor = level / sky_level(name, [in_window(frame, exposure, background) for frame in frames])
         frames, name = [replace(frame, factor=factor) for frame in frames], f"{name} x {factor:.4g}"
     if len(frames) == 1:
         return frames[0], name
@@ -89,7 +96,7 @@ def _one_image(frames: list[Frame], name: str, sigma: float, level: float | None
     good = np.broadcast_to(np.uint32(DQ.GOOD), stack.mean.shape)
     variance = () if stack.variance is None else (stack.variance,)
     image = Frame(stack.mean, good, variance, {key: error * error for key, error in stack.shared.items()})
-    return image, f"{name} ({len(frames)} integrations, {clipped(max(stack.rejected))})"
+    return image, f"{name} ({len(frames)} integrations, {clipped(sum(stack.clipped), float(np.mean(stack.rejected)))})"
 
 
 def shared_components(exposure: Exposure, backgrounds: Sequence[Exposure]) -> tuple[str, ...]:
@@ -106,16 +113,28 @@ def shared_components(exposure: Exposure, backgrounds: Sequence[Exposure]) -> tu
     )
 
 
-def frames_of(exposure: Exposure, background: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
-    """Return the integrations of a background exposure in the window of an exposure, NaN where it has none."""
-    inside, part = overlap(exposure, background)
-    images = range(len(background.data)) if background.is_integrations else [...]
+def frames_of(exposure: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
+    """Return the integrations of an exposure; the components `shared` apart."""
+    images = range(len(exposure.data)) if exposure.is_integrations else [...]
     frames = []
     for image in images:
-        planes = {name: plane[image][part] for name, plane in background.variance.items()}
+        planes = {name: plane[image] for name, plane in exposure.variance.items()}
         common = {name: planes.pop(name) for name in shared}
-        frames.append(Frame(background.data[image][part], background.dq[image][part], tuple(planes.values()), common))
-    return frames if frames[0].shape == exposure.shape else [_padded(frame, exposure.shape, inside) for frame in frames]
+        frames.append(Frame(exposure.data[image], exposure.dq[image], tuple(planes.values()), common))
+    return frames
+
+
+def in_window(frame: Frame, exposure: Exposure, background: Exposure) -> Frame:
+    """Return an image of a background exposure in the window of an exposure, NaN where it has no pixel."""
+    inside, part = overlap(exposure, background)
+    cut = Frame(
+        frame.data[part],
+        frame.dq[part],
+        tuple(plane[part] for plane in frame.variance),
+        {name: plane[part] for name, plane in frame.shared.items()},
+        frame.factor,
+    )
+    return cut if cut.shape == exposure.shape else _padded(cut, exposure.shape, inside)
 
 
 def _padded(frame: Frame, shape: tuple[int, int], inside: Part) -> Frame:
@@ -129,6 +148,7 @@ def _padded(frame: Frame, shape: tuple[int, int], inside: Part) -> Frame:
         pad(frame.dq, 0),
         tuple(pad(plane, 0) for plane in frame.variance),
         {name: pad(plane, 0) for name, plane in frame.shared.items()},
+        frame.factor,
     )
 
 

@@ -33,8 +33,10 @@ class Stack:
         That of `mean`, ``(ny, nx)``; None where one image without errors is all there is.
     shared
         By component, the mean of the errors that the images share, with their sign.
+    clipped
+        For each image, how many of its valid pixels were clipped.
     rejected
-        For each image, the fraction of its valid pixels that was clipped.
+        The same as fractions of its valid pixels.
     noise
         What the clip went by; None for one image.
     """
@@ -42,11 +44,12 @@ class Stack:
     mean: Plane
     variance: Plane | None
     shared: Mapping[str, Plane]
+    clipped: tuple[int, ...]
     rejected: tuple[float, ...]
     noise: Noise | None
 
 
-def combine(frames: Sequence[Frame], sigma: float) -> Stack:
+def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None) -> Stack:
     """Return the mean of a stack of images without its outliers.
 
     Its variance is the sum of the kept values' variances over the square of their number. Where the errors of any image
@@ -58,8 +61,11 @@ def combine(frames: Sequence[Frame], sigma: float) -> Stack:
         Images of one shape.
     sigma
         How far a value may be off, in standard deviations; see `consistent`.
+    noise
+        What the clip goes by, where it was measured on more than these parts of the images.
     """
-    noise = measure_noise(frames) if len(frames) > 1 else None
+    if noise is None and len(frames) > 1:
+        noise = measure_noise(frames)
     mean, variance, *errors = np.empty((2 + len(frames[0].shared), *frames[0].shape), dtype=np.float32)
     shared = dict(zip(frames[0].shared, errors, strict=True))
     valid, kept = np.zeros((2, len(frames)), dtype=np.int64)
@@ -79,7 +85,8 @@ def combine(frames: Sequence[Frame], sigma: float) -> Stack:
     rejected = tuple((1 - kept / np.maximum(valid, 1)).tolist())
     unknown = noise is None and not frames[0].variance
     known = None if unknown else variance
-    return Stack(mean=mean, variance=known, shared=shared, rejected=rejected, noise=noise)
+    clipped = tuple((valid - kept).tolist())
+    return Stack(mean=mean, variance=known, shared=shared, clipped=clipped, rejected=rejected, noise=noise)
 
 
 def consistent(values: Plane, variances: Plane, noise: Noise, sigma: float) -> Mask:

@@ -70,7 +70,7 @@ def test_lone_outlier_is_clipped_from_three_exposures_on(number: int) -> None:
     np.testing.assert_allclose(result.data, 90, rtol=1e-6)
     assert result.variance["background"][2, 3] == pytest.approx(1.5 / (number - 1))
     assert result.variance["background"][0, 0] == pytest.approx(1.5 / number)
-    assert "y1.fits: level 10, 1.56 % clipped" in result.notes[0]
+    assert "y1.fits: level 10, 1 value clipped (1.56 %)" in result.notes[0]
 
 
 def test_two_exposures_are_not_clipped() -> None:
@@ -99,7 +99,7 @@ def test_lower_half_is_kept_where_the_values_fall_into_two_halves() -> None:
 def test_exposure_at_quite_another_level_is_clipped_as_a_whole() -> None:
     result = calibrate(science(), skies(10, 10, 10, 1000))
     np.testing.assert_array_equal(result.data, 90)
-    assert "y3.fits: level 1000, 100.00 % clipped" in result.notes[0]
+    assert "y3.fits: level 1000, 64 values clipped (100.00 %)" in result.notes[0]
 
 
 def test_drift_of_the_sky_is_no_outlier_and_hides_none() -> None:
@@ -172,7 +172,7 @@ def test_integrations_of_a_background_are_combined_first() -> None:
     np.testing.assert_array_equal(result.data, 89)
     np.testing.assert_allclose(result.variance["background"][0, 0], (1.5 / 4 + 1.5) / 4)
     np.testing.assert_allclose(result.variance["background"][2, 3], (1.5 / 3 + 1.5) / 4)
-    assert "cube.fits (4 integrations, 1.56 % clipped): level 10" in result.notes[0]
+    assert "cube.fits (4 integrations, 1 value clipped (0.39 %)): level 10" in result.notes[0]
 
 
 @pytest.mark.parametrize("gone", [False, True])

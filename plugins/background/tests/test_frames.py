@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from iris_background._frame import Frame, sample, signed_error
 from iris_background._noise import measure_noise
 from iris_background._notes import describe
-from iris_background._sky import frames_of, sky_level
+from iris_background._sky import frames_of, in_window, sky_level
 from iris_background._stack import combine, consistent
 
 from iris_core import DQ, InputError, Window
@@ -60,7 +60,7 @@ def test_frames_of_a_cube_are_its_integrations_in_the_window() -> None:
     cube = make_exposure((6, 6), nint=2, window=Window(1, 1, 6, 6))
     cube = cube.replace(data=np.arange(72, dtype=np.float32).reshape(2, 6, 6))
     science = make_exposure((2, 3), window=Window(xstart=4, ystart=3, xsize=3, ysize=2))
-    frames = frames_of(science, cube)
+    frames = [in_window(frame, science, cube) for frame in frames_of(cube)]
     assert [float(each.data[0, 0]) for each in frames] == [15, 51]
     assert all(np.shares_memory(each.data, cube.data) for each in frames)
 
@@ -68,7 +68,7 @@ def test_frames_of_a_cube_are_its_integrations_in_the_window() -> None:
 def test_frames_are_padded_to_the_window() -> None:
     science = make_exposure((2, 4), window=Window(xstart=1, ystart=1, xsize=4, ysize=2))
     part = make_exposure((2, 2), value=5.0, window=Window(xstart=4, ystart=2, xsize=2, ysize=2))
-    (padded,) = frames_of(science, part)
+    padded = in_window(*frames_of(part), science, part)
     np.testing.assert_array_equal(padded.values(WHOLE)[0], [np.nan] * 4)
     np.testing.assert_array_equal(padded.values(WHOLE)[1], [np.nan, np.nan, np.nan, 5])
 
@@ -105,8 +105,8 @@ def test_notes_name_each_exposure_and_what_to_beware_of() -> None:
     images = [frame(*(level + 2 * rng.normal(size=5000))) for level in (10, 10, 30)]
     images[0].data[0, 0] = 500
     listed, scatter, levels = describe(combine(images, 3.0), ["a", "b", "c"], 3.0, scaled=False)
-    assert listed.startswith("mean of 3 background exposures, clipped at 3 sigma: a: level ")
-    assert listed.count("% clipped") == 3
+    assert listed.startswith("mean of 3 background exposures, clipped at 3 standard deviations of typically 1 from ")
+    assert listed.count("clipped (") == 3
     assert scatter.startswith("the background exposures scatter 2.0")
     assert levels.startswith("the levels of the background exposures differ by more than the noise of a pixel")
     assert len(describe(combine(images, 3.0), ["a", "b", "c"], 3.0, scaled=True)) == 2

@@ -42,7 +42,7 @@ def _went_with_background(exposure: Exposure) -> bool | None:
     raise InputError(f"{exposure.name}: BKG_DARK = {said!r} is neither T nor F; write it as a FITS logical")
 
 
-@stage("dark_current", references=("dark",), check=check_dark)
+@stage("dark_current", references=("dark",), check=check_dark, by_integration=True)
 def subtract_dark(exposure: Exposure, references: References) -> Exposure:
     """Subtract the dark; add its variance as component ``dark`` and its DQ.
 

@@ -25,7 +25,7 @@ def check_flat(exposure: Exposure, references: References) -> None:
     _check_unit(exposure, references["flat"].image(exposure, pixels=False))
 
 
-@stage("flat_field", params=FlatParams, references=("flat",), check=check_flat)
+@stage("flat_field", params=FlatParams, references=("flat",), check=check_flat, by_integration=True)
 def apply_flat(exposure: Exposure, params: FlatParams, references: References) -> Exposure:
     """Divide by the flat; scale the variance, add that of the flat as component ``flat``, and its DQ.
 

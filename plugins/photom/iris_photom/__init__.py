@@ -25,7 +25,7 @@ def check_conversion(exposure: Exposure, references: References) -> Exposure:
     return exposure.replace(unit=SURFACE_BRIGHTNESS)
 
 
-@stage("photom", references=("photom",), optional=("area",), check=check_conversion)
+@stage("photom", references=("photom",), optional=("area",), check=check_conversion, by_integration=True)
 def convert_to_surface_brightness(exposure: Exposure, references: References) -> Exposure:
     """Multiply by the conversion factor of the exposure's filter, detector and pupil.
 

@@ -17,7 +17,12 @@ def check_grid(exposure: Exposure, params: ResampleParams) -> None:
         _grid.choose_grid(_grid.celestial(exposure), exposure.shape, params, exposure.name)
 
 
-@stage("resample", params=ResampleParams, check=check_grid)
+def _by_integration(params: ResampleParams) -> bool:
+    """Whether the integrations are treated alone: they share the median of a weight."""
+    return params.weight_type != "ivm-sky" and not params.kernel.startswith("lanczos")
+
+
+@stage("resample", params=ResampleParams, check=check_grid, by_integration=_by_integration)
 def resample(exposure: Exposure, params: ResampleParams) -> Exposure:
     """Drizzle the exposure onto a TAN grid without distortion, along the detector or with north up.
 

@@ -53,7 +53,9 @@ def _inverse_sky(poisson: float) -> Weigh:
 
 
 def _is_positive(exposure: Exposure, name: str) -> bool:
-    return name in exposure.variance and bool(np.any(exposure.variance[name] > 0))
+    plane = exposure.variance.get(name)
+    # Integrations without a valid pixel say nothing against it.
+    return plane is not None and bool(np.any(plane > 0) or np.isnan(plane).all())
 
 
 def _median(plane: NDArray[np.float32] | None) -> float:

@@ -19,7 +19,7 @@ def check_map(exposure: Exposure) -> None:
         raise InputError(f"{exposure.name}: {MAP} has shape {shape}; that of the image is {exposure.shape}")
 
 
-@stage("parse_subarray_map", check=check_map)
+@stage("parse_subarray_map", check=check_map, by_integration=True)
 def parse_subarray_map(exposure: Exposure, instrument: InstrumentMode) -> Exposure:
     """Turn the plane SUBARR_MAP into a list of windows, and blank their pixels.
 

@@ -31,7 +31,7 @@ def _attach(exposure: Exposure, params: WcsParams, references: References, instr
 
 
 # The stage looks at headers only, so that its check is the stage itself.
-@stage("assign_wcs", params=WcsParams, optional=("distortion",), check=_attach)
+@stage("assign_wcs", params=WcsParams, optional=("distortion",), check=_attach, by_integration=True)
 def assign_wcs(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
     """Attach `wcs`, a gWCS from 0-based detector pixel to sky, and `fits_wcs`, the FITS keywords that say the same.
 
