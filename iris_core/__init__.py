@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from iris_core.api import calibrate as calibrate
     from iris_core.api import check as check
     from iris_core.api import installed_modes as installed_modes
+    from iris_core.api import read_exposure as read_exposure
     from iris_core.api import run as run
     from iris_core.dq import DQ as DQ
     from iris_core.errors import InputError as InputError
@@ -84,6 +85,7 @@ _HOMES = {
     "meta_from_header": "iris_core.keywords",
     "parameter": "iris_core.stages",
     "parse_unit": "iris_core.keywords",
+    "read_exposure": "iris_core.api",
     "read_fits": "iris_core.fitsio",
     "run": "iris_core.api",
     "stage": "iris_core.stages",

@@ -23,7 +23,7 @@ from iris_core.runner import calibrate_exposure
 from iris_core.session import Session, Survey, plan_outlines, start_session, survey
 from iris_core.stages import stand_in
 
-__all__ = ["calibrate", "check", "installed_modes", "run"]
+__all__ = ["calibrate", "check", "installed_modes", "read_exposure", "run"]
 
 Files = str | Path
 
@@ -31,6 +31,26 @@ Files = str | Path
 def installed_modes() -> dict[str, InstrumentMode]:
     """Return the installed instrument modes by name."""
     return load_plugins().modes()
+
+
+def read_exposure(path: Files, *, pixels: bool = True, plugins: Plugins | None = None) -> Exposure:
+    """Return the exposure in a file, read by the installed reader that knows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pixels
+        Whether to read pixels; without, headers, unit and shape are true.
+    plugins
+        Whose readers are asked; by default what is installed.
+
+    Raises
+    ------
+    InputError
+        When nobody can read it.
+    """
+    return (plugins or load_plugins()).read_exposure(Path(path), pixels)
 
 
 def check(
@@ -68,14 +88,15 @@ def check(
     Problems
         When nothing of the recipe can be used.
     """
-    session = start_session(recipe, _overrides(overrides, options), own_plugins(plugins))
-    return _survey(session, files, backgrounds)
+    said = _overrides(overrides, options)
+    session = start_session(recipe, said, own_plugins(plugins))
+    return _survey(session, files, backgrounds, said.allow_outside)
 
 
-def _survey(session: Session, files: Sequence[Files], backgrounds: Sequence[Files]) -> Survey:
+def _survey(session: Session, files: Sequence[Files], backgrounds: Sequence[Files], allow_outside: bool) -> Survey:
     use_others = session.recipe.backgrounds == "others"
     paths, background_paths = [Path(file) for file in files], [Path(file) for file in backgrounds]
-    return survey(session, read_requests(paths, background_paths, use_others))
+    return survey(session, read_requests(paths, background_paths, use_others, allow_outside))
 
 
 def run(
@@ -121,11 +142,12 @@ def run(
     Problems
         When the recipe is wrong, or no exposure at all can be calibrated, with every reason.
     """
-    session = start_session(recipe, _overrides(overrides, options), own_plugins(plugins))
+    said = _overrides(overrides, options)
+    session = start_session(recipe, said, own_plugins(plugins))
     if watch is not None:
         session.plugins.add(WATCH, watch)
         session.plugins.active |= {WATCH}
-    surveyed = _survey(session, files, backgrounds)
+    surveyed = _survey(session, files, backgrounds, said.allow_outside)
     if session.problems or not surveyed.plans:
         raise Problems(surveyed.everything() or (RecipeError("no exposure was given; name one or more files"),))
     finished = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from os.path import isfile
+from os.path import isfile, normpath
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,11 +43,13 @@ class _Product(BaseModel):
 class _Association(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    asn_type: str = "image2"
+    asn_type: Literal["image2"] = "image2"
     products: list[_Product]
 
 
-def read_requests(files: Iterable[Path], backgrounds: Sequence[Path] = (), use_others: bool = False) -> list[Request]:
+def read_requests(
+    files: Iterable[Path], backgrounds: Sequence[Path] = (), use_others: bool = False, allow_outside: bool = False
+) -> list[Request]:
     """Return what to calibrate; a request with a `problem` fails alone.
 
     Parameters
@@ -58,10 +60,13 @@ def read_requests(files: Iterable[Path], backgrounds: Sequence[Path] = (), use_o
         Background exposures of every exposure that is not in an association.
     use_others
         Whether every exposure has the other ones as its background exposures.
+    allow_outside
+        Whether an association may name files outside its own folder.
     """
     requests: list[Request] = []
     for path in files:
-        requests += read_association(path) if path.suffix == ".json" else [Request(path, tuple(backgrounds))]
+        is_association = path.suffix == ".json"
+        requests += read_association(path, allow_outside) if is_association else [Request(path, tuple(backgrounds))]
     if use_others:
         requests = [one if one.backgrounds else _with_others(one, requests) for one in requests]
     return [replace(one, problem=one.problem or _wrong_backgrounds(one)) for one in requests]
@@ -81,11 +86,11 @@ def _wrong_backgrounds(request: Request) -> str:
     return f"{request.path}: background exposures named more than once: {', '.join(twice)}" if twice else ""
 
 
-def read_association(path: Path) -> list[Request]:
+def read_association(path: Path, allow_outside: bool = False) -> list[Request]:
     """Return one request for each product of an association file; member paths are relative to it.
 
-    A file that is no association gives one request with a `problem`; so does a product of which a member is missing,
-    or that has not exactly one science member.
+    A file that is no association gives one request with a `problem`; so does a product of which a member is missing or,
+    unless that is allowed, outside the folder of the file, or that has not exactly one science member.
     """
     try:
         content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -97,7 +102,7 @@ def read_association(path: Path) -> list[Request]:
         return [Request(path, problem=f"{path}: not an association: {one_line(error)}")]
     if not content.products:
         return [Request(path, problem=f"{path}: the association has no products")]
-    return [_request(product, path) for product in content.products]
+    return [_request(product, path, allow_outside) for product in content.products]
 
 
 def _first(error: ValidationError) -> str:
@@ -105,7 +110,7 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}, not {item['input']!r}"
 
 
-def _request(product: _Product, path: Path) -> Request:
+def _request(product: _Product, path: Path, allow_outside: bool) -> Request:
     science = [path.parent / member.expname for member in product.members if member.exptype == "science"]
     backgrounds = [path.parent / member.expname for member in product.members if member.exptype == "background"]
     where = f"{path}: product '{product.name}'"
@@ -113,6 +118,15 @@ def _request(product: _Product, path: Path) -> Request:
         named = ", ".join(member.name for member in science) or "none"
         problem = f"{where} has {len(science)} science members ({named}); one is needed"
         return Request(path, name=product.name, problem=problem)
+    outside = [str(one) for one in (*science, *backgrounds) if not allow_outside and not _is_inside(one, path.parent)]
+    if outside:
+        problem = f"{where}: outside the folder of the association: {', '.join(outside)}; --allow-outside allows it"
+        return Request(path, name=product.name, problem=problem)
     missing = [str(member) for member in (*science, *backgrounds) if not isfile(member)]
     problem = f"{where}: no such file: {', '.join(missing)}" if missing else ""
     return Request(science[0], tuple(backgrounds), product.name, problem)
+
+
+def _is_inside(member: Path, folder: Path) -> bool:
+    """Whether a path leads to below a folder by its words; a link that lies in it may point elsewhere."""
+    return Path(normpath(member.absolute())).is_relative_to(normpath(folder.absolute()))

@@ -129,6 +129,7 @@ def _recipe_options(command: Command) -> Command:
             click.option("--save", multiple=True, metavar="STAGE", help="Write a product after a stage, too."),
             click.option("--save-bsub", is_flag=True, help="The same as --save background."),
             click.option("--background", "backgrounds", multiple=True, type=path, help="A background exposure."),
+            click.option("--allow-outside", is_flag=True, help="Associations may name files outside their folder."),
             click.option("--instrument", default="", metavar="MODE", help="Instrument mode, whatever the header says."),
             click.option(
                 "--output-dir", "directory", type=path, help="Folder of the products.  [default: the input's]"

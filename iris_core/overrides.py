@@ -42,6 +42,8 @@ class Overrides:
         How several exposures are worked on.
     plugin_files
         Plugins of one file, which implement their stages in this run.
+    allow_outside
+        Whether an association may name files outside its own folder.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class Overrides:
     executor: str = ""
     workers: int | None = None
     plugin_files: tuple[Path, ...] = ()
+    allow_outside: bool = False
 
 
 def apply_overrides(recipe: Recipe, overrides: Overrides) -> tuple[Recipe, list[IrisError]]:

@@ -66,6 +66,37 @@ def test_a_product_that_is_not_right_is_named(folder: Path, product: Any, words:
     assert words in request.problem
 
 
+@pytest.mark.parametrize("name", ["../far_rate.fits", "deep/../../far_rate.fits", "{folder}/far_rate.fits"])
+def test_a_member_outside_the_folder_needs_to_be_allowed(tmp_path: Path, name: str) -> None:
+    inner = tmp_path / "inner"
+    (inner / "deep").mkdir(parents=True)
+    (tmp_path / "far_rate.fits").touch()
+    path = write(inner, {"name": "p", "members": [member(name.format(folder=tmp_path))]})
+    (request,) = read_association(path)
+    assert re.search(r"product 'p': outside the folder of the association: .*far_rate.fits; --allow", request.problem)
+    (request,) = read_requests([path], allow_outside=True)
+    assert request.problem == ""
+    assert request.path.resolve() == (tmp_path / "far_rate.fits").resolve()
+
+
+@pytest.mark.parametrize(
+    "name", ["deep/x_rate.fits", "./deep/../x_rate.fits", "l_rate.fits", "{folder}/x_rate.fits"]
+)
+def test_a_member_below_the_folder_is_inside_and_so_is_a_link(tmp_path: Path, name: str) -> None:
+    inner = tmp_path / "inner"
+    (inner / "deep").mkdir(parents=True)
+    for path in (tmp_path / "far", inner / "x_rate.fits", inner / "deep" / "x_rate.fits"):
+        path.touch()
+    (inner / "l_rate.fits").symlink_to(tmp_path / "far")
+    (request,) = read_association(write(inner, {"name": "p", "members": [member(name.format(folder=inner))]}))
+    assert request.problem == ""
+
+
+def test_an_association_of_another_type_is_refused(folder: Path) -> None:
+    (request,) = read_association(write(folder, {"name": "p", "members": [member("x_rate.fits")]}, asn_type="image3"))
+    assert "asn_type: Input should be 'image2', not 'image3'" in request.problem
+
+
 def test_a_product_that_is_not_right_leaves_the_others_as_they_are(folder: Path) -> None:
     good = {"name": "good", "members": [member("x_rate.fits")]}
     bad, fine = read_association(write(folder, {"name": "bad", "members": [member("missing.fits")]}, good))

@@ -1,0 +1,60 @@
+"""The command ``iris asn``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["asn"]
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(name="asn")
+@click.argument("files", nargs=-1, required=True, type=_PATH)
+@click.option("--background", "backgrounds", multiple=True, type=_PATH, help="A background exposure, whatever it says.")
+@click.option("-o", "--output", type=_PATH, metavar="FILE.json", help="Association file.  [default: standard output]")
+@click.option("--max-backgrounds", "most", type=click.IntRange(min=1), help="Take this many, the nearest in time.")
+@click.option("--overwrite", is_flag=True, help="Replace an association file that exists.")
+def asn(
+    files: tuple[Path, ...], backgrounds: tuple[Path, ...], output: Path | None, most: int | None, overwrite: bool
+) -> None:
+    """Group FILES by instrument, detector, filter, read mode and target, and write an association file.
+
+    Each science exposure becomes one product. Exposures whose IMTYPE is SKY are the background exposures of all
+    science exposures of the same instrument, detector, filter and read mode.
+
+    \b
+    iris asn night/*_rate.fits -o night/night.json
+    iris run image2 night/night.json
+    """  # noqa: D301 - click wants the character, not a backslash
+    import json
+
+    from rich.console import Console
+
+    from iris_asn._files import association, outside, read_members, write_association
+    from iris_asn._group import group_exposures
+    from iris_asn._show import show_grouping
+    from iris_core import InputError
+
+    grouping = group_exposures(read_members(files), read_members(backgrounds), most)
+    shown = Console(stderr=output is None)
+    if not grouping.products:
+        show_grouping(grouping, Console(stderr=True))
+        raise InputError("no science exposure is among the files, so there is nothing to associate")
+    unused = [str(path) for path in backgrounds if path in grouping.left_out and most is None]
+    if unused:
+        reasons = "; ".join(f"{name}: {grouping.left_out[Path(name)]}" for name in unused)
+        raise InputError(f"--background {reasons}")
+    content = association(grouping, output.parent if output else Path())
+    if output is None:
+        click.echo(json.dumps(content, indent=2))
+    else:
+        write_association(content, output, overwrite=overwrite, inputs=(*files, *backgrounds))
+    show_grouping(grouping, shown)
+    if beyond := outside(content):
+        words = f"{len(beyond)} files are outside the folder of the association: iris run needs --allow-outside"
+        shown.print(words, soft_wrap=True, highlight=False)
+    if output is not None:
+        shown.print(f"-> {output}", soft_wrap=True, highlight=False, markup=False)
