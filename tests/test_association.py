@@ -79,9 +79,7 @@ def test_a_member_outside_the_folder_needs_to_be_allowed(tmp_path: Path, name: s
     assert request.path.resolve() == (tmp_path / "far_rate.fits").resolve()
 
 
-@pytest.mark.parametrize(
-    "name", ["deep/x_rate.fits", "./deep/../x_rate.fits", "l_rate.fits", "{folder}/x_rate.fits"]
-)
+@pytest.mark.parametrize("name", ["deep/x_rate.fits", "./deep/../x_rate.fits", "l_rate.fits", "{folder}/x_rate.fits"])
 def test_a_member_below_the_folder_is_inside_and_so_is_a_link(tmp_path: Path, name: str) -> None:
     inner = tmp_path / "inner"
     (inner / "deep").mkdir(parents=True)
