@@ -105,7 +105,7 @@ class Plugins(Registry):
         stage
             A declared stage.
         use
-            The plugin to take; ``""`` where there is only one.
+            The plugin to take; ``""`` where there is only one that does not have to be named.
 
         Raises
         ------
@@ -126,12 +126,15 @@ class Plugins(Registry):
             )
         if not found:
             raise PluginError(f"stage '{stage}': no installed plugin implements it{self._broken_hint()}")
-        if len(found) > 1:
+        usual = {name: one for name, one in found.items() if not one.declared.only_by_name}
+        if len(usual) != 1:
+            few = f"{len(found)} plugins" if len(found) > 1 else "1 plugin"
+            rule = "" if usual else ", for those who name it"
             raise PluginError(
-                f"stage '{stage}' is implemented by {len(found)} plugins ({choices(found.values())}); "
+                f"stage '{stage}' is implemented by {few} ({choices(found.values())}){rule}; "
                 f"name one with 'use:', or --use {stage}=PLUGIN"
             )
-        return next(iter(found.values()))
+        return next(iter(usual.values()))
 
     def _broken_hint(self, name: str = "") -> str:
         self.load_all()  # what is broken is known only after it was tried

@@ -110,10 +110,8 @@ class StageImplementation:
         Types of the reference files it needs, and of those it uses where there are any.
     dq
         Bits it may add besides those that the stage may.
-    check
-        Finds what would fail, before any pixel is read; see `stage`.
-    by_integration
-        Whether it treats each integration alone; see `stage`.
+    check, by_integration, only_by_name
+        See `stage`.
     """
 
     stage: str
@@ -123,6 +121,7 @@ class StageImplementation:
     dq: DQ = DQ.GOOD
     check: Callable[..., Exposure | None] | None = field(default=None)
     by_integration: bool | Callable[[Any], bool] = False
+    only_by_name: bool = False
 
 
 def stage_spec(
@@ -198,6 +197,7 @@ def stage(
     dq: DQ = DQ.GOOD,
     check: Callable[..., Exposure | None] | None = None,
     by_integration: bool | Callable[[Any], bool] = False,
+    only_by_name: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function the implementation of a stage.
 
@@ -224,6 +224,9 @@ def stage(
     by_integration
         Whether it treats each integration of a cube as if it were alone, or a function of the parameters that tells.
         The runner then gives it a large cube some integrations at a time, which bounds memory.
+    only_by_name
+        Whether it is another way to do what one plugin does for everybody: it then runs only where recipe, instrument
+        mode or command line name its plugin, and to install it changes no run.
 
     Examples
     --------
@@ -244,6 +247,7 @@ def stage(
             dq=dq,
             check=check,
             by_integration=by_integration,
+            only_by_name=only_by_name,
         )
         return hookimpl(specname=name)(function)
 

@@ -246,3 +246,28 @@ def test_wrappers_act_only_when_they_are_named(bare: Plugins, named: tuple[str, 
     bare.active |= set(named)
     assert bare.run_stage(step, exposure, None, (), None) is exposure  # type: ignore[arg-type]
     assert heard == said
+
+
+def by_name(name: str) -> SimpleNamespace:
+    """Return a plugin that implements a stage only for those who name it."""
+
+    def call(exposure: Exposure) -> Exposure:
+        return exposure
+
+    return SimpleNamespace(implementation=stage(name, only_by_name=True)(call))
+
+
+def test_who_has_to_be_named_leaves_the_choice_as_it_was(bare: Plugins) -> None:
+    bare.add("a", by_name("flat_field"))
+    bare.add("b", plugin("flat_field"))
+    assert bare.choose("flat_field").plugin == "b"
+    assert bare.choose("flat_field", "a").plugin == "a"
+
+
+def test_where_all_have_to_be_named_somebody_has_to_be(bare: Plugins) -> None:
+    bare.add("a", by_name("flat_field"), "1.1")
+    with pytest.raises(PluginError) as caught:
+        bare.choose("flat_field")
+    words = "stage 'flat_field' is implemented by 1 plugin (a 1.1), for those who name it"
+    assert str(caught.value) == f"{words}; name one with 'use:', or --use flat_field=PLUGIN"
+    assert bare.choose("flat_field", "a").plugin == "a"

@@ -26,8 +26,8 @@ def asn(
     science exposures of the same instrument, detector, filter and read mode.
 
     \b
-    iris asn night/*_rate.fits -o night/night.json
-    iris run image2 night/night.json
+    iris asn x_rate.fits y_rate.fits sky_rate.fits -o night.json
+    iris run image2 night.json
     """  # noqa: D301 - click wants the character, not a backslash
     import json
 

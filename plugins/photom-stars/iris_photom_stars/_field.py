@@ -1,0 +1,89 @@
+"""The stars of a catalogue that lie in an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_core import InputError
+from iris_photom_stars._area import SQUARE_ARCSEC, solid_angle
+from iris_photom_stars._catalog import Catalog
+
+if TYPE_CHECKING:
+    from gwcs import WCS
+
+    from iris_photom_stars._params import ZeroPointParams
+
+__all__ = ["inside", "place_stars", "require_stars", "shift_in_pixels"]
+
+Array = NDArray[np.float64]
+
+
+def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: float) -> tuple[Catalog, Array]:
+    """Return the stars in or near an image, the brightest first, and their 0-based pixels ``(n, 2)``.
+
+    Parameters
+    ----------
+    catalog
+        Stars of the whole sky or of a part of it.
+    wcs
+        Of the image.
+    shape
+        Rows and columns.
+    margin
+        How far outside of the image a star may be, in pixels.
+    """
+    from astropy.coordinates import SkyCoord
+
+    frame = getattr(wcs.output_frame, "reference_frame", None) or "icrs"
+    rows, columns = shape
+    corners = np.array(
+        [[0, columns - 1, 0, columns - 1, (columns - 1) / 2], [0, 0, rows - 1, rows - 1, (rows - 1) / 2]]
+    )
+    sky = SkyCoord(*wcs(*corners, with_bounding_box=False), unit="deg", frame=frame)
+    reach = sky[:4].separation(sky[4]).max() * (1 + 2 * margin / min(shape))
+    near = np.flatnonzero(catalog.places().transform_to(sky.frame).separation(sky[4]) <= reach)
+    near = near[np.argsort(catalog.mag[near], kind="stable")]
+    nearby = catalog.take(near)
+    if not len(nearby):
+        return nearby, np.empty((0, 2))
+    stars = nearby.places().transform_to(sky.frame)
+    x, y = wcs.invert(stars.spherical.lon.deg, stars.spherical.lat.deg, with_bounding_box=False)
+    places = np.column_stack([x, y])
+    kept = inside(places, shape, -margin)
+    return nearby.take(kept), places[kept]
+
+
+def inside(places: Array, shape: tuple[int, int], distance: float = 0.0) -> NDArray[np.bool_]:
+    """Return which places are in an image, `distance` pixels or more from its edges."""
+    size = np.array([shape[1], shape[0]])
+    within: NDArray[np.bool_] = np.all((places >= distance - 0.5) & (places <= size - 0.5 - distance), axis=1)
+    return within
+
+
+def shift_in_pixels(wcs: WCS, shape: tuple[int, int], shift: float) -> float:
+    """Return an angle in arcsec as pixels in the middle of an image."""
+    pixel = float(solid_angle(wcs, (shape[1] - 1) / 2, (shape[0] - 1) / 2)) / SQUARE_ARCSEC
+    return float(shift / np.sqrt(pixel))
+
+
+def require_stars(
+    catalog: Catalog, places: Array, shape: tuple[int, int], margin: float, params: ZeroPointParams, name: str
+) -> NDArray[np.intp]:
+    """Return which stars lie in an image, or up to `margin` pixels outside of it.
+
+    Raises
+    ------
+    InputError
+        When they are too few for a zero point.
+    """
+    there = np.flatnonzero(inside(places, shape, -margin))
+    if len(there) < params.min_stars:
+        raise InputError(
+            f"{name}: {len(there)} of the stars of band '{catalog.band}' in {catalog.name} fall on it, or next to it "
+            f"by up to 'max_shift', and {params.min_stars} are needed ('min_stars'); is it the right field, and is the "
+            f"WCS right?"
+        )
+    return there

@@ -1,0 +1,102 @@
+"""One image to measure stars in: a rate, or the mean of its integrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_core import DQ, Exposure
+
+__all__ = ["Frame", "Image", "Mask", "box", "discs", "frame_of"]
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """An image, all planes ``(ny, nx)``.
+
+    Parameters
+    ----------
+    data
+        In the unit of the exposure; 0 where it is not valid.
+    err
+        Its standard deviation, NaN where it is not valid; None where the errors are unknown.
+    bad
+        Pixels without a valid value.
+    saturated
+        Pixels that filled their well in any integration.
+    """
+
+    data: Image
+    err: Image | None
+    bad: Mask
+    saturated: Mask
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.data.shape[0], self.data.shape[1]
+
+    def cut(self, rows: slice, columns: slice) -> Frame:
+        """Return a part of the image."""
+        return Frame(
+            data=self.data[rows, columns],
+            err=None if self.err is None else self.err[rows, columns],
+            bad=self.bad[rows, columns],
+            saturated=self.saturated[rows, columns],
+        )
+
+
+def frame_of(exposure: Exposure) -> Frame:
+    """Return the image of a rate, or the mean of the valid integrations of each pixel.
+
+    A pixel that saturated in one integration counts as saturated: those in which it did not are the low ones.
+    """
+    stack = _as_stack(exposure.data)
+    valid = np.isfinite(stack)
+    number = np.count_nonzero(valid, axis=0)
+    bad = number == 0
+    divisor = np.where(bad, 1, number).astype(np.float32)
+    data = np.sum(stack, axis=0, where=valid, dtype=np.float32) / divisor
+    saturated = (np.bitwise_or.reduce(_as_stack(exposure.dq), axis=0) & np.uint32(DQ.SATURATED)) != 0
+    return Frame(data=data, err=_error(exposure, valid, divisor, bad), bad=bad, saturated=saturated)
+
+
+def _as_stack(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    return plane if plane.ndim == 3 else plane[np.newaxis]
+
+
+def _error(exposure: Exposure, valid: Mask, divisor: Image, bad: Mask) -> Image | None:
+    err = exposure.err
+    if err is None:
+        return None
+    variance = np.square(_as_stack(err))
+    total = np.sqrt(np.sum(variance, axis=0, where=valid & np.isfinite(variance), dtype=np.float32)) / divisor
+    result: Image = np.where(bad, np.float32(np.nan), total)
+    return result
+
+
+def discs(shape: tuple[int, int], places: Iterable[Array], radius: float) -> Mask:
+    """Return the pixels within `radius` of any of some places ``(x, y)``."""
+    mask = np.zeros(shape, dtype=np.bool_)
+    for x, y in places:
+        rows, columns = box((x, y), radius, shape)
+        down, across = np.ogrid[rows, columns]
+        mask[rows, columns] |= (across - x) ** 2 + (down - y) ** 2 <= radius**2
+    return mask
+
+
+def box(place: tuple[float, float], radius: float, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Return the rows and columns of an image that hold a circle, as far as they are in it."""
+    (x, y), half = place, int(np.ceil(radius)) + 1
+    column, row = round(float(x)), round(float(y))
+    return (
+        slice(max(row - half, 0), max(min(row + half + 1, shape[0]), 0)),
+        slice(max(column - half, 0), max(min(column + half + 1, shape[1]), 0)),
+    )

@@ -1,0 +1,157 @@
+"""The curve of growth: how much of a star's light lies within a radius."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+from numpy.typing import NDArray
+from photutils.profiles import CurveOfGrowth
+
+from iris_photom_stars._aperture import Apertures, measure_sky
+from iris_photom_stars._frame import Frame, Mask, box, discs
+from iris_photom_stars._neighbours import Sources
+from iris_photom_stars._robust import ERROR_FLOOR, combine_scaled
+
+__all__ = ["Growth", "measure_growth"]
+
+Array = NDArray[np.float64]
+
+_RADII = 40
+_CLIP = 3.0
+_WINGS = 0.8
+# Stars with more than this times the error of the best are left out, except where there are too few others: faint light
+# around them is a larger share of theirs, and that is no scatter that all stars have in common.
+_ERROR_RANGE, _LEAST_STARS = 3.0, 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """The mean curve of growth.
+
+    Parameters
+    ----------
+    radius
+        Pixels, ``(r,)``; the last is that of the circle that holds all light.
+    stars
+        Flux within the radius over the flux in the aperture, of each star, ``(n, r)``; NaN where it is not known.
+    curve
+        Their weighted mean, ``(r,)``.
+    correction
+        What the flux in the aperture is multiplied by: the last of `curve`.
+    error
+        Its standard deviation, the differences between stars included.
+    used
+        Which stars are in the mean, ``(n,)``.
+    """
+
+    radius: Array
+    stars: Array
+    curve: Array
+    correction: float
+    error: float
+    used: Mask
+
+    @property
+    def wings(self) -> float:
+        """The light that may be outside of the largest circle, as a share.
+
+        What the curve rises by in the last fifth of its radius, beyond two standard deviations of the correction, is
+        continued as if the light outside of a radius R went with R^-1.5, as in the wings of most images.
+        """
+        rise = 1 - float(self.share(_WINGS * self.radius[-1])) - 2 * self.error / self.correction
+        return max(rise, 0.0) / float(_WINGS**-1.5 - 1)
+
+    def share(self, radius: float | Array) -> Array:
+        """Return the share of a star's light within radii in pixels."""
+        shares = np.append(0.0, self.curve / self.correction)
+        share: Array = np.interp(np.asarray(radius), np.append(0.0, self.radius), shares)
+        return share
+
+    def share_in_aperture(self, distance: Array, aperture: float) -> Array:
+        """Return the share of a star's light in an aperture of a radius, `distance` pixels away from the star.
+
+        Of the ring that the aperture lies in, it covers ``aperture / (4 distance)``; the light is taken to be even
+        in the ring.
+        """
+        apart = np.maximum(distance, aperture)
+        ring = self.share(apart + aperture) - self.share(apart - aperture)
+        return np.where(distance > aperture, ring * aperture / (4 * apart), self.share(aperture))
+
+
+def measure_growth(
+    frame: Frame, stars: NDArray[np.intp], sources: Sources, fluxes: Array, apertures: Apertures, faint: float
+) -> Growth | None:
+    """Return the mean curve of growth of stars, None where no star has one.
+
+    A ring's mean, without invalid pixels and other sources, times the area of the ring is its flux, so that what is
+    missing is taken to be as bright as the rest of the ring.
+
+    Parameters
+    ----------
+    frame
+        The image.
+    stars
+        Which of the sources, ``(n,)``.
+    sources
+        All sources.
+    fluxes
+        Of the stars in the aperture, each above the sky close to it, ``(n,)``.
+    apertures
+        The radii.
+    faint
+        A neighbour with less than this share of a star's light is masked in its core only.
+    """
+    # Close to each other in the core, where the curve bends.
+    radius = np.unique(np.append(apertures.total * np.linspace(0, 1, _RADII + 1)[1:] ** 1.5, apertures.star))
+    measured = [_grow(frame, star, sources, apertures, radius, faint) for star in stars]
+    curves = np.array([flux for flux, _ in measured]).reshape(-1, len(radius)) / fluxes[:, np.newaxis]
+    error = np.maximum(np.array([error for _, error in measured]) / fluxes, ERROR_FLOOR)
+    used = np.isfinite(curves).all(axis=1) & np.isfinite(error)
+    if not used.any():
+        return None
+    used &= error <= _worst(error[used])
+    last = combine_scaled(curves[used, -1], error[used], _CLIP)
+    used[used] = last.used
+    curve = np.average(curves[used], axis=0, weights=error[used] ** -2.0)
+    return Growth(radius=radius, stars=curves, curve=curve, correction=float(curve[-1]), error=last.error, used=used)
+
+
+def _worst(errors: Array) -> float:
+    """Return the largest error at which a star still tells something beside the others."""
+    ordered = np.sort(errors)
+    return float(max(_ERROR_RANGE * ordered[0], ordered[:_LEAST_STARS][-1]))
+
+
+def _grow(
+    frame: Frame, star: int, sources: Sources, apertures: Apertures, radius: Array, faint: float
+) -> tuple[Array, float]:
+    """Return the flux of a star within each radius, and the error of the last."""
+    place = sources.places[star]
+    rows, columns = box(place, apertures.total_sky[1], frame.shape)
+    stamp, corner = frame.cut(rows, columns), np.array([columns.start, rows.start])
+    own = discs(stamp.shape, [place - corner], apertures.star)
+    others = _other_sources(stamp.shape, star, sources, apertures, faint, corner) & ~own
+    sky = measure_sky(stamp, others, (place - corner)[np.newaxis], apertures.total_sky)
+    mask = stamp.bad | others
+    error = np.full(stamp.shape, sky.scatter[0]) if stamp.err is None else stamp.err
+    grown = CurveOfGrowth(stamp.data, place - corner, radius, error=np.where(mask, 0, error), mask=mask)
+    area, there = np.diff(pi * radius**2, prepend=0.0), np.diff(grown.area, prepend=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        filling = np.where(there > 0, area / there, np.nan)
+    flux = np.cumsum((np.diff(grown.profile, prepend=0.0) - there * sky.level) * filling)
+    variance = np.sum(np.diff(grown.profile_error**2, prepend=0.0) * filling**2)
+    return flux, float(np.sqrt(variance + (pi * radius[-1] ** 2 * sky.error[0]) ** 2))
+
+
+def _other_sources(
+    shape: tuple[int, int], star: int, sources: Sources, apertures: Apertures, faint: float, corner: Array
+) -> Mask:
+    """Return the pixels of other sources: all their light where they are bright beside the star, else their cores."""
+    places = sources.places - sources.places[star]
+    near = np.hypot(*places.T) < apertures.total_sky[1] + apertures.total
+    near[star] = False
+    bright = near & (sources.flux > faint * sources.flux[star])
+    wide = discs(shape, sources.places[bright] - corner, apertures.total)
+    return wide | discs(shape, sources.places[near & ~bright] - corner, apertures.star)

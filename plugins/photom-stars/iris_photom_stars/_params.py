@@ -1,0 +1,56 @@
+"""Parameters of the stage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from iris_core import Params, parameter
+
+__all__ = ["ZeroPointParams"]
+
+
+class ZeroPointParams(Params):
+    """Parameters of photom from stars."""
+
+    band: str = parameter("", "Band of the catalogue; by default that of the same name as the exposure's filter.")
+    system: Literal["", "AB", "Vega"] = parameter(
+        "", "System of the catalogue's magnitudes; by default what the catalogue says."
+    )
+    ab_offset: float | None = parameter(
+        None, "AB - Vega in the band; by default what the catalogue says; used for Vega magnitudes only.", "mag"
+    )
+    detection: float = parameter(
+        5.0, "How far a star has to stand out of the background to be found.", "standard deviations", gt=0
+    )
+    fwhm: float | None = parameter(None, "Width of a star; measured by default.", "pixel", gt=0)
+    aperture: float = parameter(2.0, "Radius of the aperture.", "fwhm", gt=0)
+    sky_inner: float = parameter(4.0, "Inner radius of the sky around the aperture.", "fwhm", gt=0)
+    sky_outer: float = parameter(6.0, "Outer radius of the sky around the aperture.", "fwhm", gt=0)
+    total: float = parameter(
+        20.0, "Radius of the circle that holds all light of a star; its sky reaches to 1.5 times that.", "fwhm", gt=0
+    )
+    max_shift: float = parameter(
+        0.5, "Largest shift between catalogue and exposure, common to all stars.", "arcsec", ge=0
+    )
+    match_radius: float = parameter(1.0, "How far from its place in the catalogue a star may be.", "fwhm", gt=0)
+    min_snr: float = parameter(20.0, "Least signal over noise of a star in its aperture.", gt=0)
+    max_blend: float = parameter(
+        0.01, "Largest share of the light in an aperture that may be that of known neighbours.", gt=0
+    )
+    clip: float = parameter(3.0, "Where a star's zero point counts as wrong.", "standard deviations", gt=1)
+    min_stars: int = parameter(5, "Least number of stars in the mean.", ge=3)
+    max_scatter: float = parameter(
+        0.2, "Largest scatter of the stars beyond their errors; above it they are not the stars of the catalogue.",
+        "mag", gt=0,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _radii_grow(self) -> ZeroPointParams:
+        if not self.aperture <= self.sky_inner < self.sky_outer <= self.total:
+            raise ValueError(
+                f"aperture {self.aperture:g} <= sky_inner {self.sky_inner:g} < sky_outer {self.sky_outer:g} "
+                f"<= total {self.total:g} does not hold; they are radii of growing circles"
+            )
+        return self

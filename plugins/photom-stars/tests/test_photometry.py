@@ -1,0 +1,226 @@
+"""Detection, apertures and the curve of growth on Gaussian stars, whose light within a radius is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from iris_photom_stars._aperture import Apertures, Sky, measure_fluxes, measure_sky, touched
+from iris_photom_stars._detect import find_stars
+from iris_photom_stars._frame import Frame, discs, frame_of
+from iris_photom_stars._growth import Growth, measure_growth
+from iris_photom_stars._neighbours import Sources, is_structure
+
+from iris_core import DQ, InputError
+from iris_core.testing import make_exposure
+
+Draw = Callable[..., np.ndarray]
+
+SIGMA = 3.0 / 2.3548
+RADII = Apertures(star=6.0, sky=(12.0, 18.0), total=18.0, total_sky=(18.0, 27.0))
+
+
+def frame(data: np.ndarray, err: float | None = 1.0) -> Frame:
+    nothing = np.zeros(data.shape, dtype=bool)
+    plane = None if err is None else np.full(data.shape, err, dtype=np.float32)
+    return Frame(data=data.astype(np.float32), err=plane, bad=nothing, saturated=nothing.copy())
+
+
+def at(*places: tuple[float, float]) -> np.ndarray:
+    return np.array(places, dtype=float)
+
+
+def within(radius: float) -> float:
+    """Return the share of a Gaussian star within a radius.
+
+    The pixels widen it by a twelfth of a pixel squared, and so do the circle's shares of the pixels at its edge.
+    """
+    return float(1 - np.exp(-(radius**2) / 2 / (SIGMA**2 + 1 / 6)))
+
+
+def test_the_mean_of_integrations_is_that_of_the_valid_ones() -> None:
+    exposure = make_exposure((4, 4), nint=3, value=np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1), poisson=1.0, rnoise=0.5)
+    where = np.zeros((3, 4, 4), dtype=bool)
+    where[2, 0, 0] = where[:, 1, 1] = True
+    image = frame_of(exposure.flag(where, DQ.DO_NOT_USE))
+    assert image.data[2, 2] == pytest.approx(3.0)
+    assert image.data[0, 0] == pytest.approx(1.5)
+    assert image.err is not None
+    assert image.err[2, 2] == pytest.approx(np.sqrt(1.5 / 3))
+    assert image.err[0, 0] == pytest.approx(np.sqrt(1.5 / 2))
+    assert image.bad[1, 1]
+    assert np.count_nonzero(image.bad) == 1
+
+
+def test_a_pixel_saturated_in_one_integration_is_saturated() -> None:
+    where = np.zeros((3, 4, 4), dtype=bool)
+    where[1, 2, 3] = True
+    image = frame_of(make_exposure((4, 4), nint=3).flag(where, DQ.SATURATED))
+    assert np.argwhere(image.saturated).tolist() == [[2, 3]]
+    assert not image.bad.any()
+
+
+def test_stars_are_found_with_their_width(draw_stars: Draw) -> None:
+    rng = np.random.default_rng(1)
+    x, y = np.mgrid[30:200:40, 30:220:45].reshape(2, -1) + rng.uniform(-0.5, 0.5, (2, 25))
+    data = 100 + draw_stars((256, 240), x, y, np.geomspace(300, 30000, 25), fwhm=4.0) + rng.normal(0, 1, (256, 240))
+    found = find_stars(frame(data), 5.0, None, "x")
+    assert len(found) == 25
+    assert found.fwhm == pytest.approx(4.0, abs=0.3)
+    assert np.all(np.diff(found.peak) <= 0)
+    distance = np.hypot(found.x[:, np.newaxis] - x, found.y[:, np.newaxis] - y).min(axis=1)
+    assert distance.max() < 0.2
+
+
+def test_single_hot_pixels_are_no_stars(draw_stars: Draw) -> None:
+    rng = np.random.default_rng(2)
+    data = draw_stars((128, 128), at((64, 64))[:, 0], at((64, 64))[:, 1], np.array([5e3])) + rng.normal(
+        0, 1, (128, 128)
+    )
+    data[20, 30] = data[100, 90] = 500.0
+    assert len(find_stars(frame(data), 5.0, None, "x")) == 1
+
+
+@pytest.mark.parametrize(("data", "message"), [
+    (np.random.default_rng(3).normal(0, 1, (64, 64)), "x: no star stands out by 10 standard deviations, so that"),
+    (np.full((64, 64), np.nan), "x: only 0 of its 4096 pixels are valid, too few for stars"),
+])  # fmt: skip
+def test_without_stars_nothing_is_measured(data: np.ndarray, message: str) -> None:
+    image = frame(np.nan_to_num(data))
+    image.bad[...] = np.isnan(data)
+    with pytest.raises(InputError) as raised:
+        find_stars(image, 5.0, None, "x")
+    assert str(raised.value).startswith(message)
+
+
+def test_nothing_above_the_threshold_is_an_error_with_a_given_width() -> None:
+    with pytest.raises(InputError, match="x: no star stands out by 50 standard deviations"):
+        find_stars(frame(np.random.default_rng(3).normal(0, 1, (64, 64))), 50.0, 3.0, "x")
+
+
+def test_only_saturated_stars_have_no_width(draw_stars: Draw) -> None:
+    data = np.minimum(draw_stars((64, 64), at((30, 30))[:, 0], at((30, 30))[:, 1], np.array([1e5])), 1000)
+    image = frame(data + np.random.default_rng(3).normal(0, 1, (64, 64)))
+    image.saturated[data > 999] = True
+    with pytest.raises(InputError, match="every bright star is saturated"):
+        find_stars(image, 5.0, None, "x")
+
+
+def test_the_sky_is_the_mean_of_its_pixels_without_sources() -> None:
+    rng = np.random.default_rng(4)
+    data = rng.normal(7.0, 2.0, (100, 100))
+    sources = discs((100, 100), [np.array([65.0, 50.0])], 5.0)
+    data[sources] = 1e6
+    sky = measure_sky(frame(data), sources, at((50, 50)), (12.0, 18.0))
+    number = np.pi * (18**2 - 12**2) - np.pi * 25
+    assert sky.level[0] == pytest.approx(7.0, abs=4 * 2 / np.sqrt(number))
+    assert sky.error[0] == pytest.approx(2 / np.sqrt(number), rel=0.1)
+    assert sky.scatter[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_sky_of_which_little_is_there_is_unknown() -> None:
+    image = frame(np.ones((100, 100)))
+    image.bad[:, 50:] = True
+    known = measure_sky(image, np.zeros((100, 100), dtype=bool), at((20, 50), (75, 50)), (12.0, 18.0))
+    assert np.isfinite(known.level).tolist() == [True, False]
+
+
+def test_the_flux_in_a_circle_is_that_of_the_gaussian(draw_stars: Draw) -> None:
+    data = 5 + draw_stars((80, 80), np.array([40.3]), np.array([39.6]), np.array([1000.0]))
+    sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]))
+    found = measure_fluxes(frame(data, err=0.5), at((40.3, 39.6)), 4.0, sky)
+    assert found.flux[0] == pytest.approx(1000 * within(4.0), rel=2e-3)
+    area = np.pi * 16
+    assert found.error[0] == pytest.approx(np.sqrt(area * 0.25 + (area * 0.1) ** 2))
+
+
+def test_without_errors_the_scatter_of_the_sky_stands_for_them() -> None:
+    sky = Sky(level=np.array([0.0]), error=np.array([0.0]), scatter=np.array([2.0]))
+    found = measure_fluxes(frame(np.ones((80, 80)), err=None), at((40, 40)), 4.0, sky)
+    assert found.error[0] == pytest.approx(2 * np.sqrt(np.pi * 16))
+
+
+def test_a_circle_is_touched_by_any_part_of_a_pixel() -> None:
+    pixels = np.zeros((50, 50), dtype=bool)
+    pixels[20, 24] = True
+    assert touched(pixels, at((20, 20), (20, 20.6), (40, 40)), 3.6).tolist() == [True, True, False]
+    assert not touched(pixels, at((20, 20)), 3.4).any()
+
+
+@pytest.fixture
+def grown(draw_stars: Draw) -> Callable[..., Growth | None]:
+    """Return a function that gives the curve of growth of three bright stars of an image that can be changed."""
+
+    def grow(change: Callable[[Frame], Any] = lambda image: None, sky: float = 3.0) -> Growth | None:
+        x, y, flux = np.array([40.2, 110.7, 180.1]), np.array([50.5, 45.0, 52.2]), np.array([1e4, 2e4, 4e4])
+        image = frame(sky + draw_stars((100, 220), x, y, flux), err=0.3)
+        change(image)
+        aperture = flux * within(RADII.star)
+        return measure_growth(image, np.arange(3), Sources(np.column_stack([x, y]), flux), aperture, RADII, 0.01)
+
+    return grow
+
+
+def test_the_curve_of_growth_is_that_of_the_gaussian(grown: Callable[..., Growth]) -> None:
+    growth = grown()
+    expected = [within(radius) for radius in growth.radius]
+    np.testing.assert_allclose(growth.curve / growth.correction, expected, atol=0.01)
+    assert growth.correction == pytest.approx(1 / within(RADII.star), rel=1e-4)
+    assert growth.used.all()
+    assert growth.wings == 0
+    assert float(growth.share(6.0)) == pytest.approx(within(6.0), abs=1e-3)
+    np.testing.assert_allclose(growth.share(np.array([0.0, 100.0])), [0, 1])
+
+
+def test_its_error_is_that_of_the_sky_and_the_pixels(grown: Callable[..., Growth]) -> None:
+    """In a noise-free image the clipped sky has no scatter: sqrt(pi R^2) err over the root of the sum of flux^2."""
+    growth = grown()
+    alone = np.sqrt(np.pi * RADII.total**2) * 0.3
+    assert growth.error == pytest.approx(alone / np.sqrt(1e8 + 4e8 + 16e8), rel=0.02)
+
+
+def test_missing_pixels_are_as_bright_as_the_rest_of_their_ring(grown: Callable[..., Growth]) -> None:
+    def spoil(image: Frame) -> None:
+        image.bad[50:54, 48:52] = image.bad[33:37, 108:112] = True
+        image.data[image.bad] = 0
+
+    growth = grown(spoil)
+    assert growth.correction == pytest.approx(1 / within(RADII.star), rel=2e-3)
+    assert growth.used.all()
+
+
+def test_light_outside_of_the_largest_circle_is_noticed(draw_stars: Draw) -> None:
+    """A star three times as wide has 10 % of its light beyond the circle, and the curve still rises there."""
+    place, flux = np.array([100.0]), np.array([1e6])
+    image = frame(draw_stars((200, 200), place, place, flux, fwhm=20.0), err=0.01)
+    growth = measure_growth(image, np.array([0]), Sources(at((100, 100)), flux), flux, RADII, 0.01)
+    assert growth is not None
+    assert 0.05 < growth.wings < 0.6
+
+
+def test_no_curve_of_growth_without_a_sky(grown: Callable[..., Growth | None]) -> None:
+    assert grown(lambda image: image.bad.fill(True)) is None
+
+
+def test_the_share_of_a_neighbour_falls_with_its_distance(grown: Callable[..., Growth]) -> None:
+    growth = grown()
+    share = growth.share_in_aperture(np.array([0.0, 3.0, 8.0, 12.0, 40.0]), 6.0)
+    assert share[0] == pytest.approx(within(6.0), abs=0.01)
+    assert np.all(np.diff(share) <= 0)
+    assert share[-1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_light_of_neighbours_counts_all_but_the_star_itself() -> None:
+    sources = Sources(at((10, 10), (13, 14), (90, 90), (10, 11)), np.array([100.0, 50.0, 1000.0, 1.0]))
+    light = sources.light_around(np.array([0, 2]), 20.0, lambda distance: 1 / (1 + distance))
+    assert light[0] == pytest.approx((50 / 6 + 1 / 2) / 100)
+    assert light[1] == 0
+
+
+def test_faint_detections_close_to_a_bright_star_are_its_structure() -> None:
+    stars, peak = at((50, 50)), np.array([1000.0])
+    found = is_structure(at((54, 50), (54, 50), (80, 50)), np.array([40.0, 60.0, 40.0]), stars, peak, 10.0)
+    assert found.tolist() == [True, False, False]
+    assert not is_structure(at((54, 50)), np.array([1.0]), np.empty((0, 2)), np.empty(0), 10.0).any()
