@@ -144,3 +144,26 @@ def whole(made: Any) -> Any:
 
     rows, columns = made.scene.camera.shape
     return Window(1, 1, columns, rows)
+
+
+def test_it_is_swapped_in_from_the_command_line_and_the_table_of_factors_is_not_asked(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+    from iris_simulate import simulate, write_set
+
+    from iris_core.cli import main
+
+    made = simulate(size=(768, 768), stars=12, separation=110, seed=5)
+    written = write_set(made, tmp_path / "set")
+    store = next(iter(written.references.values())).parent
+    next(store.glob("*PHOTOM*")).unlink()
+    stars = write_catalog(made, tmp_path / "stars.ecsv", 0.01, seed=1)
+    words = ["--use", "photom=iris-photom-stars", "--reference", f"catalog={stars}", "--reference", f"store={store}"]
+    done = CliRunner().invoke(main, ["run", "image2", str(written.science[0]), *words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (path,) = written.science[0].parent.glob("*_cal.fits")
+    product = read_fits(path)
+    record = next(one for one in product.history if one.stage == "photom")
+    assert (record.plugin, record.references[0].path) == ("iris-photom-stars", str(stars))
+    assert abs(pull(product, made)) < 4
+    usual = CliRunner().invoke(main, ["check", "image2", str(written.science[0]), "--reference", f"store={store}"])
+    assert "photom needs a photom reference" in usual.stderr
