@@ -81,6 +81,7 @@ def _describe(one: Implementation) -> dict[str, Any]:
         "documentation": inspect.getdoc(one.function) or "",
         "references": list(one.declared.references),
         "optional": list(one.declared.optional),
+        "only_by_name": one.declared.only_by_name,
         "params": describe_params(one.declared.params),
     }
 
