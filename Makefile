@@ -1,19 +1,48 @@
 # Two commands set up all they need: `make demo` and `make test`.
+# A Python that is named, as in `make test PYTHON=python3.13`, installs into folders of its own: .venv-3.13.
 PYTHON ?= python3
-VENV := .venv
+VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+NAMED := $(if $(filter-out file,$(origin PYTHON)),-$(or $(VERSION),$(error PYTHON=$(PYTHON) does not run)))
+VENV := .venv$(NAMED)
+OLDEST := .venv-oldest$(NAMED)
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
+EDITABLE := --editable . $(addprefix --editable ./,$(dir $(PLUGINS)))
+TEST := -m pytest --numprocesses auto --dist worksteal
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 
-.PHONY: demo test install docs lint types bench wheels clean
+.PHONY: demo test test-slow test-all test-oldest acceptance install docs lint types mutation bench wheels clean
 
 # Simulates an IRIS exposure set, calibrates it, and shows what came out in demo/.
 demo: $(STAMP)
 	$(BIN)/iris demo --out demo --overwrite
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python $(TEST) -m "not slow and not acceptance"
+
+# Those that start many processes or draw many realisations of noise.
+test-slow: $(STAMP)
+	$(BIN)/python $(TEST) -m "slow and not acceptance"
+
+test-all: test test-slow
+
+# What takes minutes for each test, and the Monte-Carlo benchmarks with their limits: before a release.
+acceptance: $(STAMP)
+	$(BIN)/python $(TEST) -m acceptance || [ $$? = 5 ]
+	$(BIN)/python benchmarks/acceptance.py
+
+# The same tests with exactly the lowest versions that the packages declare; they are those of the oldest Python.
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python $(TEST) -m "not acceptance"
+
+$(OLDEST)/.installed: pyproject.toml $(PLUGINS) tools/oldest.py
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade "pip>=25.3" packaging
+	$(OLDEST)/bin/python tools/oldest.py pyproject.toml $(PLUGINS) > $(OLDEST)/pins.txt
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/pins.txt --build-constraint $(OLDEST)/pins.txt \
+		--group dev $(EDITABLE)
+	touch $@
 
 # The core and every plugin in editable form, with what the tests need.
 install: $(STAMP)
@@ -21,7 +50,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml $(PLUGINS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --group dev --editable . $(addprefix --editable ./,$(dir $(PLUGINS)))
+	$(BIN)/python -m pip install --quiet --group dev $(EDITABLE)
 	touch $@
 
 # The reference pages from the code, then the site in docs/_build/html; pictures are drawn by running their code.
@@ -38,9 +67,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/mypy iris_core $(wildcard plugins/*/iris_*)
+	$(BIN)/mypy iris_core tools tests/mutation $(wildcard plugins/*/iris_*)
 	cd examples/iris-destripe && ../../$(BIN)/mypy iris_destripe
 
+# Small faults in the kernel, drawn by seed, and those of tests/mutation/named.toml: does a test fail for each?
+mutation: $(STAMP)
+	$(BIN)/python tests/mutation/mutate.py --count 100 --seed 1
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run_image2.py
@@ -52,4 +84,4 @@ wheels: $(STAMP)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . $(addprefix ./,$(dir $(PLUGINS)))
 
 clean:
-	rm -rf $(VENV) dist demo docs/_build docs/gallery docs/reference/api
+	rm -rf .venv .venv-* dist demo docs/_build docs/gallery docs/reference/api

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from iris_resample import ResampleParams, resample
 from iris_simulate import SimulatedSet, compare, measure_stars, simulate, write_set
+from iris_testkit import iris_mode
 
 from iris_core import Exposure, calibrate, read_fits, run
 
@@ -70,7 +71,7 @@ def pulls_of(made: SimulatedSet, realisation: int) -> dict[str, np.ndarray]:
     images = {stage: products[named.get(stage, stage)] for stage in STAGES}
     known = truths(made)
     perfect = images["photom"].replace(data=np.where(np.isfinite(images["photom"].data), known["photom"], np.nan))
-    known["resample"] = resample(perfect, ResampleParams()).data
+    known["resample"] = resample(perfect, ResampleParams(), iris_mode()).data
     return {stage: pull(images[stage], known[stage]) for stage in STAGES}
 
 

@@ -10,30 +10,32 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from iris_core.index import Entry, ReferenceIndex, put
-from iris_core.providers import ReferenceFolder
-from iris_core.testing import make_exposure
+from iris_references._index import IndexEntry, ReferenceIndex, put
+from iris_testkit import make_exposure
+
+from iris_core import load_plugins
 
 FILES = 10_000
 RUNS = 31
-CAMERAS = [("IRIS", f"IMG{number}") for number in range(1, 5)] + [("Liger", "IMG")]
+DETECTORS = [("IRIS", f"IMG{number}") for number in range(1, 5)] + [("Liger", "IMG")]
 TYPES = ("flat", "dark", "area", "distortion")
 FILTERS = ("Kbb", "Hbb", "Jbb", "Ybb", "Zbb")
 
 
 def fill(folder: Path) -> None:
-    """Enter files of all types, cameras, filters and days, each of which is there."""
-    kinds = list(product(TYPES, CAMERAS, FILTERS))
+    """Add files of all types, detectors, filters and days to the index; each of them exists."""
+    kinds = list(product(TYPES, DETECTORS, FILTERS))
     entries = []
     for number in range(FILES):
-        reftype, (camera, chip), name = kinds[number % len(kinds)]
+        reftype, (instrument, detector), name = kinds[number % len(kinds)]
         day = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=number // len(kinds))
         path = folder / f"{number:05}.fits"
         path.write_bytes(str(number).encode())
-        keywords = {"REFTYPE": reftype, "INSTRUME": camera, "DETECTOR": chip, "FILTER": name, "READMODE": "DEFAULT"}
+        keywords = {"REFTYPE": reftype, "INSTRUME": instrument, "DETECTOR": detector, "FILTER": name}
         status = path.stat()
         file = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(path.read_bytes()).hexdigest()}
-        entries.append(Entry.make(path.name, {**keywords, "USEAFTER": f"{day:%Y-%m-%d}"}, **file))
+        header = {**keywords, "READMODE": "DEFAULT", "USEAFTER": f"{day:%Y-%m-%d}"}
+        entries.append(IndexEntry.make(path.name, header, **file))
     with ReferenceIndex(folder).changing() as connection:
         put(connection, entries)
 
@@ -41,8 +43,9 @@ def fill(folder: Path) -> None:
 def timed(folder: Path) -> tuple[float, float, float]:
     """Return seconds of start, of a look-up (median), and of an explanation."""
     exposure = make_exposure(start_time=datetime(2026, 6, 1, tzinfo=UTC))
+    plugins = load_plugins()
     started = perf_counter()
-    store = ReferenceFolder(folder)
+    store = plugins.ask_one("open_store", folder, folder=folder, plugins=plugins)
     opened = perf_counter()
     found = []
     for _ in range(RUNS):

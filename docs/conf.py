@@ -10,8 +10,8 @@ from iris_core import __version__
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 
-project = "iris-core"
-author = "The iris-core developers"
+project = "iris"
+author = "The iris developers"
 copyright = author  # noqa: A001 - the name that Sphinx wants
 version = release = __version__
 
@@ -67,14 +67,14 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-html_title = "iris-core"
+html_title = "iris"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars: dict[str, list[str]] = {"start": [], "contributing": [], "changelog": []}
 html_theme_options = {
-    "logo": {"text": "iris-core"},
+    "logo": {"text": "iris"},
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 7,

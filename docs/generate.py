@@ -19,9 +19,8 @@ REFERENCE = Path(__file__).parent / "reference"
 def pages() -> dict[str, str]:
     """Return every generated file by its name in `REFERENCE`."""
     plugins = load_plugins()
-    plugins.load_all()
     if plugins.broken:
-        sys.exit("\n".join(map(str, plugins.broken)))
+        sys.exit("\n".join(f"{name}: {why}" for name, why in plugins.broken.items()))
     specs = plugins.stages()
     written = {
         **{f"{name}.md": stages.page(spec, plugins) for name, spec in specs.items()},

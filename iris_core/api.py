@@ -3,115 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from iris_core.association import Request, read_requests
-from iris_core.batch import calibrate_files, is_skipped_product
 from iris_core.errors import Problems, RecipeError, choices, did_you_mean
-from iris_core.instruments import InstrumentMode
+from iris_core.exposure import Exposure
+from iris_core.instruments import InstrumentMode, Offered
 from iris_core.loading import load_plugins
-from iris_core.model import Exposure
-from iris_core.overrides import Overrides
-from iris_core.plan import prepare
 from iris_core.plugins import WATCH, Plugins
-from iris_core.recipe import Recipe
-from iris_core.report import ExposureResult, Report
+from iris_core.prepare import Check, Run, check_jobs, start_run
+from iris_core.recipe import Overrides, Recipe
+from iris_core.report import ExposureResult, Job, Report
 from iris_core.runner import calibrate_exposure
-from iris_core.session import Session, Survey, plan_outlines, start_session, survey
-from iris_core.stages import stand_in
+from iris_core.stages import as_plugin
 
-__all__ = ["calibrate", "check", "installed_modes", "read_exposure", "run"]
-
-Files = str | Path
+File = str | Path
+Many = File | Sequence[File]
 
 
-def installed_modes() -> dict[str, InstrumentMode]:
+def installed_modes() -> Offered[InstrumentMode]:
     """Return the installed instrument modes by name."""
     return load_plugins().modes()
 
 
-def read_exposure(path: Files, *, pixels: bool = True, plugins: Plugins | None = None) -> Exposure:
-    """Return the exposure in a file, read by the installed reader that knows it.
-
-    Parameters
-    ----------
-    path
-        The file.
-    pixels
-        Whether to read pixels; without, headers, unit and shape are true.
-    plugins
-        Whose readers are asked; by default what is installed.
-
-    Raises
-    ------
-    InputError
-        When nobody can read it.
-    """
-    return (plugins or load_plugins()).read_exposure(Path(path), pixels)
-
-
 def check(
-    recipe: Files | Recipe,
-    *files: Files,
-    backgrounds: Sequence[Files] = (),
-    overrides: Overrides | None = None,
+    recipe: File | Recipe,
+    *files: File,
+    backgrounds: Many = (),
+    params: Mapping[str, Any] | None = None,
+    use: Mapping[str, str] | None = None,
+    references: Mapping[str, File] | None = None,
+    skip: Mapping[str, str] | None = None,
+    unskip: str | Sequence[str] = (),
+    save: str | Sequence[str] = (),
+    instrument: str = "",
+    directory: File | None = None,
+    format: str | None = None,  # noqa: A002 - the name of the option
+    overwrite: bool = False,
+    executor: str = "",
+    workers: int | None = None,
+    plugin_files: Many = (),
+    allow_outside: bool = False,
+    flags: bool = False,
     plugins: Plugins | None = None,
-    **options: Any,
-) -> Survey:
-    """Do everything short of the first pixel.
+) -> Check:
+    """Do everything that a run does before it reads the first pixel.
 
     Parameters
     ----------
-    recipe
-        Name or path of a recipe.
-    *files
-        Exposures and association files; none to check the recipe alone.
-    backgrounds
-        Background exposures of those that are not in an association.
-    overrides
-        What to change of the recipe.
-    plugins
-        The plugins to use; by default what is installed.
-    **options
-        Fields of `Overrides`, in place of `overrides`.
+    recipe, *files, backgrounds, params, use, references, skip, unskip, save, instrument
+        See `run`; no files check the recipe alone.
+    directory, format, overwrite, executor, workers, plugin_files, allow_outside, flags, plugins
+        See `run`.
 
     Returns
     -------
-    Survey
-        Plans, and all problems.
+    Check
+        A plan for each exposure, and all errors; true where there are none.
 
     Raises
     ------
     Problems
         When nothing of the recipe can be used.
     """
-    said = _overrides(overrides, options)
-    session = start_session(recipe, said, own_plugins(plugins))
-    return _survey(session, files, backgrounds, said.allow_outside)
-
-
-def _survey(session: Session, files: Sequence[Files], backgrounds: Sequence[Files], allow_outside: bool) -> Survey:
-    use_others = session.recipe.backgrounds == "others"
-    paths, background_paths = [Path(file) for file in files], [Path(file) for file in backgrounds]
-    return survey(session, read_requests(paths, background_paths, use_others, allow_outside))
+    options = Overrides.model_validate(locals())
+    return _start(recipe, files, backgrounds, options, plugins)[1]
 
 
 def run(
-    recipe: Files | Recipe,
-    *files: Files,
-    backgrounds: Sequence[Files] = (),
-    overrides: Overrides | None = None,
+    recipe: File | Recipe,
+    *files: File,
+    backgrounds: Many = (),
+    params: Mapping[str, Any] | None = None,
+    use: Mapping[str, str] | None = None,
+    references: Mapping[str, File] | None = None,
+    skip: Mapping[str, str] | None = None,
+    unskip: str | Sequence[str] = (),
+    save: str | Sequence[str] = (),
+    instrument: str = "",
+    directory: File | None = None,
+    format: str | None = None,  # noqa: A002 - the name of the option
+    overwrite: bool = False,
+    executor: str = "",
+    workers: int | None = None,
+    plugin_files: Many = (),
+    allow_outside: bool = False,
+    flags: bool = False,
     plugins: Plugins | None = None,
     watch: object | None = None,
     on_result: Callable[[ExposureResult], None] | None = None,
-    **options: Any,
 ) -> Report:
     """Calibrate files and write their products.
 
-    Mistakes in the recipe stop the run before any pixel is read. An exposure that cannot be calibrated fails alone.
+    Errors in the recipe stop the run before any pixel is read. An exposure that cannot be calibrated fails alone.
 
     Parameters
     ----------
@@ -121,100 +106,112 @@ def run(
         Exposures and association files.
     backgrounds
         Background exposures of those that are not in an association.
-    overrides
-        What to change of the recipe.
+    params
+        Parameters by stage and name: ``{"flat_field.inverse": True}``.
+    use
+        Plugin by stage.
+    references
+        File by reference type; ``store`` is a folder of reference files.
+    skip, unskip
+        Reason by stage; stages to run although the recipe skips them.
+    save
+        Stages after which the exposure is written, too.
+    instrument
+        Instrument mode, even where the header contradicts it.
+    directory, format, overwrite
+        Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
+    executor, workers
+        ``processes`` or a plugin's executor, and the number of exposures at a time.
+    plugin_files
+        Single-file plugins, which are used for the stages they implement.
+    allow_outside
+        Whether an association may name files outside its own folder.
+    flags
+        Whether errors name options as on the command line.
     plugins
-        The plugins to use; by default what is installed.
+        The plugins to use; by default those that are installed.
     watch
-        An object with hook wrappers that acts around every stage in this process (progress, say).
+        An object with hook wrappers that acts around every stage in this process (a progress display, say).
     on_result
-        Called with each exposure's result as soon as it is there.
-    **options
-        Fields of `Overrides`, in place of `overrides`: ``params={"flat_field.inverse": True}``, ``directory=...``.
+        Called with the result of each exposure as soon as it is there.
 
     Returns
     -------
     Report
-        One result for each exposure; look at ``report.failed``.
+        One result for each exposure; see ``report.failed``.
 
     Raises
     ------
     Problems
         When the recipe is wrong, or no exposure at all can be calibrated, with every reason.
     """
-    said = _overrides(overrides, options)
-    session = start_session(recipe, said, own_plugins(plugins))
+    options = Overrides.model_validate(locals())
+    started, found = _start(recipe, files, backgrounds, options, plugins)
     if watch is not None:
-        session.plugins.add(WATCH, watch)
-        session.plugins.active |= {WATCH}
-    surveyed = _survey(session, files, backgrounds, said.allow_outside)
-    if session.problems or not surveyed.plans:
-        raise Problems(surveyed.everything() or (RecipeError("no exposure was given; name one or more files"),))
-    finished = {
-        request: ExposureResult(path=request.path, products={}, error="\n".join(map(str, found)))
-        for request, found in surveyed.bad.items()
+        started.plugins.add(WATCH, watch)
+        started.plugins.active |= {WATCH}
+    if started.problems or not found.plans:
+        raise Problems(found.errors or (RecipeError("no exposure was given; name one or more files"),))
+    tell = on_result or (lambda _result: None)
+    results = {
+        job: ExposureResult(path=job.path, products={}, error="\n".join(map(str, errors)))
+        for job, errors in found.bad.items()
     }
-    for result in finished.values():
-        _tell(on_result, result)
-    for request, result in calibrate_files(session, surveyed.plans):
-        finished[request] = result
-        _tell(on_result, result)
-    results = tuple(finished[request] for request in dict.fromkeys(surveyed.requests))
-    report = Report(recipe=session.recipe.name, results=results)
-    session.plugins.run_finished(report)
+    for result in results.values():
+        tell(result)
+    with closing(started.references):
+        for job, result in started.plugins.ask_one("calibrate_jobs", recipe, run=started, plans=found.plans):
+            results[job] = result
+            tell(result)
+    report = Report(recipe=started.recipe.name, results=tuple(results[job] for job in dict.fromkeys(found.jobs)))
+    started.plugins.run_finished(report)
     return report
 
 
-def own_plugins(plugins: Plugins | None) -> Plugins:
-    """Return plugins to which this call can add its own: the caller's stay as they are."""
-    return load_plugins() if plugins is None else plugins.copy()
+def _start(
+    recipe: File | Recipe, files: Many, backgrounds: Many, options: Overrides, plugins: Plugins | None
+) -> tuple[Run, Check]:
+    own = load_plugins() if plugins is None else plugins.copy()
+    started = start_run(recipe, options, own)
+    given = {"files": _paths(files), "backgrounds": _paths(backgrounds), "allow_outside": options.allow_outside}
+    jobs = own.ask_one("read_jobs", recipe, recipe=started.recipe, plugins=own, **given) or []
+    return started, check_jobs(started, jobs)
 
 
-def _overrides(overrides: Overrides | None, options: Mapping[str, Any]) -> Overrides:
-    if overrides is not None and options:
-        raise TypeError(f"give 'overrides' or options, not both; the options are: {choices(options)}")
-    if overrides is not None:
-        return overrides
-    known = list(Overrides.__dataclass_fields__)
-    for name in options:
-        if name not in known:
-            raise TypeError(f"no option '{name}'{did_you_mean(name, known)} Options: {choices(known)}")
-    return Overrides(**options)
-
-
-def _tell(on_result: Callable[[ExposureResult], None] | None, result: ExposureResult) -> None:
-    if on_result is not None:
-        on_result(result)
+def _paths(files: Many) -> tuple[Path, ...]:
+    return (Path(files),) if isinstance(files, str | Path) else tuple(map(Path, files))
 
 
 def calibrate(
     exposure: Exposure,
-    recipe: Files | Recipe,
+    recipe: File | Recipe,
     *,
     backgrounds: Sequence[Exposure] = (),
     stages: Mapping[str, Callable[..., Exposure]] | None = None,
-    overrides: Overrides | None = None,
+    params: Mapping[str, Any] | None = None,
+    use: Mapping[str, str] | None = None,
+    references: Mapping[str, File] | None = None,
+    skip: Mapping[str, str] | None = None,
+    unskip: str | Sequence[str] = (),
+    save: str | Sequence[str] = (),
+    instrument: str = "",
+    plugin_files: Many = (),
     plugins: Plugins | None = None,
-    **options: Any,
 ) -> dict[str, Exposure]:
     """Calibrate an exposure in memory.
 
     Parameters
     ----------
     exposure
-        The exposure; it is not changed.
+        The exposure, for example from `read_exposure`; it is not changed.
     recipe
         Name or path of a recipe, or one that was read.
     backgrounds
         Its background exposures.
     stages
         Functions to use for stages, in place of the installed implementations.
-    overrides
-        What to change of the recipe.
-    plugins
-        The plugins to use; by default what is installed.
-    **options
-        Fields of `Overrides`, in place of `overrides`.
+    params, use, references, skip, unskip, save, instrument, plugin_files, plugins
+        See `run`.
 
     Returns
     -------
@@ -232,34 +229,34 @@ def calibrate(
     ...     return exposure
     >>> cal = calibrate(exposure, "image2", stages={"flat_field": leave})["cal"]  # doctest: +SKIP
     """
-    said, plugins = _overrides(overrides, options), own_plugins(plugins)
-    for name, function in (stages or {}).items():
-        said = replace(said, use={**said.use, name: add_given(name, function, plugins)})
-    session = start_session(recipe, replace(said, overwrite=True), plugins)
-    request = Request(exposure.meta.path, tuple(one.meta.path for one in backgrounds))
+    if not isinstance(exposure, Exposure):
+        remedy = "iris_core.read_exposure(path) returns one, iris_core.run(recipe, path) calibrates files"
+        raise TypeError(f"calibrate takes an Exposure, not {exposure!r:.60}; {remedy}")
+    options = Overrides.model_validate(locals())
+    own = load_plugins() if plugins is None else plugins.copy()
+    given = {name: _add_function(name, function, own) for name, function in (stages or {}).items()}
+    changes = {"use": {**options.use, **given}, "overwrite": True}
+    started = start_run(recipe, options.model_copy(update=changes), own)
+    job = Job(exposure.meta.path, tuple(one.meta.path for one in backgrounds))
     try:
-        plan = plan_outlines(session, request, exposure, backgrounds, session.provenance())
+        plan = started.plan_outlines(job, exposure, backgrounds)
     except Problems as error:
-        raise Problems([*session.problems, *error.problems]) from None
-    if session.problems:
-        raise Problems(session.problems)
-    theirs = [prepare(one.mask_invalid(), plan.mode) for one in backgrounds]
-    found = calibrate_exposure(plan, prepare(exposure.mask_invalid(), plan.mode), theirs, plugins)
-    return {plan.steps[index].save: product for index, product in found if not is_skipped_product(plan, index, product)}
+        raise Problems([*started.problems, *error.problems]) from None
+    if started.problems:
+        raise Problems(started.problems)
+    theirs = [plan.prepare(one) for one in backgrounds] if plan.job.backgrounds else []
+    with closing(started.references) as files:
+        files.expect(plan.references)
+        found = calibrate_exposure(plan, plan.prepare(exposure, *plan.notes), theirs, own, files)
+        return {one.step.save: product for one, product in found}
 
 
-def add_given(name: str, function: Callable[..., Exposure], plugins: Plugins) -> str:
-    """Add a plugin with one function as the implementation of a stage, and return its name.
-
-    Raises
-    ------
-    Problems
-        When there is no such stage, or the function is of another.
-    """
-    known, said = plugins.stages(), getattr(function, "iris_stage", None)
+def _add_function(name: str, function: Callable[..., Exposure], plugins: Plugins) -> str:
+    """Add a plugin with one function as the implementation of a stage, and return its name."""
+    known, declared = plugins.stages(), getattr(function, "iris_stage", None)
     if name not in known:
         raise Problems([RecipeError(f"no stage '{name}'{did_you_mean(name, known)} Stages: {choices(known)}")])
-    if said is not None and said.stage != name:
-        raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{said.stage}'")])
-    plugins.add(f"given {name}", SimpleNamespace(**{name: stand_in(name, function)}))
+    if declared is not None and declared.stage != name:
+        raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{declared.stage}'")])
+    plugins.add(f"given {name}", as_plugin(name, function, f"given {name}"))
     return f"given {name}"

@@ -1,20 +1,50 @@
-"""What every stage owes: checked by the runner after each one."""
+"""What is checked before and after every stage."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
 from iris_core.errors import StageContractError
+from iris_core.exposure import Exposure
 from iris_core.keywords import parse_unit
-from iris_core.model import Exposure, row_blocks
+from iris_core.stages import call_with_named
+from iris_core.state import check_state
+from iris_core.step import StageInputs, Step
 
-if TYPE_CHECKING:
-    from iris_core.steps import Step
 
-__all__ = ["check_contract"]
+def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -> Exposure:
+    """Check that a stage can run, and return the exposure, or the outline as the stage will leave it.
+
+    Parameters
+    ----------
+    step
+        The step.
+    inputs
+        What the stage will be given: outlines before the run, exposures right before the stage.
+    outline_only
+        Whether these are outlines; a stage that looks at headers only is then run, as its own check.
+
+    Raises
+    ------
+    InputError
+        When the stage was done already, or its own check refuses the exposure.
+    StageSkipped
+        When the stage has nothing to do.
+    """
+    check_state(step, inputs.exposure)
+    arguments = {"params": step.params, **inputs.arguments()}
+    if step.declared.headers_only:
+        result = step.hook(**arguments) if outline_only else None
+    else:
+        result = step.declared.check and call_with_named(step.declared.check, arguments)
+    if result is not None and not isinstance(result, Exposure):
+        kind = type(result).__name__
+        raise StageContractError(f"{step.implementation}: the check of {step.stage} returned {kind}, not an Exposure")
+    return result or inputs.exposure
 
 
 def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
@@ -23,15 +53,16 @@ def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
     Raises
     ------
     StageContractError
-        When it is no exposure, has another shape or another unit than the stage gives, lost DQ bits, wrote the
-        history, or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
+        When it is no exposure, has another shape or another unit than the stage gives, lost DQ bits, changed
+        what the framework records, or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
     """
     who = f"stage '{step.stage}' of {step.implementation}"
     if not isinstance(after, Exposure):
         forgotten = "; does its function end without 'return'?" if after is None else ""
         raise StageContractError(f"{who} returned {type(after).__name__}, not an Exposure{forgotten}")
-    if after.history is not before.history:
-        raise StageContractError(f"{who} changed the history; only the runner writes it")
+    for name in ("history", "done", "removed"):
+        if getattr(after, name) != getattr(before, name):
+            raise StageContractError(f"{who} changed '{name}' of the exposure, which only the framework writes")
     _check_unit(who, step.spec.unit, before, after)
     if not step.spec.reshapes:
         _check_pixels_kept(who, before, after)
@@ -51,10 +82,8 @@ def _check_unit(who: str, declared: str, before: Exposure, after: Exposure) -> N
 
 def _check_pixels_kept(who: str, before: Exposure, after: Exposure) -> None:
     if after.data.shape != before.data.shape:
-        raise StageContractError(
-            f"{who} changed the shape from {before.data.shape} to {after.data.shape}; only a stage declared with "
-            "reshapes=True may"
-        )
+        change = f"changed the shape from {before.data.shape} to {after.data.shape}"
+        raise StageContractError(f"{who} {change}; only a stage declared with reshapes=True may")
     if after.dq is not before.dq:
         blocks = row_blocks(after.dq.shape)
         lost = sum(np.count_nonzero(before.dq[block] & ~after.dq[block]) for block in blocks)
@@ -71,7 +100,5 @@ def _check_invalid(who: str, exposure: Exposure) -> None:
             wrong[name] += int(np.count_nonzero(np.isfinite(plane[block]) == unusable))
     for name, count in wrong.items():
         if count:
-            raise StageContractError(
-                f"{who}: in {count} pixels {name} is NaN without DO_NOT_USE, or finite with it; "
-                "end the stage with exposure.mask_invalid()"
-            )
+            wrong_pixels = f"in {count} pixels {name} is NaN without DO_NOT_USE, or finite with it"
+            raise StageContractError(f"{who}: {wrong_pixels}; end the stage with exposure.mask_invalid()")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntFlag
 
-__all__ = ["DQ"]
-
 
 class DQ(IntFlag):
     """Data-quality bits: JWST's numbers, with bit 29 for pixels of a subarray window.

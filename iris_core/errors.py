@@ -1,27 +1,13 @@
-"""What can go wrong, by who has to mend it.
+"""The errors of the framework, by what has to be corrected.
 
 A message says what is wrong, where, what would be right, and what exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
-
-__all__ = [
-    "InputError",
-    "IrisError",
-    "ModeNotFound",
-    "PluginError",
-    "Problems",
-    "RecipeError",
-    "ReferenceNotFound",
-    "StageContractError",
-    "StageSkipped",
-    "choices",
-    "did_you_mean",
-    "one_line",
-]
 
 
 class IrisError(Exception):
@@ -33,7 +19,7 @@ class RecipeError(IrisError):
 
 
 class PluginError(IrisError):
-    """A plugin is missing, broken, or cannot be chosen without doubt."""
+    """A plugin is missing, broken, or cannot be chosen unambiguously."""
 
 
 class ReferenceNotFound(IrisError):  # noqa: N818 - the name says it all
@@ -45,7 +31,7 @@ class ModeNotFound(IrisError):  # noqa: N818 - the name says it all
 
 
 class InputError(IrisError):
-    """An input file or array is not what it has to be."""
+    """Invalid input file or array."""
 
 
 class StageContractError(IrisError):
@@ -53,7 +39,7 @@ class StageContractError(IrisError):
 
 
 class Problems(IrisError):  # noqa: N818 - a collection of errors
-    """Several mistakes, found together before the first pixel was read.
+    """Several errors, found together before the first pixel is read.
 
     Parameters
     ----------
@@ -69,8 +55,26 @@ class Problems(IrisError):  # noqa: N818 - a collection of errors
         return type(self), (self.problems,)
 
 
-class StageSkipped(Exception):  # noqa: N818 - not an error: a stage's documented way to say "not needed here"
-    """Raised by a stage that, by its documented rule, has nothing to do; the message is the reason."""
+class StageSkipped(Exception):  # noqa: N818 - not an error: a stage has nothing to do
+    """Raised by a stage that, by a documented rule, has nothing to do; the message is the reason."""
+
+    def __str__(self) -> str:
+        return super().__str__() or "nothing to do"  # an empty reason would count as none, and the stage as done
+
+
+@contextmanager
+def collect(problems: list[IrisError], what: str) -> Iterator[None]:
+    """Add the error that a block raises to `problems`; one that is not ours is the failure of a plugin at `what`."""
+    try:
+        yield
+    except Problems as error:
+        problems += error.problems
+    except IrisError as error:
+        problems.append(error)
+    except StageSkipped:
+        raise
+    except Exception as error:
+        problems.append(PluginError(f"{what}: {one_line(error)}"))
 
 
 def choices(names: Iterable[object]) -> str:
@@ -79,7 +83,7 @@ def choices(names: Iterable[object]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return type and words of an exception that is not ours, on one line."""
+    """Return type and message of an exception that is not ours, on one line."""
     words = " ".join(str(error).split())
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 

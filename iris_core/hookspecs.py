@@ -3,46 +3,58 @@
 A plugin is a module, installed under the entry-point group ``iris_core``. It implements a stage with
 `iris_core.stage` and any other hook with `iris_core.hookimpl`; it names only the arguments it needs.
 
+Stages run in the order of the recipe, each by the one implementation that was chosen. Of the other hooks that answer
+a question (a reader, a provider of references) exactly one plugin may answer; two answers and no choice are an error.
+
 Data are in electron/s or DN/s until photom, in MJy/sr after it; float32, ``(ny, nx)`` or ``(nint, ny, nx)``.
 All stages: a pixel whose value or error is not finite, or that has DO_NOT_USE, is NaN with DO_NOT_USE afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iris_core.dq import DQ
-from iris_core.model import Exposure
+from iris_core.exposure import Exposure
 from iris_core.stages import Params, hookspec, stage_spec
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pluggy
 
     from iris_core.instruments import InstrumentMode
-    from iris_core.references import Candidate, Reference, References
-    from iris_core.report import Report
-    from iris_core.steps import Step
+    from iris_core.recipe import Overrides, Recipe
+    from iris_core.reference import Candidate, Reference, ReferenceFiles, References, ReferenceType
+    from iris_core.report import ExposureResult, Job, Products, Report
+    from iris_core.step import Step
 
 Stack = Sequence[Exposure]
 
 
-@stage_spec(status="S_BKDSUB", aliases=("S_SKYSUB",), product="bsub", consumes_backgrounds=True)
+@stage_spec(
+    status="S_BKDSUB",
+    aliases=("S_SKYSUB",),
+    product="bsub",
+    consumes_backgrounds=True,
+    removes="background",
+    may_remove=("dark",),
+)
 def background(
     exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Subtract the background of the sky, and of the detector if it is still in all exposures alike.
 
-    Units: unchanged. Adds the variance component ``background``; DO_NOT_USE where none is known. Writes BKG_DARK
-    (T where the dark went with it, F where the dark is still in), in its check too: dark_current must know.
+    Units: unchanged. Adds the variance component ``background``; DO_NOT_USE where no background is known. An
+    implementation declares how much of the dark current its subtraction removes, ``removes={"dark": Removal.WHOLE}``.
 
     Examples
     --------
-    >>> @stage("background")
+    >>> @stage("background", removes={"dark": Removal.NO})
     ... def subtract_constant(exposure):
-    ...     return exposure.replace(data=exposure.data - 3).with_keywords({"BKG_DARK": (False, "still in")})
+    ...     return exposure.replace(data=exposure.data - 3)
     """
 
 
@@ -78,13 +90,15 @@ def assign_wcs(
     """
 
 
-@stage_spec(status="S_DARK", dq=DQ.UNRELIABLE_DARK)
+@stage_spec(status="S_DARK", dq=DQ.UNRELIABLE_DARK, removes="dark")
 def dark_current(
     exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
     """Subtract the dark current, a rate in the exposure's unit.
 
     Units: unchanged. Adds the variance component ``dark``; adds the dark's DQ; UNRELIABLE_DARK where it has no value.
+    Where the background subtraction has removed the dark current already, the framework does not call the stage and
+    adds the DQ of its reference file only.
 
     Examples
     --------
@@ -94,7 +108,7 @@ def dark_current(
     """
 
 
-@stage_spec(status="S_FLAT", dq=DQ.NO_FLAT_FIELD | DQ.UNRELIABLE_FLAT)
+@stage_spec(status="S_FLAT", dq=DQ.NO_FLAT_FIELD | DQ.UNRELIABLE_FLAT, removes="flat")
 def flat_field(
     exposure: Exposure, params: Params, references: References, background_exposures: Stack, instrument: InstrumentMode
 ) -> Exposure:
@@ -148,6 +162,8 @@ def run_stage(
 ) -> Exposure:
     """Run one step on one exposure. Wrap it to act around every stage, in recipes that list the plugin under ``with:``.
 
+    To act around one stage, wrap the hook of that stage: ``@hookimpl(wrapper=True) def flat_field(exposure)``.
+
     Examples
     --------
     >>> @hookimpl(wrapper=True)
@@ -158,11 +174,24 @@ def run_stage(
     """
 
 
-@hookspec(firstresult=True)
+@hookspec
+def reference_types() -> Sequence[ReferenceType]:
+    """Return the types of reference files that a package's stages need, with the keywords that select a file.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def reference_types():
+    ...     return [ReferenceType(name="ghosts", selectors=("INSTRUME", "DETECTOR", "FILTER"))]
+    """
+
+
+@hookspec
 def find_reference(reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Reference | None:
     """Return the best reference file of a type for an exposure (an outline), or None where this provider has none.
 
-    Raise `ReferenceNotFound` where two are equally good.
+    Of the installed providers exactly one may answer, unless the recipe names those to ask
+    (``references: {providers: [...]}``). Raise `ReferenceNotFound` where two files are equally good.
 
     Examples
     --------
@@ -175,7 +204,7 @@ def find_reference(reftype: str, exposure: Exposure, instrument: InstrumentMode)
 
 @hookspec
 def explain_reference(reftype: str, exposure: Exposure, instrument: InstrumentMode) -> Sequence[Candidate]:
-    """Return what this provider looked at for a reference type, and why each was not chosen.
+    """Return the files that this provider considered for a reference type, and why each was not chosen.
 
     Examples
     --------
@@ -187,7 +216,7 @@ def explain_reference(reftype: str, exposure: Exposure, instrument: InstrumentMo
 
 @hookspec
 def check_reference(reference: Reference, instrument: InstrumentMode) -> Sequence[str]:
-    """Return what is wrong with a reference file that is being added to a store; nothing for a type of others.
+    """Return what is wrong with a reference file that is being added to a store; nothing for other types.
 
     Examples
     --------
@@ -198,12 +227,53 @@ def check_reference(reference: Reference, instrument: InstrumentMode) -> Sequenc
     """
 
 
-@hookspec(firstresult=True)
+@hookspec
+def open_references(recipe: Recipe, plugins: Any) -> ReferenceFiles | None:
+    """Return the reference files of a run, which are chosen and read through it; the framework's own serve all recipes.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def open_references(recipe, plugins):
+    ...     return MyReferences(plugins) if recipe.name == "mine" else None
+    """
+
+
+@hookspec
+def open_products(recipe: Recipe, plugins: Any) -> Products | None:
+    """Return where the products of a run go; the framework's own are files in a folder.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def open_products(recipe, plugins):
+    ...     return MyArchive(recipe, plugins) if recipe.output.directory == "archive:" else None
+    """
+
+
+@hookspec
+def open_store(folder: Path, plugins: Any) -> object | None:
+    """Return the provider for a folder of reference files, or None where the folder is of another kind.
+
+    A provider implements ``find_reference`` and ``explain_reference``. A folder that no plugin knows is searched by the
+    headers of its files.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def open_store(folder):
+    ...     return MyStore(folder) if (folder / "mystore.db").exists() else None
+    """
+
+
+@hookspec
 def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     """Return the exposure in a file, or None where this reader does not know the file.
 
     Without `pixels` return its outline: headers, unit and shape, its planes made by `iris_core.blank_plane`.
     `reftype` is ``""`` for an exposure, and the type (``"flat"`` ...) of an image used as a reference.
+    FITS and ASDF are read by the framework where no other reader answers; where two answer, the recipe has to choose
+    (``reader: my-reader``).
 
     Examples
     --------
@@ -213,7 +283,45 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     """
 
 
-@hookspec(firstresult=True)
+@hookspec
+def read_reference(path: Path, kind: str) -> object | None:
+    """Return what a reference file that is no image holds, ``"table"`` or ``"model"``; None for another kind of file.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def read_reference(path, kind):
+    ...     return read_my_table(path) if kind == "table" and path.suffix == ".mine" else None
+    """
+
+
+@hookspec
+def read_jobs(
+    files: Sequence[Path], backgrounds: Sequence[Path], recipe: Recipe, plugins: Any, allow_outside: bool
+) -> Sequence[Job] | None:
+    """Return the exposures to calibrate, from the files that are given to a run.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def read_jobs(files, recipe):
+    ...     return pairs_of(files) if recipe.name == "my-nodding" else None
+    """
+
+
+@hookspec
+def read_association(path: Path, allow_outside: bool) -> Sequence[Job] | None:
+    """Return the exposures that an association file lists, each with its background exposures; None for other files.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def read_association(path):
+    ...     return [Job(Path(line)) for line in path.open()] if path.suffix == ".list" else None
+    """
+
+
+@hookspec
 def write_product(exposure: Exposure, path: Path) -> Path | None:
     """Write a product to a path that the runner renames afterwards, and return it; None for an unknown suffix.
 
@@ -250,6 +358,20 @@ def executors() -> Mapping[str, Callable[[int], Executor]]:
 
 
 @hookspec
+def calibrate_jobs(run: Any, plans: Mapping[Job, Any]) -> Iterator[tuple[Job, ExposureResult]] | None:
+    """Calibrate the exposures of a run and return their results as they come.
+
+    The framework's own serves all of `executors`.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def calibrate_jobs(run, plans):
+    ...     return submit_to_my_queue(run, plans) if run.recipe.executor.name == "my-queue" else None
+    """
+
+
+@hookspec
 def recipes() -> Mapping[str, Path]:
     """Return the recipes that a package brings, by name.
 
@@ -258,6 +380,18 @@ def recipes() -> Mapping[str, Path]:
     >>> @hookimpl
     ... def recipes():
     ...     return {"my-dither": Path(__file__).with_name("my-dither.yaml")}
+    """
+
+
+@hookspec
+def read_recipe(recipe: str | Recipe, overrides: Overrides, plugins: Any) -> Recipe | None:
+    """Return a recipe with the overrides put over it; None for a file in a format of others.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def read_recipe(recipe, overrides):
+    ...     return read_toml(recipe, overrides) if str(recipe).endswith(".toml") else None
     """
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from iris_core.errors import InputError
-
-__all__ = ["Meta", "ReferenceUse", "StageRecord", "Subarray", "Window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,11 @@ class Window:
         """Rows and columns."""
         return self.ysize, self.xsize
 
+    @property
+    def numbers(self) -> tuple[int, int, int, int]:
+        """First column and row, columns and rows: SUBSTRT1, SUBSTRT2, SUBSIZE1, SUBSIZE2."""
+        return self.xstart, self.ystart, self.xsize, self.ysize
+
     def slices_in(self, outer: Window) -> tuple[slice, slice]:
         """Return the row and column slices of this window in an array that covers `outer`.
 
@@ -54,7 +58,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Subarray:
-    """One window that was read out apart from the full frame.
+    """One window of the detector that was read out as an exposure of its own.
 
     Parameters
     ----------
@@ -80,9 +84,10 @@ class Subarray:
 class Meta:
     """What an exposure is: the header keywords that the framework itself reads.
 
-    Text that the header does not give is ``""``, a number or a time None.
+    A text that the header does not give is ``""``, a number or a time None.
     `exposure_time` is in seconds, `start_time` in UTC, `ra` and `dec` in degrees (ICRS or FK5).
-    `window` is None where the header does not say which part of the detector the data are.
+    `window` is None where the header does not give the part of the detector that was read.
+    `mode` is the instrument mode once it has been matched, `path` the file; neither is in the header.
     """
 
     telescope: str = ""
@@ -109,9 +114,18 @@ class Meta:
         return self.path.name
 
 
+class Removal(StrEnum):
+    """How much of something (dark current, background, flat) has been taken out of the pixels."""
+
+    NO = "no"
+    WHOLE = "whole"
+    PART = "in part"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceUse:
-    """A reference file as it was used: its type, its file, who provided it."""
+    """A reference file as it was used: its type, its file, the provider that chose it."""
 
     reftype: str
     path: str
@@ -123,8 +137,8 @@ class ReferenceUse:
 class StageRecord:
     """What one stage did to an exposure; written by the runner only.
 
-    `status` is ``COMPLETE`` or ``SKIPPED``; `notes` say why it was skipped, or what the
-    stage had to decide; `params` can be written as JSON.
+    `status` is ``COMPLETE`` or ``SKIPPED``; `notes` give the reason of a skip, or what the stage
+    decided; `params` can be written as JSON.
     """
 
     stage: str

@@ -1,26 +1,58 @@
-"""Everything about one exposure that can be known before its first pixel is read."""
+"""What can be known of one exposure before its first pixel is read: references, the stages' own checks, products."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os import W_OK, access
-from os.path import exists, isdir
 from pathlib import Path
+from typing import Any
 
-from iris_core.association import Request
-from iris_core.checks import Checks
-from iris_core.errors import InputError, IrisError, PluginError, Problems, ReferenceNotFound, one_line
+from iris_core.contract import check_step
+from iris_core.errors import InputError, IrisError, Problems, StageSkipped, choices, collect, did_you_mean
+from iris_core.exposure import Exposure
 from iris_core.instruments import InstrumentMode
-from iris_core.keywords import parse_unit
-from iris_core.model import Exposure
-from iris_core.naming import product_name
+from iris_core.keywords import agree
+from iris_core.lockstep import Meeting, meet
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
-from iris_core.references import Reference, References
-from iris_core.steps import Step
+from iris_core.reference import Choice, ReferenceFiles, References, references_of
+from iris_core.report import Job, Products
+from iris_core.stages import StageSpec
+from iris_core.state import pass_through, prepare_exposure
+from iris_core.step import StageInputs, Step
 
-__all__ = ["Plan", "make_plan", "prepare"]
+CALIBRATIONS = ("SKY", "DARK", "FLAT", "BIAS", "LAMP", "ARC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """One step of a plan.
+
+    Parameters
+    ----------
+    step
+        The step.
+    meeting
+        What it has to do with the background exposures.
+    references
+        Its reference files for the exposure.
+    background_references
+        Those for each background exposure that goes through it.
+    choices
+        How `references` were chosen.
+    skip
+        Why the stage will have nothing to do, where that is known.
+    output
+        File of the product to write after it; None for none.
+    """
+
+    step: Step
+    meeting: Meeting
+    references: References
+    background_references: tuple[References, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    skip: str = ""
+    output: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,56 +61,65 @@ class Plan:
 
     Parameters
     ----------
-    request
+    job
         What was asked.
     mode
         Its instrument mode.
+    specs
+        All declared stages.
     steps
         The steps, in order.
-    references
-        For each step, its reference files.
-    background_references
-        The same for each background exposure, through the steps before they are consumed.
-    skips
-        Why a stage will say that it has nothing to do, by step index, where that is known.
-    outputs
-        Product files by step index.
+    notes
+        Remarks on the exposure for its product.
     provenance
         What is true of the whole run.
     """
 
-    request: Request
+    job: Job
     mode: InstrumentMode
-    steps: tuple[Step, ...]
-    references: tuple[References, ...]
-    background_references: tuple[tuple[References, ...], ...] = ()
-    skips: Mapping[int, str] = field(default_factory=dict)
-    outputs: Mapping[int, Path] = field(default_factory=dict)
-    provenance: Mapping[str, object] = field(default_factory=dict)
+    specs: tuple[StageSpec, ...] = field(repr=False)
+    steps: tuple[PlannedStep, ...]
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    def prepare(self, exposure: Exposure, *notes: str) -> Exposure:
+        """Return an exposure as its first step is given it."""
+        return prepare_exposure(exposure.mask_invalid(), self.mode, self.specs, notes)
 
-def prepare(exposure: Exposure, mode: InstrumentMode) -> Exposure:
-    """Return an exposure, or an outline, that knows its mode and has a unit."""
-    known = exposure.replace(meta=replace(exposure.meta, mode=mode.name))
-    if known.unit is not None:
-        return known
-    return known.replace(unit=parse_unit(mode.unit)).note(f"no BUNIT in the file: taken to be in {mode.unit}")
+    @property
+    def references(self) -> Iterator[References]:
+        """The reference files that the steps will read, for the exposure and for its background exposures."""
+        for planned in self.steps:
+            yield from (*(() if planned.skip else (planned.references,)), *planned.background_references)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that will be read."""
+        files = (reference.path for found in self.references for reference in found.values())
+        return tuple(dict.fromkeys((self.job.path, *self.job.backgrounds, *files)))
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Every file that will be written."""
+        return tuple(planned.output for planned in self.steps if planned.output is not None)
 
 
 def make_plan(
-    request: Request,
+    job: Job,
     outline: Exposure,
     backgrounds: Sequence[Exposure],
-    steps: tuple[Step, ...],
+    steps: Sequence[Step],
     mode: InstrumentMode,
     recipe: Recipe,
     plugins: Plugins,
+    files: ReferenceFiles,
+    products: Products,
 ) -> Plan:
-    """Choose the reference files for one exposure, and run every stage's own check.
+    """Choose the reference files for one exposure, and run the check of every stage on outlines.
 
     Parameters
     ----------
-    request
+    job
         What was asked.
     outline, backgrounds
         The exposure and its background exposures, without pixels (or with).
@@ -87,121 +128,118 @@ def make_plan(
     recipe
         Overrides included.
     plugins
-        What is installed, and the providers of references of this run.
+        The plugins of the run.
+    files, products
+        The reference files and the products of the run.
 
     Raises
     ------
     Problems
         Everything that would go wrong.
     """
-    found = _unconsumed(steps, backgrounds, recipe)
+    specs = tuple(plugins.stages().values())
+    walk = _Walk(tuple(steps), mode, files)
+    walk.problems += [*_wrong_type(outline, recipe), *_unconsumed(steps, backgrounds, recipe)]
     if all(step.skip for step in steps if step.spec.consumes_backgrounds):
-        request, backgrounds = replace(request, backgrounds=()), ()
-    references = [_find_references(step, outline, mode, plugins, found) for step in steps]
-    theirs = [
-        tuple(_find_references(step, one, mode, plugins, found) for step in _before_consumption(steps))
-        for one in backgrounds
-    ]
-    checks = Checks(steps, mode)
-    checks.run(prepare(outline, mode), references, [prepare(one, mode) for one in backgrounds], theirs)
-    found += checks.problems
-    outputs = _outputs(request, outline, steps, recipe)
-    found += _unwritable(outputs, recipe)
-    if found:
-        raise Problems(found)
-    return Plan(
-        request=request,
-        mode=mode,
-        steps=steps,
-        references=tuple(references),
-        background_references=tuple(theirs),
-        skips=checks.skips,
-        outputs=outputs,
+        job, backgrounds = replace(job, backgrounds=()), ()
+    prepared, *others = (prepare_exposure(one, mode, specs) for one in (outline, *backgrounds))
+    planned = walk.take(prepared, others)
+    named = tuple(
+        replace(one, output=products.name(job, outline, one.step.save)) if one.step.makes_product else one
+        for one in planned
     )
+    plan = Plan(job=job, mode=mode, specs=specs, steps=named, notes=_remarks(outline, mode))
+    walk.problems += products.obstacles(plan.outputs)
+    if walk.problems:
+        raise Problems(walk.problems)
+    return plan
+
+
+class _Walk:
+    """Takes outlines through the steps, as the runner will take the exposures; errors are collected in `problems`."""
+
+    def __init__(self, steps: tuple[Step, ...], mode: InstrumentMode, files: ReferenceFiles) -> None:
+        self.steps, self.mode, self.files = steps, mode, files
+        self.problems: list[IrisError] = []
+
+    def take(self, outline: Exposure, backgrounds: Sequence[Exposure]) -> list[PlannedStep]:
+        """Return the planned steps."""
+        planned: list[PlannedStep] = []
+        skips: dict[int, str] = {}
+        for index, step in enumerate(self.steps):
+            meeting, theirs = meet(self.steps, index, skips), list[References]()
+            found = self._choose(step, outline)
+            if meeting is Meeting.FOLLOW:
+                theirs = [references_of(self._choose(step, one)) for one in backgrounds]
+                backgrounds = [self._check(step, one, used)[0] for one, used in zip(backgrounds, theirs, strict=True)]
+            offered = backgrounds if meeting is Meeting.OFFERED else ()
+            references = references_of(found)
+            outline, skip = self._check(step, outline, references, offered)
+            if skip:
+                skips[index] = skip
+            planned.append(
+                PlannedStep(
+                    step=step,
+                    meeting=meet(self.steps, index, skips),  # a stage that skips itself consumes nothing
+                    references=references,
+                    background_references=tuple(theirs),
+                    choices=found,
+                    skip=step.skip or skip,
+                )
+            )
+        return planned
+
+    def _choose(self, step: Step, outline: Exposure) -> tuple[Choice, ...]:
+        found = tuple(self.files.choose(need, outline, self.mode) for need in (() if step.skip else step.needs))
+        self.problems += [choice.problem for choice in found if choice.problem]
+        return found
+
+    def _check(
+        self, step: Step, outline: Exposure, references: References, offered: Sequence[Exposure] = ()
+    ) -> tuple[Exposure, str]:
+        """Return the outline as the stage will leave it, and why it will have nothing to do."""
+        if step.skip:
+            return outline, ""
+        known, backgrounds = len(self.problems), tuple(offered)
+        inputs = StageInputs(
+            exposure=outline, references=references, background_exposures=backgrounds, instrument=self.mode
+        )
+        try:
+            with collect(
+                self.problems, f"the check of {step.stage} by {step.implementation} failed for {outline.name}"
+            ):
+                if step.valid and set(step.declared.references) <= set(references):  # otherwise reported already
+                    outline = check_step(step, inputs, outline_only=True)
+        except StageSkipped as skipped:
+            return outline, str(skipped)
+        if (self.problems[known:] or not step.valid) and step.spec.may_remove:
+            return outline, ""  # how much it would remove is not known, and no further error
+        return pass_through(step, outline), ""
+
+
+def _wrong_type(outline: Exposure, recipe: Recipe) -> list[IrisError]:
+    """Return an error where a calibration exposure stands among the science exposures."""
+    kind = outline.meta.image_type.upper()
+    if kind not in CALIBRATIONS or kind in (one.upper() for one in recipe.image_types):
+        return []
+    remedy = f"give background exposures with one --background each, or put 'image_types: [{kind}]' in the recipe"
+    return [InputError(f"{outline.name}: IMTYPE is {kind}; recipe {recipe.name} is for science exposures; {remedy}")]
 
 
 def _unconsumed(steps: Sequence[Step], backgrounds: Sequence[Exposure], recipe: Recipe) -> list[IrisError]:
     if not backgrounds or any(step.spec.consumes_backgrounds for step in steps):
         return []
-    return [
-        InputError(f"recipe {recipe.label}: no step uses the {len(backgrounds)} background exposures; add 'background'")
-    ]
+    number = len(backgrounds)
+    return [InputError(f"recipe {recipe.label}: no step uses the {number} background exposures; add 'background'")]
 
 
-def _before_consumption(steps: Sequence[Step]) -> Iterator[Step]:
-    """Yield the steps that background exposures go through: none where no step consumes them."""
-    consuming = [index for index, step in enumerate(steps) if step.spec.consumes_backgrounds]
-    yield from steps[: consuming[0]] if consuming else ()
-
-
-def _find_references(
-    step: Step, outline: Exposure, mode: InstrumentMode, plugins: Plugins, problems: list[IrisError]
-) -> References:
-    declared = step.implementation.declared
-    found: dict[str, Reference] = {}
-    notes: list[str] = []
-    for reftype in () if step.skip else (*declared.references, *declared.optional):
-        try:
-            reference = plugins.find_reference(reftype, outline, mode)
-            if reference is None and reftype in declared.references:
-                raise ReferenceNotFound(_not_found(step, reftype, outline, mode, plugins))
-        except IrisError as error:
-            problems.append(error)
-            continue
-        except Exception as error:
-            words = f"{step.place}: a provider of references failed on the {reftype} for {outline.name}"
-            problems.append(PluginError(f"{words}: {one_line(error)}"))
-            continue
-        if reference is not None:
-            found[reftype] = reference if reference.read else replace(reference, read=_reader(plugins))
-        else:
-            notes += _near_misses(reftype, outline, mode, plugins)
-    return References(found, tuple(notes))
-
-
-def _near_misses(reftype: str, outline: Exposure, mode: InstrumentMode, plugins: Plugins) -> list[str]:
-    """Return a note for an optional reference that is there and does not fit: leaving it out is not to be silent."""
-    lost = [f"{one.path.name}: {one.reason}" for one in plugins.explain_reference(reftype, outline, mode)]
-    return [f"no {reftype} reference is used; candidates: {'; '.join(lost)}"] if lost else []
-
-
-def _reader(plugins: Plugins) -> Callable[[Path, str, bool], Exposure]:
-    return lambda path, reftype, pixels: plugins.read_exposure(path, pixels, reftype)
-
-
-def _not_found(step: Step, reftype: str, outline: Exposure, mode: InstrumentMode, plugins: Plugins) -> str:
-    candidates = plugins.explain_reference(reftype, outline, mode)
-    lost = "; ".join(f"{candidate.path}: {candidate.reason}" for candidate in candidates)
-    return (
-        f"{step.place}: {step.stage} needs a {reftype} reference for {outline.name} and there is none. "
-        f"Candidates: {lost or 'none'}. "
-        f"Name one with --reference {reftype}=FILE, or a folder with --reference store=DIR"
-    )
-
-
-def _outputs(request: Request, outline: Exposure, steps: Sequence[Step], recipe: Recipe) -> dict[int, Path]:
-    directory = Path(recipe.output.directory) if recipe.output.directory else request.path.parent
-    source = request.name or request.path
-    ending = (
-        f".{recipe.output.format}" if recipe.output.format else ".asdf" if request.path.suffix == ".asdf" else ".fits"
-    )
-    return {
-        index: directory / product_name(source, step.save, outline.is_integrations, ending)
-        for index, step in enumerate(steps)
-        if step.makes_product
-    }
-
-
-def _unwritable(outputs: Mapping[int, Path], recipe: Recipe) -> list[IrisError]:
-    """Return what is in the way of the products: a folder that cannot be written, products that exist."""
-    parents = {next(one for one in path.absolute().parents if exists(one)) for path in outputs.values()}
-    closed = [one for one in sorted(parents) if not (isdir(one) and access(one, W_OK))]
-    if closed:
-        return [InputError(f"{one} is not a folder that can be written; --output-dir names another") for one in closed]
-    if recipe.output.overwrite:
-        return []
-    return [
-        InputError(f"{path} exists; --overwrite replaces it, --output-dir writes elsewhere")
-        for path in outputs.values()
-        if exists(path)
-    ]
+def _remarks(outline: Exposure, mode: InstrumentMode) -> tuple[str, ...]:
+    """Return notes on an exposure that is not quite what its instrument mode expects."""
+    meta, notes = outline.meta, []
+    if mode.filters and not any(agree(meta.filter, name) for name in mode.filters):
+        near = f"{did_you_mean(meta.filter, mode.filters)} Filters: {choices(mode.filters)}"
+        notes.append(f"FILTER '{meta.filter}' is no filter of {mode.name}{near}")
+    if not mode.matches(outline):
+        given = f"INSTRUME '{meta.instrument}', DETECTOR '{meta.detector}'"
+        notes.append(f"the instrument mode {mode.name} was named by hand; the header has {given}")
+    return tuple(notes)

@@ -1,57 +1,72 @@
-"""What was done to an exposure, as plain data that a file can carry."""
+"""What was done to an exposure: its records, and the keywords that repeat them."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from iris_core.meta import ReferenceUse, StageRecord, Subarray, Window
-from iris_core.model import Exposure
+from iris_core.exposure import Exposure
+from iris_core.installed import DISTRIBUTION
+from iris_core.keywords import header_text, text_card
+from iris_core.meta import StageRecord
+from iris_core.state import pass_through
+from iris_core.step import Step
 
-__all__ = ["describe", "restore", "software"]
+# Of the products: 1 is that of version 0.1, 2 keeps what has been removed from the pixels.
+FORMAT = 2
+
+
+def record_step(
+    step: Step, exposure: Exposure, skipped: str = "", notes: tuple[str, ...] = (), **facts: Any
+) -> Exposure:
+    """Return an exposure whose history and header record a step: done, or skipped for a reason.
+
+    Parameters
+    ----------
+    step
+        The step.
+    exposure
+        The result of its stage, or the exposure as it was.
+    skipped
+        The reason; ``""`` where the stage was run.
+    notes
+        Remarks of the stage.
+    **facts
+        Further fields of the `StageRecord`.
+    """
+    record = StageRecord(
+        stage=step.stage,
+        status="SKIPPED" if skipped else "COMPLETE",
+        keyword=step.spec.status,
+        plugin=step.implementation.plugin,
+        version=step.implementation.version,
+        notes=(skipped,) if skipped else notes,
+        params=step.params.model_dump(mode="json"),
+        **facts,
+    )
+    passed = pass_through(step, exposure, skipped)
+    header = passed.header.copy()
+    for use in record.references:
+        header[f"R_{use.reftype.upper()[:6]}"] = text_card(Path(use.path).name, "reference file")
+    for note in record.notes:
+        header.add_history(f"{step.stage}: {'SKIPPED: ' if skipped else ''}{header_text(note)}")
+    return passed.replace(history=(*exposure.history, record), header=header, notes=exposure.notes if skipped else ())
+
+
+def stamp_product(exposure: Exposure, path: Path) -> Exposure:
+    """Return a product whose primary header gives its name and level, and the software and recipe that made it."""
+    header = exposure.header.copy()
+    header["FILENAME"] = text_card(path.name, "name of this file")
+    header["DATALVL"] = (2, "calibrated")
+    header["DRSVER"] = (version(DISTRIBUTION), f"version of {DISTRIBUTION}")
+    header["DRSFMT"] = (FORMAT, "version of the format of this product")
+    header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
+    return exposure.replace(header=header)
 
 
 def software() -> dict[str, str]:
     """Return the versions of what every run depends on."""
-    packages = ("iris-core", "numpy", "astropy", "gwcs", "asdf")
+    packages = (DISTRIBUTION, "numpy", "astropy", "gwcs", "asdf")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def describe(exposure: Exposure) -> dict[str, Any]:
-    """Return history, windows and provenance of an exposure as lists, dicts, numbers and text."""
-    return {
-        "provenance": dict(exposure.provenance),
-        "history": [_plain(record) for record in exposure.history],
-        "subarrays": [asdict(subarray) for subarray in exposure.subarrays],
-    }
-
-
-def _plain(record: StageRecord) -> dict[str, Any]:
-    plain = asdict(record)
-    plain["references"] = list(plain["references"])
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
-
-
-def restore(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an `Exposure` that `describe` wrote."""
-    return {
-        "provenance": dict(described.get("provenance", {})),
-        "history": tuple(_record(item) for item in described.get("history", ())),
-        "subarrays": tuple(_subarray(item) for item in described.get("subarrays", ())),
-    }
-
-
-def _record(item: Mapping[str, Any]) -> StageRecord:
-    plain = dict(item)
-    plain["references"] = tuple(ReferenceUse(**use) for use in plain.get("references", ()))
-    plain["notes"] = tuple(plain.get("notes", ()))
-    plain["backgrounds"] = tuple(plain.get("backgrounds", ()))
-    plain["params"] = dict(plain.get("params", {}))
-    return StageRecord(**plain)
-
-
-def _subarray(item: Mapping[str, Any]) -> Subarray:
-    return Subarray(**{**item, "window": Window(**item["window"])})

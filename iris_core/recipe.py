@@ -1,44 +1,43 @@
-"""A recipe: which stages, in which order, by whom, with what."""
+"""A recipe: which stages, in which order, by which plugins, with what."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from iris_core.errors import IrisError, Problems
-
-__all__ = [
-    "ExecutorOptions",
-    "Options",
-    "OutputOptions",
-    "PartialRecipe",
-    "Recipe",
-    "StepOptions",
-    "StepRequest",
-    "merge_step",
-]
+from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
 
 
 class Options(BaseModel):
-    """Base of what a recipe can say: frozen, and an unknown key is an error."""
+    """Base of the parts of a recipe: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class StepOptions(Options):
-    """What a recipe can say of one step."""
+    """The options of one step."""
 
     use: str | None = Field(None, description="Name of the plugin that implements the stage.")
     params: dict[str, Any] = Field({}, description="Parameters of the implementation.")
     save: bool | str | None = Field(None, description="Write a product after this step; a text is its suffix.")
-    skip: str | None = Field(None, description="Leave the step out, for this reason.", min_length=1)
+    skip: str | Literal[False] | None = Field(
+        None, description="Skip the step, for this reason; false runs a step that the extended recipe skips."
+    )
     again: bool = Field(False, description="Run it although the exposure has been through this stage.")
     after: str | None = Field(None, description="With 'extends': put this new step after the named one.")
+    before: str | None = Field(None, description="With 'extends': put this new step before the named one.")
+
+    @field_validator("skip")
+    @classmethod
+    def _has_a_reason(cls, skip: str | bool | None) -> str | bool | None:
+        if isinstance(skip, str) and not skip.strip():
+            raise ValueError("a skip needs a reason")
+        return skip
 
     @field_validator("save")
     @classmethod
@@ -53,21 +52,21 @@ class OutputOptions(Options):
 
     directory: str | None = Field(None, description="Folder of the products; by default that of the input.")
     format: Literal["fits", "asdf"] | None = Field(
-        None, description="Format of the products; that of the input if not said."
+        None, description="Format of the products; by default that of the input."
     )
     overwrite: bool = Field(False, description="Replace products that exist.")
 
 
 class ExecutorOptions(Options):
-    """How several exposures are worked on."""
+    """How several exposures are calibrated."""
 
     name: str = Field("serial", description="serial, processes, or an executor that a plugin brings.")
-    workers: int = Field(2, description="How many at a time.", ge=1)
+    workers: int | None = Field(None, description="Exposures at a time, by default 2; not with serial.", ge=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRequest:
-    """One step as asked for: `places` says, for each thing asked, where it was said."""
+    """One step as asked for; `places` gives, for each option, the file and line where it was set."""
 
     stage: str
     options: StepOptions
@@ -75,20 +74,44 @@ class StepRequest:
     places: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
-        """Return where `key` (``use``, ``params.sigma`` ...) was said, or where the step is."""
+        """Return where `key` (``use``, ``params.sigma`` ...) was set, or where the step is."""
         return self.places.get(key, self.place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A recipe, read and valid in itself; whether its plugins and references exist is not known yet."""
+    """A recipe, read and valid in itself; whether its plugins and references exist is not known yet.
+
+    Parameters
+    ----------
+    name, steps, backgrounds, output, executor
+        See the keys of a recipe.
+    label
+        What to call it in errors.
+    instrument
+        Name of the instrument mode; `forced` where it counts even against the header.
+    references, reference_places
+        Files by type (``store``: a folder), and where each was named.
+    providers
+        Plugins that are asked for references; empty for all.
+    reader
+        Plugin that reads the exposures; ``""`` for the one that accepts them.
+    image_types
+        Values of IMTYPE of calibration exposures that it takes as science exposures.
+    plugins
+        Plugins whose wrappers act.
+    """
 
     name: str
     steps: tuple[StepRequest, ...]
     label: str = ""
     instrument: str = ""
+    forced: bool = False
     references: Mapping[str, Path] = field(default_factory=dict)
     reference_places: Mapping[str, str] = field(default_factory=dict)
+    providers: tuple[str, ...] = ()
+    reader: str = ""
+    image_types: tuple[str, ...] = ()
     backgrounds: str = "members"
     plugins: tuple[str, ...] = ()
     output: OutputOptions = field(default_factory=OutputOptions)
@@ -96,18 +119,118 @@ class Recipe:
 
 
 class PartialRecipe(Problems):
-    """Mistakes in a recipe, with what could be understood of it: later checks go on, and all is reported at once."""
+    """Errors in a recipe, with what could be understood of it: later checks go on, and all are reported at once."""
 
     def __init__(self, problems: Iterable[IrisError], recipe: Recipe) -> None:
         super().__init__(problems)
         self.recipe = recipe
 
 
-def merge_step(step: StepRequest, said: Mapping[str, Any], places: Mapping[str, str], place: str) -> StepRequest:
-    """Return a step with what was said later put over what was said before; `params` are merged key by key."""
-    options = step.options.model_dump(exclude_unset=True)
-    params = {**options.get("params", {}), **said.get("params", {})}
-    if said.get("save") is True and options.get("save"):
-        said = {**said, "save": options["save"]}  # it is saved already, under a suffix that was chosen
-    merged = StepOptions.model_validate({**options, **said, "params": params})
-    return replace(step, options=merged, places={**step.places, **places}, place=place)
+Item = TypeVar("Item")
+# A single name or path stands for a list of one, None for nothing.
+Named = Annotated[dict[str, Item], BeforeValidator(lambda items: items or {})]
+Several = Annotated[tuple[Item, ...], BeforeValidator(lambda one: (one,) if isinstance(one, str | Path) else one)]
+
+
+class Overrides(BaseModel):
+    """Changes to a recipe for one run; they take precedence over the recipe.
+
+    Parameters
+    ----------
+    params
+        ``{"flat_field.inverse": True}``.
+    use
+        Implementation by stage.
+    references
+        File by reference type; ``store`` is a folder of reference files.
+    skip
+        Reason by stage.
+    unskip
+        Stages to run although the recipe skips them.
+    save
+        Stages after which a product is written.
+    instrument
+        Name of the instrument mode, which then counts even where the header contradicts it.
+    directory, format, overwrite
+        Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
+    executor, workers
+        How several exposures are calibrated.
+    plugin_files
+        Single-file plugins, which are used for the stages they implement.
+    allow_outside
+        Whether an association may name files outside its own folder.
+    flags
+        Whether errors name options as on the command line.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+    params: Named[Any] = {}
+    use: Named[str] = {}
+    references: Named[Path] = {}
+    skip: Named[str] = {}
+    unskip: Several[str] = ()
+    save: Several[str] = ()
+    instrument: str = ""
+    directory: Path | None = None
+    format: str | None = None
+    overwrite: bool = False
+    executor: str = ""
+    workers: int | None = None
+    plugin_files: Several[Path] = ()
+    allow_outside: bool = False
+    flags: bool = False
+
+
+Location = tuple[str | int, ...]
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], place: Callable[[Location], str], prefix: Location = ()
+) -> Iterator[RecipeError]:
+    """Turn a ValidationError into errors that name the place, the value and what would be right.
+
+    Parameters
+    ----------
+    error
+        The error of pydantic.
+    model
+        The class that was validated.
+    place
+        Function from a path to the text that gives its place.
+    prefix
+        Path of the validated value.
+    """
+    for item in error.errors(include_url=False):
+        path = (*prefix, *item["loc"])
+        name = _dotted(path)
+        if item["type"] == "extra_forbidden":
+            known = _keys(model, item["loc"])
+            message = f"unknown key '{name}'{did_you_mean(item['loc'][-1], known)} Keys: {choices(known)}"
+        elif item["type"] == "missing":
+            message = f"'{name}' is missing"
+        elif item["type"] == "invalid_key":
+            message = f"a key is a string, not {item['input']!r}"
+        else:
+            message = f"{name}: {_lowered(item['msg'])}, not {item['input']!r}"
+        yield RecipeError(" ".join(f"{place(path)}: {message}".split()))
+
+
+def _dotted(path: Location) -> str:
+    """Return the name of a value as on the command line, without the numbers of list items."""
+    inner = [str(part) for part in path if part != "steps" and not isinstance(part, int)]
+    return ".".join(inner) or ".".join(map(str, path)) or "the recipe"
+
+
+def _keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys allowed beside an unknown one."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        inner = None if field is None else field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]

@@ -1,20 +1,43 @@
-"""What a run did, for people, scripts and `run_finished`."""
+"""What is asked of a run, exposure by exposure, and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from iris_core.errors import IrisError
+from iris_core.exposure import Exposure
 from iris_core.meta import StageRecord
 
-__all__ = ["ExposureResult", "Report"]
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One exposure to calibrate.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    backgrounds
+        The files of its background exposures.
+    name
+        Name of its products; ``""`` to derive it from `path`.
+    problem
+        Why it cannot be calibrated, where that is known already; it then fails alone.
+    """
+
+    path: Path
+    backgrounds: tuple[Path, ...] = ()
+    name: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureResult:
-    """What became of one exposure.
+    """The result of one exposure.
 
     Parameters
     ----------
@@ -27,11 +50,11 @@ class ExposureResult:
     history
         The records of its stages.
     seconds
-        How long it took, reading and writing included.
+        The time it took, reading and writing included.
     error
         What went wrong; ``""`` when nothing did.
     traceback
-        Where, for developers.
+        The traceback of the error, for developers.
     """
 
     path: Path
@@ -47,10 +70,14 @@ class ExposureResult:
         """The file name."""
         return self.path.name
 
+    def __repr__(self) -> str:
+        outcome = f"error={self.error!r}" if self.error else f"products={[str(one) for one in self.products.values()]}"
+        return f"ExposureResult({self.name!r}, {outcome})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a run did."""
+    """The result of a run."""
 
     recipe: str
     results: tuple[ExposureResult, ...]
@@ -65,14 +92,35 @@ class Report:
         """Every file written."""
         return tuple(path for result in self.results for path in result.products.values())
 
+    @property
+    def summary(self) -> str:
+        """One line: ``27 of 30 exposures calibrated, 3 failed: a.fits, b.fits, c.fits``."""
+        total, failed = len(self.results), self.failed
+        done = f"{total - len(failed)} of {total} exposure{'s' if total != 1 else ''} calibrated"
+        return f"{done}, {len(failed)} failed: {', '.join(one.name for one in failed)}" if failed else done
+
+    def __repr__(self) -> str:
+        return f"Report(recipe={self.recipe!r}: {self.summary})"
+
     def plain(self) -> dict[str, Any]:
         """Return the report as data that can be written as JSON."""
-        return {"recipe": self.recipe, "exposures": [_plain(result) for result in self.results]}
+        exposures = json.loads(json.dumps([asdict(result) for result in self.results], default=str))
+        return {"recipe": self.recipe, "summary": self.summary, "exposures": exposures}
 
 
-def _plain(result: ExposureResult) -> dict[str, Any]:
-    plain = asdict(result)
-    plain["path"] = str(result.path)
-    plain["products"] = {suffix: str(path) for suffix, path in result.products.items()}
-    plain["history"] = [{**asdict(record), "params": dict(record.params)} for record in result.history]
-    return plain
+class Products(Protocol):
+    """Where the products of a run go, as the hook ``open_products`` opens it."""
+
+    def name(self, job: Job, outline: Exposure, suffix: str) -> Path:
+        """Return the file of a product of an exposure."""
+
+    def obstacles(self, paths: Sequence[Path]) -> Sequence[IrisError]:
+        """Return what is in the way of products."""
+
+    def conflicts(
+        self, outputs: Mapping[Job, Sequence[Path]], inputs: Iterable[Path]
+    ) -> Iterable[tuple[Job, IrisError]]:
+        """Return the exposures whose products would replace other files of the run."""
+
+    def write(self, product: Exposure, path: Path) -> None:
+        """Write a product so that under its name it is whole or not there."""

@@ -4,168 +4,187 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.metadata import version
-from pathlib import Path
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
 
-from iris_core.checks import keywords_done, refuse_second, status_card
-from iris_core.contract import check_contract
+from iris_core.contract import check_contract, check_step
 from iris_core.errors import StageContractError, StageSkipped
-from iris_core.keywords import header_text, text_card
-from iris_core.meta import ReferenceUse, StageRecord
-from iris_core.model import Exposure
-from iris_core.pieces import join, split
-from iris_core.plan import Plan, prepare
-from iris_core.plugins import Plugins
-from iris_core.references import References
-from iris_core.steps import Step
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
-__all__ = ["calibrate_exposure", "read_whole", "stamp_product"]
+from iris_core.exposure import Exposure, join, split
+from iris_core.lockstep import Meeting
+from iris_core.plan import Plan, PlannedStep
+from iris_core.plugins import BUILTIN, Plugins
+from iris_core.provenance import record_step
+from iris_core.reference import ReferenceFiles, ReferenceImage, References
+from iris_core.state import is_removed
+from iris_core.step import StageInputs, Step
 
 log = logging.getLogger(__name__)
 
-
-def read_whole(plan: Plan, plugins: Plugins) -> tuple[Exposure, list[Exposure]]:
-    """Read the exposure of a plan and its background exposures, NaN and DO_NOT_USE brought together."""
-    paths = (plan.request.path, *plan.request.backgrounds)
-    exposure, *backgrounds = (prepare(plugins.read_exposure(path), plan.mode).mask_invalid() for path in paths)
-    return exposure, backgrounds
+# Of a piece of a cube: planes of 32 MB, which the operating system gets back as soon as they are dropped.
+PIECE_PIXELS = 1 << 23
 
 
 def calibrate_exposure(
-    plan: Plan, exposure: Exposure, backgrounds: Sequence[Exposure], plugins: Plugins
-) -> Iterator[tuple[int, Exposure]]:
-    """Run the steps of a plan and yield, by index of its step, each exposure that is a product.
+    plan: Plan, exposure: Exposure, backgrounds: Sequence[Exposure], plugins: Plugins, files: ReferenceFiles
+) -> Iterator[tuple[PlannedStep, Exposure]]:
+    """Run the steps of a plan and yield each product with the step after which it is written.
 
-    Background exposures go in lock step through the stages before the one that consumes them.
+    Parameters
+    ----------
+    plan
+        What to do.
+    exposure, backgrounds
+        The exposure and its background exposures, as `Plan.prepare` returns them.
+    plugins
+        The wrappers among them act.
+    files
+        The reference files of the run.
     """
-    # Lists, so that nobody on the way holds an exposure that a stage has replaced.
-    science, held = [exposure.replace(provenance=plan.provenance)], list(backgrounds)
+    line = _Line(plan, plugins, files, [exposure.replace(provenance=plan.provenance)], list(backgrounds))
     del exposure, backgrounds
-    # Hashing the reference files takes as long as a stage, and leaves the interpreter to the stages meanwhile.
-    with ThreadPoolExecutor(max_workers=1) as hashing:
-        uses = [[hashing.submit(reference.use) for reference in found.values()] for found in plan.references]
-        for index, step in enumerate(plan.steps):
-            offered: list[Exposure] = []
-            if step.spec.consumes_backgrounds:
-                offered, held = held, offered
-            elif not step.skip:
-                # Where they have been consumed none is held, but the plan still has their references.
-                held = [
-                    _follow(step, one, theirs[index], plan, plugins)
-                    for one, theirs in zip(held, plan.background_references, strict=False)
-                ]
-            _advance(step, science, plan.references[index], offered, uses[index], plan, plugins)
-            offered.clear()
-            if step.makes_product:
-                join(science)
-                yield index, science[0]
+    for planned in plan.steps:
+        line.follow(planned)
+        line.advance(planned)
+        if planned.step.makes_product:
+            join(line.science)
+            if not _is_empty(planned.step, line.science[0]):
+                yield planned, line.science[0]
 
 
-def _advance(
-    step: Step,
-    science: list[Exposure],
-    references: References,
-    backgrounds: Sequence[Exposure],
-    uses: Sequence[Future[ReferenceUse]],
-    plan: Plan,
-    plugins: Plugins,
-) -> None:
-    """Run one step on the science exposure, or its pieces, and write what was done into its history and header."""
-    name = science[0].name
-    start = perf_counter()
-    said: tuple[str, ...] = ()
-    skipped = step.skip
-    if not skipped:
-        skipped, said = _run_pieces(step, science, references, backgrounds, plan, plugins)
-    seconds = perf_counter() - start
-    if skipped:
-        log.info("%s: %s skipped: %s", name, step.stage, skipped)
-        science[:] = [_record(step, one, "SKIPPED", (skipped,)) for one in science]
-        return
-    theirs = (note for reference in references.values() for note in reference.notes)
-    notes = (*references.notes, *theirs, *said, *_notes_on(backgrounds, plan))
-    for note in notes:
-        log.info("%s: %s: %s", name, step.stage, note)
-    log.info("%s: %s by %s in %.2f s", name, step.stage, step.implementation, seconds)
-    done: dict[str, Any] = {
-        "references": tuple(use.result() for use in uses),
-        "backgrounds": tuple(str(one.meta.path) for one in backgrounds),
-        "seconds": seconds,
-    }
-    science[:] = [_record(step, one, "COMPLETE", notes, **done) for one in science]
+def _is_empty(step: Step, product: Exposure) -> bool:
+    """Whether a stage's own product would show nothing, because the stage had nothing to do."""
+    return step.save == step.spec.product and product.history[-1].status == "SKIPPED"
 
 
-def _notes_on(backgrounds: Sequence[Exposure], plan: Plan) -> Iterator[str]:
-    """Yield what the stages of this run have noted on background exposures: with them it would be lost."""
-    stages = {step.stage for step in plan.steps}
-    for background in backgrounds:
-        for record in background.history:
-            if record.stage in stages and record.status == "COMPLETE":
-                yield from (f"{background.name}: {record.stage}: {note}" for note in record.notes)
+@dataclass(slots=True)
+class _Line:
+    """Where a run stands: the exposure, or the pieces of a large cube, and its background exposures.
 
-
-def _run_pieces(
-    step: Step,
-    science: list[Exposure],
-    references: References,
-    backgrounds: Sequence[Exposure],
-    plan: Plan,
-    plugins: Plugins,
-) -> tuple[str, tuple[str, ...]]:
-    """Put the results of a step in the place of the exposure or its pieces; return why it was skipped, and its notes.
-
-    What acts around a stage may look at an exposure as a whole, and is given it so.
+    They are kept in lists so that nothing else holds an exposure that a stage has replaced.
     """
-    (split if step.by_integration and not plugins.wrap_stages() else join)(science)
-    notes: list[str] = []
-    for number in range(len(science)):
-        result, skipped = _run_step(step, science[number], references, backgrounds, plan, plugins)
-        if skipped and number:
+
+    plan: Plan
+    plugins: Plugins
+    files: ReferenceFiles
+    science: list[Exposure]
+    backgrounds: list[Exposure]
+
+    def follow(self, planned: PlannedStep) -> None:
+        """Take the background exposures through a step, if they go through it."""
+        step = planned.step
+        for number, found in enumerate(planned.background_references):
+            inputs = self._inputs(self.backgrounds[number], self.files.read(found))
+            result, skipped = run_step(step, inputs, self.plugins)
+            uses = () if skipped else tuple(reference.use() for reference in found.values())
+            self.backgrounds[number] = record_step(step, result, skipped, result.notes, references=uses)
+
+    def advance(self, planned: PlannedStep) -> None:
+        """Take the exposure through a step."""
+        step, skipped, notes, start = planned.step, planned.skip, dict[str, None](), perf_counter()
+        # Background exposures that end here are held no longer.
+        end_here = planned.meeting is Meeting.OFFERED
+        offered, self.backgrounds = (self.backgrounds, []) if end_here else ([], self.backgrounds)
+        references = References() if skipped else self.files.read(planned.references)
+        if not skipped:
+            self._cut_or_join(step)
+        for number in range(0 if skipped else len(self.science)):
+            inputs = self._inputs(self.science[number], references, offered)
+            result, skipped = run_step(step, inputs, self.plugins)
+            if skipped:
+                self._check_skip(planned, skipped, number, offered)
+                break
+            notes |= dict.fromkeys(result.notes)
+            # What holds for all integrations is kept once.
+            self.science[number] = result.replace(notes=(), area=self.science[0].area if number else result.area)
+            del inputs, result
+        self._record(planned, skipped, tuple(notes), offered, perf_counter() - start)
+
+    def _inputs(self, exposure: Exposure, references: References, offered: Sequence[Exposure] = ()) -> StageInputs:
+        skies, mode = tuple(offered), self.plan.mode
+        return StageInputs(exposure=exposure, references=references, background_exposures=skies, instrument=mode)
+
+    def _cut_or_join(self, step: Step) -> None:
+        """Cut a large cube for a stage that treats integrations alone; wrappers are given exposures as a whole."""
+        if step.by_integration and not self.plugins.wraps_stages():
+            split(self.science, PIECE_PIXELS)
+        else:
+            join(self.science)
+
+    def _check_skip(self, planned: PlannedStep, skipped: str, number: int, offered: Sequence[Exposure]) -> None:
+        step = planned.step
+        if number:
+            who = f"stage '{step.stage}' of {step.implementation}"
+            raise StageContractError(f"{who} skipped some integrations ({skipped}) and not others")
+        later = self.plan.steps[self.plan.steps.index(planned) + 1 :]
+        waiting = [one.step.stage for one in later if one.step.spec.consumes_backgrounds and not one.step.skip]
+        if offered and waiting:
             raise StageContractError(
-                f"stage '{step.stage}' of {step.implementation} skipped some integrations ({skipped}) and not others"
+                f"stage '{step.stage}' of {step.implementation} skipped itself ({skipped}), and {waiting[0]} needs the "
+                f"background exposures: the check of {step.stage} has to raise StageSkipped already"
             )
+
+    def _record(
+        self, planned: PlannedStep, skipped: str, notes: tuple[str, ...], offered: list[Exposure], seconds: float
+    ) -> None:
+        """Write down what a step did, in the exposure and in the log."""
+        step, name, facts = planned.step, self.science[0].name, {}
         if skipped:
-            return skipped, ()
-        notes += result.notes
-        # What holds for all integrations is kept once.
-        science[number] = result.replace(notes=(), area=science[0].area if number else result.area)
-        del result
-    return "", tuple(notes) if len(science) == 1 else tuple(dict.fromkeys(notes))
+            log.info("%s: %s skipped: %s", name, step.stage, skipped)
+        else:
+            chosen = (note for reference in planned.references.values() for note in reference.notes)
+            notes = (*dict.fromkeys((*planned.references.notes, *chosen, *notes)), *self._notes_on(offered))
+            for note in notes:
+                log.info("%s: %s: %s", name, step.stage, note)
+            log.info("%s: %s by %s in %.2f s", name, step.stage, step.implementation, seconds)
+            facts = {
+                "references": self.files.uses(planned.references),
+                "backgrounds": tuple(str(one.meta.path) for one in offered),
+                "seconds": seconds,
+            }
+        self.science[:] = [record_step(step, one, skipped, notes, **facts) for one in self.science]
+
+    def _notes_on(self, backgrounds: Sequence[Exposure]) -> Iterator[str]:
+        """Yield what the stages of this run noted on background exposures, which end here."""
+        stages = {planned.step.stage for planned in self.plan.steps}
+        for background in backgrounds:
+            for record in background.history:
+                if record.stage in stages and record.status == "COMPLETE":
+                    yield from (f"{background.name}: {record.stage}: {note}" for note in record.notes)
 
 
-def _follow(step: Step, exposure: Exposure, references: References, plan: Plan, plugins: Plugins) -> Exposure:
-    """Run one step on a background exposure, which from then on says that it was done, as the science exposure does."""
-    result, skipped = _run_step(step, exposure, references, (), plan, plugins)
-    if skipped:
-        return _record(step, exposure, "SKIPPED", (skipped,))
-    uses = tuple(reference.use(hashed=False) for reference in references.values())
-    return _record(step, result.replace(notes=()), "COMPLETE", result.notes, references=uses)
+def run_step(step: Step, inputs: StageInputs, plugins: Plugins) -> tuple[Exposure, str]:
+    """Check and run one step.
 
+    Parameters
+    ----------
+    step
+        The step.
+    inputs
+        What the stage is given.
+    plugins
+        The wrappers among them act.
 
-def _run_step(
-    step: Step,
-    exposure: Exposure,
-    references: References,
-    backgrounds: Sequence[Exposure],
-    plan: Plan,
-    plugins: Plugins,
-) -> tuple[Exposure, str]:
-    """Return the result of a step, and why it was skipped when the stage says that it was."""
-    refuse_second(step, exposure)
+    Returns
+    -------
+    tuple
+        The result, and the reason where the stage says that it has nothing to do; the exposure is unchanged then.
+
+    Raises
+    ------
+    StageContractError
+        When the result breaks the contract of stages. An exception of the stage gets a note that names the stage.
+    """
     try:
-        result = plugins.run_stage(step, exposure, references, backgrounds, plan.mode)
-        return check_contract(step, exposure, result), ""
+        check_step(step, inputs)
+        if is_removed(step, inputs.exposure):
+            return _flags_only(step, inputs), ""
+        result = plugins.hook("run_stage", BUILTIN)(step=step, **inputs.arguments())
+        return check_contract(step, inputs.exposure, result), ""
     except StageSkipped as skipped:
-        return exposure, str(skipped)
+        return inputs.exposure, str(skipped)
     except Exception as error:
         if not isinstance(error, StageContractError):
-            error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {exposure.name}")
+            error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {inputs.exposure.name}")
             if isinstance(error, ValueError) and "read-only" in str(error):
                 error.add_note(
                     "the planes of an exposure are read-only: compute new ones and return exposure.replace()"
@@ -173,43 +192,13 @@ def _run_step(
         raise
 
 
-def _record(step: Step, exposure: Exposure, status: str, notes: tuple[str, ...], **done: Any) -> Exposure:
-    record = StageRecord(
-        stage=step.stage,
-        status=status,
-        keyword=step.spec.status,
-        plugin=step.implementation.plugin,
-        version=step.implementation.version,
-        notes=notes,
-        params=step.params.model_dump(mode="json"),
-        **done,
-    )
-    return exposure.replace(history=(*exposure.history, record), header=_stamped(step, exposure, record))
-
-
-def _stamped(step: Step, exposure: Exposure, record: StageRecord) -> Header:
-    """Return the primary header with the status of a step, its references and its notes.
-
-    What was done before stays COMPLETE when the step is left out: the pixels have been through it.
-    """
-    stamped = exposure.header.copy()
-    reason = record.notes[0] if record.status == "SKIPPED" and record.notes else ""
-    keyword, card = status_card(step, record.status, reason)
-    if not (record.status == "SKIPPED" and keywords_done(step, exposure)):
-        stamped[keyword] = card
-    for use in record.references:
-        stamped[f"R_{use.reftype.upper()[:6]}"] = text_card(Path(use.path).name, "reference file")
-    for note in record.notes:
-        said = header_text(note)
-        stamped.add_history(f"{step.stage}: {record.status}: {said}" if reason else f"{step.stage}: {said}")
-    return stamped
-
-
-def stamp_product(exposure: Exposure, path: Path) -> Exposure:
-    """Return a product whose primary header says what it is and what made it."""
-    header = exposure.header.copy()
-    header["FILENAME"] = text_card(path.name, "name of this file")
-    header["DATALVL"] = (2, "calibrated")
-    header["DRSVER"] = (version("iris-core"), "version of iris-core")
-    header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
-    return exposure.replace(header=header)
+def _flags_only(step: Step, inputs: StageInputs) -> Exposure:
+    """Return the exposure with the DQ of the reference images of a step whose work is done already."""
+    exposure, dq = inputs.exposure, inputs.exposure.dq
+    images = {
+        name: one for name, one in inputs.references.items() if isinstance(one.content, Exposure | ReferenceImage)
+    }
+    for reference in images.values():
+        dq = dq | reference.image(exposure).dq
+    used = f"; of the {', '.join(images)} only the data-quality flags are used" if images else ""
+    return exposure.replace(dq=dq).mask_invalid().note(f"{step.spec.removes} already removed by an earlier stage{used}")

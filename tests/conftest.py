@@ -7,17 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from iris_testkit import make_exposure
 
-from iris_core import Exposure, parse_unit, stage
-from iris_core.fitswrite import write_fits
-from iris_core.loading import load_plugins
-from iris_core.plugins import Plugins
-from iris_core.testing import make_exposure
+from iris_core import Exposure, Plugins, as_plugin, load_plugins, parse_unit, stage, write_fits
 
 # A folder of the test may serve all its examples; a slow machine is no failure.
 settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +26,7 @@ IRIS = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kb
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the shell says of references and plugins out of the tests."""
+    """Keep the reference folder and the plugins that the shell names out of the tests."""
     monkeypatch.delenv("IRIS_REFERENCES", raising=False)
     monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
 
@@ -50,16 +46,16 @@ def log_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def bare() -> Plugins:
-    """Return the plugins without any installed one."""
-    return load_plugins(only=())
+    """Return the framework's own plugins with the mode of the IRIS imager, and no other installed one."""
+    return load_plugins(only=("iris-imager",))
 
 
 def another(function: Callable[..., Any], unit: str | None = None) -> Callable[..., Any]:
     """Return a function like `function` that can be declared apart: it may stand for several stages, in their units."""
 
     @wraps(function)
-    def call(**arguments: Any) -> Any:
-        result = function(**arguments)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
         return result.replace(unit=parse_unit(unit)) if unit and isinstance(result, Exposure) else result
 
     return call
@@ -72,7 +68,7 @@ def lab(bare: Plugins) -> Callable[..., Plugins]:
     def add(**functions: Callable[..., Any]) -> Plugins:
         for name, function in functions.items():
             declared = function if hasattr(function, "iris_stage") else stage(name)(another(function, UNITS.get(name)))
-            bare.add(f"lab-{name}", SimpleNamespace(**{name: declared}), "1.0")
+            bare.add(f"lab-{name}", as_plugin(name, declared, f"lab_{name}"), "1.0")
         return bare
 
     return add
@@ -121,8 +117,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         plugin: str = "",
         version: str = "1.2",
         command: str = "",
-        hooks: str | None = None,
-        api: int = 1,
     ) -> None:
         module = f"installed_{distribution.replace('-', '_')}"
         (site / f"{module}.py").write_text(source)
@@ -131,8 +125,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
         points = f"[iris_core]\n{plugin or distribution} = {module}\n"
         points += f"[iris_core.commands]\n{command} = {module}:{command}\n" if command else ""
-        if hooks is not None:
-            points += f"[iris_core.api{api}]\n" + "".join(f"{hook} = {module}\n" for hook in hooks.split())
         (info / "entry_points.txt").write_text(points)
 
     yield put

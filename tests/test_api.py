@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from astropy.io import fits
 
 import iris_core
-from iris_core import Exposure, InputError, Overrides, Params, hookimpl, parameter, read_fits, stage
-from iris_core.errors import Problems
-from iris_core.loading import load_plugins
-from iris_core.plugins import Plugins
-from iris_core.report import ExposureResult, Report
-from iris_core.testing import make_exposure
+from iris_core import (
+    Exposure,
+    ExposureResult,
+    InputError,
+    Params,
+    Plugins,
+    Problems,
+    Report,
+    hookimpl,
+    parameter,
+    read_fits,
+    stage,
+)
 
 Lab = Callable[..., Plugins]
 Write = Callable[..., Path]
@@ -37,7 +44,7 @@ def double(exposure: Exposure) -> Exposure:
 
 
 class NoPixels:
-    """A reader that cannot read pixels: whoever asks it for any is found out."""
+    """A reader that cannot read pixels: to ask it for any is an error."""
 
     @hookimpl
     def read_exposure(self, path: Path, pixels: bool) -> Exposure:
@@ -46,7 +53,7 @@ class NoPixels:
         return read_fits(path, pixels=False)
 
 
-FOUR_MISTAKES = """\
+FOUR_ERRORS = """\
 recipe: 1
 name: four
 outptu: {directory: x}
@@ -63,25 +70,25 @@ references:
 
 
 @pytest.mark.parametrize("function", ["run", "check"])
-def test_four_mistakes_are_reported_with_their_lines_in_one_go_and_no_pixel_is_read(
+def test_four_errors_are_reported_with_their_lines_in_one_go_and_no_pixel_is_read(
     lab: Lab, write_exposure: Write, tmp_path: Path, function: str
 ) -> None:
     """An unknown stage, an unknown key, a bad value and a missing reference."""
-    (tmp_path / "four.yaml").write_text(FOUR_MISTAKES)
+    (tmp_path / "four.yaml").write_text(FOUR_ERRORS)
     plugins = lab(flat_field=divide, background=double, photom=double)
     plugins.add("no-pixels", NoPixels())
     path = write_exposure()
     if function == "check":
-        found = iris_core.check(tmp_path / "four.yaml", path, plugins=plugins).everything()
+        found = iris_core.check(tmp_path / "four.yaml", path, plugins=plugins).errors
     else:
         with pytest.raises(Problems) as caught:
             iris_core.run(tmp_path / "four.yaml", path, plugins=plugins)
         found = caught.value.problems
     lines = {
-        3: "unknown key 'outptu'",
-        6: "no stage 'flat_feild'",
+        3: "'outptu'",
+        6: "'flat_feild'",
         9: "flat_field.gain",
-        12: "no such flat reference file",
+        12: "no_such_flat.fits",
     }
     assert len(found) == 4, [str(one) for one in found]
     for line, words in lines.items():
@@ -95,92 +102,31 @@ def test_a_missing_reference_is_found_without_reading_a_pixel(
 ) -> None:
     plugins = lab(flat_field=divide)
     plugins.add("no-pixels", NoPixels())
-    with pytest.raises(Problems, match="needs a flat reference"):
+    with pytest.raises(Problems, match="flat_field needs a flat "):
         iris_core.run(write_recipe(), write_exposure(), plugins=plugins)
     assert iris_core.check(write_recipe("flat_field: {skip: why}"), write_exposure(), plugins=plugins).plans
-
-
-def test_a_stage_is_swapped_for_a_function_in_five_lines(write_recipe: Write, bare: Plugins) -> None:
-    exposure, recipe = make_exposure(value=8), write_recipe("flat_field")
-
-    def halve(exposure: Exposure) -> Exposure:
-        return exposure.scale(0.5)
-
-    product = iris_core.calibrate(exposure, recipe, stages={"flat_field": halve}, plugins=bare)["cal"]
-    assert product.data[0, 0] == 4
-    assert product.history[0].plugin == "given flat_field"
-
-
-def test_a_given_function_goes_before_what_is_installed_and_what_the_recipe_uses(lab: Lab, write_recipe: Write) -> None:
-    plugins = lab(flat_field=double)
-    for steps in ("flat_field", "flat_field: {use: lab-flat_field}"):
-        given = {"flat_field": lambda exposure: exposure.scale(3)}
-        product = iris_core.calibrate(make_exposure(value=1), write_recipe(steps), stages=given, plugins=plugins)["cal"]
-        assert product.data[0, 0] == 3
-    assert iris_core.calibrate(make_exposure(value=1), write_recipe(), plugins=plugins)["cal"].data[0, 0] == 2
-
-
-def test_one_function_may_stand_for_two_stages(write_recipe: Write, bare: Plugins) -> None:
-    given = {"flat_field": double, "dark_current": double}
-    product = iris_core.calibrate(
-        make_exposure(value=1), write_recipe("flat_field, dark_current"), stages=given, plugins=bare
-    )
-    assert product["cal"].data[0, 0] == 4
-    assert not hasattr(double, "iris_stage")
-
-
-def test_a_given_stage_may_have_parameters(write_recipe: Write, bare: Plugins) -> None:
-    declared = stage("dark_current", params=Gain)(lambda exposure, params: exposure.scale(params.gain))
-    recipe = write_recipe("dark_current: {params: {gain: 5}}")
-    product = iris_core.calibrate(make_exposure(value=1), recipe, stages={"dark_current": declared}, plugins=bare)[
-        "cal"
-    ]
-    assert product.data[0, 0] == 5
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"flat_feild": double}, "no stage 'flat_feild'; did you mean 'flat_field'"),
-        ({"photom": divide}, "the function given for 'photom' is an implementation of 'flat_field'"),
-        ({"flat_field": lambda exposrue: exposrue}, "exposrue"),
-    ],
-)
-def test_a_function_that_does_not_fit_is_refused(write_recipe: Write, bare: Plugins, given: Any, words: str) -> None:
-    with pytest.raises(iris_core.IrisError, match=words):
-        iris_core.calibrate(make_exposure(), write_recipe(), stages=given, plugins=bare)
-
-
-def test_options_are_those_of_overrides(lab: Lab, write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
-    plugins, path = lab(flat_field=double, photom=double), write_exposure(value=1)
-    recipe = write_recipe("flat_field, photom")
-    report = iris_core.run(recipe, path, plugins=plugins, directory=tmp_path / "out", skip={"photom": "why"})
-    assert report.products == (tmp_path / "out" / "x_cal.fits",)
-    assert (read_fits(report.products[0]).data == 2).all()
-    with pytest.raises(TypeError, match="no option 'dierctory'; did you mean 'directory'"):
-        iris_core.run(recipe, path, plugins=plugins, dierctory=tmp_path)
-    with pytest.raises(TypeError, match="give 'overrides' or options, not both"):
-        iris_core.run(recipe, path, plugins=plugins, overrides=Overrides(), overwrite=True)
 
 
 def test_a_report_has_a_result_for_every_exposure_in_the_order_given(
     lab: Lab, write_recipe: Write, write_exposure: Write
 ) -> None:
     plugins = lab(flat_field=double)
-    paths = [write_exposure("a.fits"), write_exposure("b.fits", header={"EXPTIME": "long"}), write_exposure("c.fits")]
+    paths = [write_exposure("a.fits"), write_exposure("b.fits"), write_exposure("c.fits")]
+    fits.setval(paths[1], "EXPTIME", value="long")
     heard: list[ExposureResult] = []
     report = iris_core.run(write_recipe(), *paths, plugins=plugins, on_result=heard.append)
     assert [result.path for result in report.results] == paths
     assert [bool(result.error) for result in report.results] == [False, True, False]
     assert report.failed == (report.results[1],)
-    assert "b.fits: EXPTIME = 'long' is not a number" in report.failed[0].error
+    for fact in ("b.fits: ", "EXPTIME", "'long'"):
+        assert fact in report.failed[0].error
     assert sorted(result.name for result in heard) == ["a.fits", "b.fits", "c.fits"]
     assert report.results[0].mode == "iris-imager"
     assert [path.name for path in report.products] == ["a_cal.fits", "c_cal.fits"]
 
 
 def test_no_exposure_is_an_error(lab: Lab, write_recipe: Write) -> None:
-    with pytest.raises(Problems, match="no exposure was given; name one or more files"):
+    with pytest.raises(Problems, match="no exposure"):
         iris_core.run(write_recipe(), plugins=lab(flat_field=double))
 
 
@@ -189,10 +135,11 @@ def test_where_no_exposure_can_be_calibrated_every_reason_is_given(
 ) -> None:
     with pytest.raises(Problems) as caught:
         iris_core.run(write_recipe(), tmp_path / "a.fits", tmp_path / "b.fits", plugins=lab(flat_field=double))
-    assert [str(one) for one in caught.value.problems] == [f"{tmp_path}/{name}.fits: no such file" for name in "ab"]
+    for one, name in zip(caught.value.problems, "ab", strict=True):
+        assert str(one).startswith(f"{tmp_path}/{name}.fits: ")
 
 
-def test_who_wants_to_know_is_told_when_the_run_is_done_and_cannot_spoil_it(
+def test_every_plugin_is_told_when_the_run_is_done_and_cannot_spoil_it(
     lab: Lab, write_recipe: Write, write_exposure: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[Report] = []
@@ -205,9 +152,12 @@ def test_who_wants_to_know_is_told_when_the_run_is_done_and_cannot_spoil_it(
 
     plugins = lab(flat_field=double)
     plugins.add("lab-archive", Archive())
+    plugins.add("lab-copy", Archive())
     report = iris_core.run(write_recipe(), write_exposure(), plugins=plugins)
-    assert told == [report]
+    assert told == [report, report]
     assert not report.failed
+    for name in ("lab-archive", "lab-copy"):
+        assert name in caplog.text
     assert "OSError: the archive is full" in caplog.text
 
 
@@ -226,19 +176,7 @@ def test_a_watch_acts_around_every_stage_of_this_run(lab: Lab, write_recipe: Wri
     assert seen == ["flat_field", "photom"]
 
 
-def test_a_product_in_memory_is_the_product_on_the_disk(lab: Lab, write_recipe: Write, write_exposure: Write) -> None:
-    plugins, path = lab(flat_field=double), write_exposure()
-    report = iris_core.run(write_recipe(), path, plugins=plugins)
-    written = read_fits(report.products[0])
-    product = iris_core.calibrate(read_fits(path), write_recipe(), plugins=plugins)["cal"]
-    assert np.array_equal(written.data, product.data)
-    assert [record.stage for record in written.history] == [record.stage for record in product.history]
-    assert written.header["DATALVL"] == 2
-    assert written.header["RECIPE"] == "recipe"
-    assert written.header["FILENAME"] == "x_cal.fits"
-
-
-def test_an_exposure_that_fails_in_a_stage_says_where_and_keeps_its_products_so_far(
+def test_an_exposure_that_fails_in_a_stage_names_it_and_keeps_its_products_so_far(
     lab: Lab, write_recipe: Write, write_exposure: Write, tmp_path: Path
 ) -> None:
     def fail(exposure: Exposure) -> Exposure:
@@ -248,8 +186,9 @@ def test_an_exposure_that_fails_in_a_stage_says_where_and_keeps_its_products_so_
         write_recipe("flat_field: {save: flat}, photom"), write_exposure(), plugins=lab(flat_field=double, photom=fail)
     )
     (result,) = report.failed
-    note = "(in stage 'photom' of plugin lab-photom 1.0, exposure x_rate.fits)"
-    assert result.error == f"{tmp_path / 'x_rate.fits'}: ValueError: no luck {note}"
+    assert result.error.startswith(f"{tmp_path / 'x_rate.fits'}: ValueError: no luck ")
+    for fact in ("'photom'", "lab-photom 1.0", "x_rate.fits"):
+        assert fact in result.error
     assert "ValueError: no" in result.traceback
     assert list(result.products) == ["flat"]
     assert not (tmp_path / "x_cal.fits").exists()
@@ -257,23 +196,24 @@ def test_an_exposure_that_fails_in_a_stage_says_where_and_keeps_its_products_so_
 
 def test_modes_that_are_installed_are_listed() -> None:
     assert "iris-imager" in iris_core.installed_modes()
-    assert load_plugins(only=()).modes().keys() <= iris_core.installed_modes().keys()
+    assert iris_core.installed_modes()["iris-imager"].instrument == "IRIS"
 
 
 def test_public_names_are_all_there_and_others_are_not() -> None:
-    for name in iris_core.__all__:
+    names = dir(iris_core)
+    assert {"run", "check", "calibrate", "Report", "Check", "Plan", "Job", "Choice", "ExposureResult"} <= set(names)
+    for name in names:
         assert getattr(iris_core, name) is not None
-    assert dir(iris_core) == sorted(iris_core.__all__)
-    with pytest.raises(AttributeError, match="has no attribute 'calibrte'"):
-        _ = iris_core.calibrte
+    misspelt = "calibrte"
+    with pytest.raises(AttributeError, match=misspelt):
+        getattr(iris_core, misspelt)
 
 
-def test_input_errors_of_a_stage_are_told_with_who_raised_them(
-    lab: Lab, write_recipe: Write, write_exposure: Write
-) -> None:
+def test_input_errors_of_a_stage_name_the_stage(lab: Lab, write_recipe: Write, write_exposure: Write) -> None:
     def refuse(exposure: Exposure) -> Exposure:
         raise InputError(f"{exposure.name} is in furlongs")
 
-    report = iris_core.run(write_recipe(), write_exposure(), plugins=lab(flat_field=refuse))
-    who = "(in stage 'flat_field' of plugin lab-flat_field 1.0, exposure x_rate.fits)"
-    assert report.failed[0].error == f"x_rate.fits is in furlongs {who}"
+    (result,) = iris_core.run(write_recipe(), write_exposure(), plugins=lab(flat_field=refuse)).failed
+    assert result.error.startswith("x_rate.fits is in furlongs ")
+    for fact in ("'flat_field'", "lab-flat_field 1.0"):
+        assert fact in result.error

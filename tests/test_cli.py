@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from iris_testkit import make_reference
 
 import iris_core
 from iris_core import read_fits
 from iris_core.cli import main
-from iris_core.testing import make_reference
 
 Write = Callable[..., Path]
 
@@ -61,7 +61,7 @@ def greet(fail):
 def installed(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch, log_as_it_was: None) -> None:
     """Install one plugin, load no other, and put the log back as it was."""
     install("lab-tools", PLUGIN, command="greet")
-    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-tools")
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "iris-imager,lab-tools")
 
 
 def iris(*arguments: Any, code: int = 0) -> Result:
@@ -80,12 +80,10 @@ def value(path: Path) -> float:
     return float(read_fits(path).data[0, 0])
 
 
-def test_help_names_the_commands_and_whence_others_come() -> None:
-    text = iris("--help").stdout
-    for command in ("run", "check", "list", "show"):
-        assert f"\n  {command} " in text
-    assert "greet" in text
-    assert "lab-tools" in text
+def test_help_names_every_command_with_what_it_does() -> None:
+    text = " ".join(iris("--help").stdout.split())
+    for words in ("run Calibrate FILES", "check Do everything", "list List plugins", "show Show", "greet Say hello."):
+        assert words in text
     assert iris_core.__version__ in iris("--version").stdout
 
 
@@ -105,7 +103,7 @@ def test_a_run_writes_products_and_says_so(write_recipe: Write, write_exposure: 
         (["--set", "flat_field.gain=3.5", "--skip", "dark_current=not today"], {"cal": 3.5}),
         (["--save", "flat_field"], {"flat_field": 2, "cal": 20}),
         (["--use", "dark_current=lab-tools"], {"cal": 20}),
-        (["--instrument", "iris-imager", "--executor", "serial", "--workers", "2", "-v"], {"cal": 20}),
+        (["--instrument", "iris-imager", "--executor", "serial", "-v"], {"cal": 20}),
     ],
 )
 def test_options_change_the_recipe(
@@ -155,7 +153,7 @@ def test_one_bad_exposure_is_one_line_and_exit_code_1(
     bad = write_exposure("bad_rate.fits", header={"OBJECT": "bad"})
     missing = tmp_path / "missing.fits"
     result = iris("run", write_recipe(), bad, missing, write_exposure(), code=1)
-    assert errors(result) == [
+    assert sorted(errors(result)) == [
         f"{bad}: ValueError: no luck (in stage 'flat_field' of plugin lab-tools 1.2, exposure bad_rate.fits)",
         f"{missing}: no such file",
     ]
@@ -208,30 +206,49 @@ def test_a_run_as_json_is_json_and_nothing_else(write_recipe: Write, write_expos
     assert "no luck" in failed["error"]
 
 
-def test_check_shows_what_would_run_and_reads_no_pixel(
-    write_recipe: Write, write_exposure: Write, tmp_path: Path
+def test_a_step_that_the_recipe_skips_can_be_run(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
+    recipe = write_recipe("flat_field, dark_current: {skip: why}")
+    iris("run", recipe, write_exposure(value=1), "--no-skip", "dark_current")
+    assert value(tmp_path / "x_cal.fits") == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--workers", "2"], ["2 workers", "processes"]),
+        (["--reference", "flat=f.fits", "--skip", "flat_field=x"], ["--reference flat", "flat_field", "skip"]),
+        (["--no-skip", "nope"], ["--no-skip nope", "dark_current"]),
+        (["--save", "nope"], ["--save nope"]),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_an_error(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path, options: list[str], words: list[str]
 ) -> None:
-    recipe, path = write_recipe("flat_field, dark_current: {skip: why}"), write_exposure()
-    text = iris("check", recipe, path).stdout
-    for words in ("flat_field", "lab-tools 1.2", "skipped: why", "x_cal.fits", "no mistakes found"):
-        assert words in text
-    assert not (tmp_path / "x_cal.fits").exists()
-    (exposure,) = json.loads(iris("check", recipe, path, "--json").stdout)["exposures"]
-    assert exposure["steps"][0]["params"] == {"gain": 2.0}
-    assert exposure["steps"][1]["skip"] == "why"
-    wrong = json.loads(iris("check", write_recipe("nope"), "--json", code=1).stdout)
-    assert "no stage 'nope'" in wrong["problems"][0]
+    flat = make_reference(tmp_path / "f.fits", "flat", np.full((8, 9), 5.0), FILTER="Kbb").path
+    options = [one.replace("f.fits", str(flat)) for one in options]
+    message = " ".join(
+        errors(iris("run", write_recipe("flat_field, dark_current"), write_exposure(), *options, code=1))
+    )
+    assert all(word in message for word in words), message
 
 
-def test_the_log_goes_to_a_file_where_asked(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
-    iris("run", write_recipe(), write_exposure(), "--log-file", tmp_path / "night.log")
-    assert "x_rate.fits: flat_field by lab-tools 1.2 in" in (tmp_path / "night.log").read_text()
+def test_background_with_a_shell_glob_names_the_remedy(write_recipe: Write, write_exposure: Write) -> None:
+    """The shell makes of `--background sky*` one background exposure and several science files."""
+    skies = [write_exposure(f"sky{number}.fits", header={"IMTYPE": "SKY"}) for number in range(3)]
+    result = iris("run", write_recipe("background"), write_exposure(), "--background", *skies, code=1)
+    assert len(errors(result)) == 2
+    assert all("IMTYPE is SKY" in one and "--background" in one for one in errors(result))
+    assert result.stdout.splitlines()[-1] == "1 of 3 exposures calibrated, 2 failed: sky1.fits, sky2.fits"
 
 
-def test_the_log_is_shown_where_asked(write_recipe: Write, write_exposure: Write) -> None:
-    arguments = ("run", write_recipe(), write_exposure(), "--overwrite")
-    assert "flat_field by lab-tools 1.2" not in iris(*arguments).stderr
-    assert "flat_field by lab-tools 1.2" in iris(*arguments, "-v").stderr
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_an_instrument_that_the_header_contradicts_is_noted(
+    write_recipe: Write, write_exposure: Write, command: str
+) -> None:
+    path = write_exposure(header={"INSTRUME": "OTHER"})
+    text = iris(command, write_recipe(), path, "--instrument", "iris-imager").stdout
+    assert "iris-imager" in text
+    assert "INSTRUME 'OTHER'" in text
 
 
 def test_a_command_of_a_package_runs_and_its_errors_are_told_alike() -> None:
@@ -242,8 +259,22 @@ def test_a_command_of_a_package_runs_and_its_errors_are_told_alike() -> None:
 def test_a_command_that_cannot_be_loaded_is_named_with_its_package(install: Callable[..., None]) -> None:
     install("lab-broken", "import nothing_of_this_name", command="broken")
     message = iris("broken", code=1).stderr
-    assert "the command 'broken' of lab-broken cannot be loaded: No module named 'nothing_of_this_name'" in message
-    iris("--help")
+    assert "'broken' of lab-broken 1.2 cannot be loaded: ModuleNotFoundError" in message
+    assert "nothing_of_this_name" in iris("broken", "--option", "x", code=1).stderr
+    assert "broken: the command 'broken' of lab-broken 1.2" in " ".join(iris("--help").stdout.split())
+
+
+def test_a_command_that_two_distributions_have_is_an_error_that_names_both(install: Callable[..., None]) -> None:
+    install("lab-twin", PLUGIN, command="greet", version="3.0")
+    message = iris("greet", "--fail", code=1).stderr
+    assert "lab-tools 1.2" in message
+    assert "lab-twin 3.0" in message
+    assert "lab-twin 3.0" in " ".join(iris("--help").stdout.split())
+
+
+def test_a_command_that_is_none_is_an_error(install: Callable[..., None]) -> None:
+    install("lab-wrong", "wrong = 3", command="wrong")
+    assert "lab-wrong 1.2" in iris("wrong", code=1).stderr
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -70,6 +70,7 @@ def test_each_detector_has_its_own_references_and_its_own_place_on_the_sky(simul
         assert {name.split("_")[1] for name in used.values()} == {detector}
         assert cal.header["R_DARK"] == used["dark"]
         assert cal.meta.detector == detector
+        assert cal.wcs is not None
         places[detector] = cal.wcs.pixel_to_world_values(64, 64)
     assert len({tuple(map(float, place)) for place in places.values()}) == 4
 

@@ -1,187 +1,83 @@
-"""What is installed is known from metadata; a plugin is imported when it is needed, and cannot harm the others."""
+"""Entry points are read from the metadata of the distributions; nothing is imported for it."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
 
-from iris_core import IrisError, calibrate
-from iris_core.installed import find_installed
-from iris_core.loading import load_plugins
-from iris_core.testing import make_exposure
+from iris_core.installed import COMMANDS, PROJECT, distribution_of, find_entry_points
 
-Install = Callable[..., None]
-Write = Callable[..., Path]
-
-STAGE = "from iris_core import stage\n@stage('{stage}')\ndef work(exposure):\n    return exposure.scale({factor})\n"
-FLAT = STAGE.format(stage="flat_field", factor=2)
-DARK = STAGE.format(stage="dark_current", factor=3)
-GHOSTS = """\
-from iris_core import stage, stage_spec
-
-@stage_spec(status="S_GHOST")
-def remove_ghosts(exposure):
-    "Remove ghosts."
-
-@stage("remove_ghosts")
-def work(exposure):
-    return exposure.scale(5)
-"""
-READER = "from iris_core import hookimpl\n@hookimpl\ndef read_exposure(path):\n    return None\n"
-WRAPPER = """\
-from iris_core import hookimpl
-@hookimpl(wrapper=True)
-def run_stage(step):
-    return (yield).note("wrapped")
-"""
+Put = Callable[..., None]
 
 
-def imported() -> set[str]:
-    return {name.removeprefix("installed_lab_") for name in sys.modules if name.startswith("installed_lab_")}
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Return a function that writes the metadata of a distribution with entry points ``name = module``."""
+
+    def write(name: str, version: str, *points: str, group: str = PROJECT, metadata: bool = True) -> None:
+        info = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        if metadata:
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        if points:
+            (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *points]))
+
+    return write
 
 
-def value(recipe: Path, *names: str) -> float:
-    cal = calibrate(make_exposure(value=1), recipe, plugins=load_plugins(names))["cal"]
-    return float(cal.data[0, 0])
+def found(folder: Path, group: str = PROJECT) -> dict[str, list[tuple[str, str, str]]]:
+    """Return module, distribution and version by name."""
+    points = find_entry_points(group, Distribution.discover(path=[str(folder)]))
+    return {name: [(one.value, *distribution_of(one)) for one in several] for name, several in points.items()}
 
 
-def test_metadata_tell_the_hooks_of_each_plugin(install: Install) -> None:
-    install("lab-flat", FLAT, hooks="flat_field")
-    install("lab-old", FLAT)
-    installed = find_installed()
-    assert installed["lab-flat"].declared == {"flat_field"}
-    assert installed["lab-flat"].distribution == "lab-flat 1.2"
-    assert (installed["lab-flat"].api, installed["lab-old"].api) == ("1", "")
-    assert installed["lab-old"].declared is None
-    assert not imported()
+def test_plugins_come_in_name_order_with_their_distribution_and_no_other_group(put: Put, tmp_path: Path) -> None:
+    put("lab-z", "1.0", "b-flat = lab_flat", "a-dark = lab_dark")
+    put("lab-a", "2.0", "c-wcs = lab_wcs")
+    put("lab-c", "3.0", "calibrate = lab_cli:calibrate", group=COMMANDS)
+    plugins = found(tmp_path)
+    assert list(plugins) == ["a-dark", "b-flat", "c-wcs"]
+    assert plugins["c-wcs"] == [("lab_wcs", "lab-a", "2.0")]
+    assert found(tmp_path, COMMANDS) == {"calibrate": [("lab_cli:calibrate", "lab-c", "3.0")]}
 
 
-def test_only_what_the_recipe_needs_is_imported(install: Install, write_recipe: Write) -> None:
-    install("lab-flat", FLAT, hooks="flat_field")
-    install("lab-dark", DARK, hooks="dark_current")
-    install("lab-ghosts", GHOSTS, hooks="remove_ghosts")
-    install("lab-wrapper", WRAPPER, hooks="run_stage")
-    names = ("lab-flat", "lab-dark", "lab-ghosts", "lab-wrapper")
-    assert value(write_recipe("flat_field"), *names) == 2
-    assert imported() == {"flat"}
-    assert value(write_recipe("flat_field, remove_ghosts"), *names) == 10
-    assert imported() == {"flat", "ghosts"}
+def test_an_entry_point_listed_twice_counts_once(put: Put, tmp_path: Path) -> None:
+    put("lab-flat", "1.0", "flat = lab_flat", "flat = lab_flat")
+    assert found(tmp_path) == {"flat": [("lab_flat", "lab-flat", "1.0")]}
 
 
-def test_what_every_run_needs_and_what_does_not_say_its_hooks_is_imported_at_once(install: Install) -> None:
-    install("lab-reader", READER, hooks="read_exposure")
-    install("lab-silent", FLAT)
-    install("lab-dark", DARK, hooks="dark_current")
-    plugins = load_plugins(["lab-reader", "lab-silent", "lab-dark"])
-    assert imported() == {"reader", "silent"}
-    assert plugins.names() == ["iris-core", "lab-dark", "lab-reader", "lab-silent"]
+def test_two_distributions_with_one_name_are_both_there(put: Put, tmp_path: Path) -> None:
+    put("lab-one", "1.0", "flat = lab_one")
+    put("lab-two", "2.0", "flat = lab_two")
+    assert sorted(found(tmp_path)["flat"]) == [("lab_one", "lab-one", "1.0"), ("lab_two", "lab-two", "2.0")]
 
 
-def test_of_two_implementations_only_the_chosen_one_is_imported(install: Install, write_recipe: Write) -> None:
-    install("lab-flat", FLAT, hooks="flat_field")
-    install("lab-other", STAGE.format(stage="flat_field", factor=7), hooks="flat_field")
-    assert value(write_recipe("flat_field: {use: lab-other}"), "lab-flat", "lab-other") == 7
-    assert imported() == {"other"}
-    with pytest.raises(IrisError, match=r"implemented by 2 plugins \(lab-flat 1\.2, lab-other 1\.2\)"):
-        value(write_recipe("flat_field"), "lab-flat", "lab-other")
+@pytest.mark.parametrize("metadata", [True, False])
+def test_metadata_that_an_installation_left_behind_hide_nothing(put: Put, tmp_path: Path, metadata: bool) -> None:
+    put("lab-flat", "0.9", metadata=metadata)
+    put("lab-flat", "1.0", "flat = lab_flat")
+    assert found(tmp_path) == {"flat": [("lab_flat", "lab-flat", "1.0")]}
 
 
-def test_wrappers_that_a_recipe_lists_are_imported_and_act(install: Install, write_recipe: Write) -> None:
-    install("lab-flat", FLAT, hooks="flat_field")
-    install("lab-wrapper", WRAPPER, hooks="run_stage")
-    recipe = write_recipe("flat_field", "with: [lab-wrapper]")
-    cal = calibrate(make_exposure(), recipe, plugins=load_plugins(["lab-flat", "lab-wrapper"]))["cal"]
-    assert cal.history[0].notes == ("wrapped",)
+def test_two_folders_of_one_distribution_are_one(put: Put, tmp_path: Path) -> None:
+    """Its name may be spelt with '_' or '-', in either case."""
+    put("Lab_Flat", "0.9", "flat = lab_flat")
+    put("lab-flat", "1.0", "flat = lab_flat")
+    assert len(found(tmp_path)["flat"]) == 1
 
 
-def test_who_implements_a_stage_brings_in_who_declares_it(install: Install, write_recipe: Write) -> None:
-    declares, _, implements = GHOSTS.partition('@stage("')
-    install("lab-a-worker", f'from iris_core import stage\n@stage("{implements}', hooks="remove_ghosts")
-    install("lab-z-spec", declares, hooks="remove_ghosts")
-    assert value(write_recipe("remove_ghosts"), "lab-a-worker", "lab-z-spec") == 5
+def test_an_entry_point_without_metadata_is_there(put: Put, tmp_path: Path) -> None:
+    put("lab-flat", "1.0", "flat = lab_flat", metadata=False)
+    ((value, distribution, _),) = found(tmp_path)["flat"]
+    assert (value, distribution) == ("lab_flat", "unknown")
 
 
-def test_a_mistaken_stage_name_is_answered_with_all_stages_third_parties_included(
-    install: Install, write_recipe: Write
-) -> None:
-    install("lab-ghosts", GHOSTS, hooks="remove_ghosts")
-    with pytest.raises(IrisError, match=r"no stage 'remove_ghost'; did you mean 'remove_ghosts'\? Stages: .*resample"):
-        value(write_recipe("remove_ghost"), "lab-ghosts")
-
-
-def test_two_packages_cannot_declare_one_stage(install: Install) -> None:
-    install("lab-ghosts", GHOSTS)
-    install("lab-more", GHOSTS)
-    plugins = load_plugins(["lab-ghosts", "lab-more"])
-    (broken,) = plugins.broken
-    assert "it declares the stage 'remove_ghosts', which installed_lab_ghosts declares too" in str(broken)
-
-
-@pytest.mark.parametrize(
-    ("hooks", "words"),
-    [
-        ("flat_field photom", "its metadata list the hooks flat_field, photom but it implements flat_field; correct"),
-        ("photom", "its metadata list the hooks photom but it implements flat_field"),
-        ("flat_feild", "its metadata list the hooks flat_feild but it implements flat_field"),
-    ],
-)
-def test_wrong_metadata_are_named_with_the_remedy(
-    install: Install, write_recipe: Write, hooks: str, words: str
-) -> None:
-    install("lab-flat", FLAT, hooks=hooks)
-    with pytest.raises(IrisError) as caught:
-        value(write_recipe("flat_field"), "lab-flat")
-    assert f"lab-flat (lab-flat 1.2): {words}" in str(caught.value)
-    assert 'correct its [project.entry-points."iris_core.api1"]' in str(caught.value)
-
-
-@pytest.mark.parametrize(("api", "remedy"), [(2, "upgrade iris-core"), (0, "upgrade the plugin, or install an older")])
-def test_a_plugin_built_for_another_version_of_the_hooks_is_refused_before_its_import(
-    install: Install, write_recipe: Write, api: int, remedy: str
-) -> None:
-    install("lab-flat", "raise AssertionError('imported')", hooks="flat_field", api=api)
-    with pytest.raises(IrisError) as caught:
-        value(write_recipe("flat_field"), "lab-flat")
-    assert f"it is built for version {api} of the hooks, and this iris-core has 1; {remedy}" in str(caught.value)
-
-
-def test_an_import_that_hangs_is_given_up_and_the_others_work(
-    install: Install, write_recipe: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IRIS_IMPORT_TIMEOUT", "0.2")
-    install("lab-slow", "import threading\nthreading.Event().wait()", hooks="read_exposure")
-    install("lab-flat", FLAT, hooks="flat_field")
-    plugins = load_plugins(["lab-slow", "lab-flat"])
-    assert calibrate(make_exposure(value=1), write_recipe("flat_field"), plugins=plugins)["cal"].data[0, 0] == 2
-    (broken,) = plugins.broken
-    assert str(broken).startswith("lab-slow (lab-slow 1.2): its import did not end within 0.2 s; mend or uninstall it")
-
-
-def test_a_limit_that_is_no_number_is_named(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IRIS_IMPORT_TIMEOUT", "soon")
-    install("lab-flat", FLAT)
-    (broken,) = load_plugins(["lab-flat"]).broken
-    assert "IRIS_IMPORT_TIMEOUT is 'soon'; it is a number of seconds" in str(broken)
-
-
-def test_a_module_that_exits_is_broken_and_the_others_work(install: Install, write_recipe: Write) -> None:
-    install("lab-exit", "raise SystemExit(3)")
-    install("lab-flat", FLAT)
-    plugins = load_plugins(["lab-exit", "lab-flat"])
-    assert [str(one) for one in plugins.broken] == ["lab-exit (lab-exit 1.2): SystemExit: 3"]
-    assert plugins.choose("flat_field").plugin == "lab-flat"
-
-
-def test_what_is_printed_during_an_import_goes_to_standard_error_and_is_named(
-    install: Install, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    install("lab-loud", f"print('hello', 'world')\n{FLAT}")
-    load_plugins(["lab-loud"])
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("hello world\n")
-    assert "plugin lab-loud of lab-loud 1.2 printed while it was imported to standard output" in caplog.text
-    assert "'hello world'" in caplog.text
+def test_what_is_installed_here_is_found_and_not_imported(install: Callable[..., None]) -> None:
+    install("lab-flat", "raise AssertionError('imported')", command="calibrate")
+    assert "lab-flat" in find_entry_points(PROJECT)
+    assert "calibrate" in find_entry_points(COMMANDS)
+    assert not [name for name in sys.modules if name.startswith("installed_")]

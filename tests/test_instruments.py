@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+from iris_testkit import iris_mode, make_exposure
 
-from iris_core import ModeNotFound, hookimpl
-from iris_core.instruments import InstrumentMode, load_mode, match_mode
-from iris_core.plugins import Plugins
-from iris_core.testing import iris_mode, make_exposure
+from iris_core import InstrumentMode, ModeNotFound, PluginError, Plugins, hookimpl, load_mode
+from iris_core.instruments import Offered, find_mode, match_mode
 
 
 def mode(name: str, instrument: str = "IRIS", *detectors: str) -> InstrumentMode:
@@ -39,32 +37,72 @@ def test_the_detectors_of_iris_leave_the_documented_gap() -> None:
         assert [abs(one) - half for one in detector.offset] == pytest.approx([0.6, 0.6], abs=1e-6)
 
 
-@pytest.mark.parametrize("said", ["IRIS", "iris", "Iris"])
-def test_the_mode_is_matched_by_instrument_and_detector(said: str) -> None:
-    modes = [mode("a"), mode("b", "IRIS", "IMG2"), mode("c", "Liger")]
-    assert match_mode(make_exposure(instrument=said, detector="IMG2"), modes).name == "b"
+def offered(*modes: InstrumentMode) -> Offered[InstrumentMode]:
+    """Return modes as plugins offer them: the first by ``lab-0``, the next by ``lab-1``."""
+    owners: dict[str, dict[str, InstrumentMode]] = {}
+    for number, one in enumerate(modes):
+        owners.setdefault(one.name, {})[f"lab-{number}"] = one
+    return Offered("instrument mode", owners)
 
 
-def test_a_named_mode_is_taken_whatever_the_header_says() -> None:
-    assert match_mode(make_exposure(instrument="", detector=""), [mode("a")], "a").name == "a"
+@pytest.mark.parametrize("value", ["IRIS", "iris", "Iris"])
+def test_the_mode_is_matched_by_instrument_and_detector(value: str) -> None:
+    modes = offered(mode("a"), mode("b", "IRIS", "IMG2"), mode("c", "Liger"))
+    assert match_mode(make_exposure(instrument=value, detector="IMG2"), modes).name == "b"
+
+
+def test_a_named_mode_is_taken_where_the_header_names_no_instrument() -> None:
+    assert match_mode(make_exposure(instrument="", detector=""), offered(mode("a")), "a").name == "a"
+
+
+@pytest.mark.parametrize(("instrument", "detector"), [("NIRC2", "IMG1"), ("IRIS", "IMG2"), ("IRIS", "")])
+def test_a_named_mode_that_contradicts_the_header_is_taken_only_where_it_is_forced(
+    instrument: str, detector: str
+) -> None:
+    exposure, modes = make_exposure(instrument=instrument, detector=detector), offered(mode("a"), mode("b", "NIRC2"))
+    with pytest.raises(ModeNotFound) as caught:
+        match_mode(exposure, modes, "a")
+    for fact in ("x_rate.fits", "a", f"INSTRUME '{instrument}'", f"DETECTOR '{detector}'", "--instrument a"):
+        assert fact in str(caught.value)
+    assert match_mode(exposure, modes, "a", forced=True).name == "a"
 
 
 def test_no_mode_is_an_error_that_lists_what_there_is() -> None:
+    modes = offered(mode("b"), mode("a"))
     with pytest.raises(ModeNotFound) as caught:
-        match_mode(make_exposure(instrument="NIRC2", detector="X"), [mode("b"), mode("a")])
-    words = "x_rate.fits: no mode matches INSTRUME 'NIRC2', DETECTOR 'X'; "
-    words += "installed modes are: a (IRIS: IMG1), b (IRIS: IMG1)"
-    assert words in str(caught.value)
+        match_mode(make_exposure(instrument="NIRC2", detector="X"), modes)
+    for fact in ("x_rate.fits", "INSTRUME 'NIRC2', DETECTOR 'X'", "a (IRIS: IMG1), b (IRIS: IMG1)"):
+        assert fact in str(caught.value)
 
 
-def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
-    with pytest.raises(ModeNotFound, match="no instrument mode 'iris-imagr'; did you mean 'iris-imager'"):
-        match_mode(make_exposure(), [iris_mode()], "iris-imagr")
+def test_an_unknown_name_is_an_error_that_names_the_nearest_and_all() -> None:
+    modes = offered(iris_mode(), mode("cam"))
+    with pytest.raises(ModeNotFound, match=r"'iris-imagr'.*'iris-imager'\?.*cam, iris-imager"):
+        find_mode(modes, "iris-imagr")
+    with pytest.raises(ModeNotFound, match=r"'iris-imagr'"):
+        match_mode(make_exposure(), modes, "iris-imagr")
 
 
 def test_two_modes_for_one_exposure_are_an_error_that_names_both() -> None:
-    with pytest.raises(ModeNotFound, match="matches a, b; name one with 'instrument:'"):
-        match_mode(make_exposure(), [mode("a"), mode("b")])
+    with pytest.raises(ModeNotFound, match=r"x_rate\.fits: .*a, b.*instrument:"):
+        match_mode(make_exposure(), offered(mode("a"), mode("b")))
+
+
+@pytest.mark.parametrize("name", ["cam", ""], ids=["by name", "by the header"])
+def test_a_mode_that_two_plugins_bring_is_an_error_where_it_is_used(name: str) -> None:
+    modes = offered(mode("cam"), mode("cam", "IRIS", "IMG1", "IMG2"), mode("other", "NIRC2", "X"))
+    with pytest.raises(PluginError, match=r"'cam'.*lab-0, lab-1"):
+        match_mode(make_exposure(), modes, name)
+    assert match_mode(make_exposure(instrument="NIRC2", detector="X"), modes).name == "other"
+
+
+def test_what_is_offered_is_in_name_order_and_whole() -> None:
+    modes = offered(mode("cam", "Z"), mode("a"), mode("cam", "A"))
+    assert (list(modes), len(modes), "other" in modes) == (["a", "cam"], 2, False)
+    assert [(one.name, one.instrument) for one in modes.everything()] == [("a", "IRIS"), ("cam", "Z"), ("cam", "A")]
+    assert [(name, plugin) for name, plugin, _ in modes.brought()] == [
+        ("a", "lab-1"), ("cam", "lab-0"), ("cam", "lab-2"),
+    ]  # fmt: skip
 
 
 MODE = """\
@@ -83,6 +121,7 @@ params: {resample: {pixfrac: 0.8}}
 def test_a_mode_is_read_from_yaml(tmp_path: Path) -> None:
     (tmp_path / "cam.yaml").write_text(MODE)
     cam = load_mode(tmp_path / "cam.yaml")
+    assert load_mode(f"{tmp_path}/cam.yaml") == cam
     assert cam.detectors["A"].shape == (10, 20)
     assert cam.detectors["A"].offset == (0, 0)
     assert (cam.filters["J"].sky, cam.filters["K"].sky) == (None, 15)
@@ -109,23 +148,25 @@ class Brings:
         return self.recipes()
 
 
-def test_a_name_that_is_taken_is_not_taken_away_and_said_so_once(
-    bare: Plugins, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What is merely installed changes no pixel: not even by the name of a recipe of the core."""
-    bare.add("lab-z", Brings([mode("iris-imager", "Other"), mode("cam", "Z")]))
-    bare.add("lab-a", Brings([mode("cam", "A")]))
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            modes = bare.modes()
-    assert (modes["iris-imager"].instrument, modes["cam"].instrument) == ("IRIS", "A")
-    assert [record.message for record in caplog.records] == [
-        "plugin lab-z: 'cam' of its instrument_modes is not used, the name is taken",
-        "plugin lab-z: 'iris-imager' of its instrument_modes is not used, the name is taken",
-    ]
-    bare.add("lab-y", Brings([mode("image2"), mode("serial")]))
-    assert bare.recipes()["image2"].is_file()
-    assert bare.executors()["serial"] != Path("T.yaml")
+@pytest.mark.parametrize(("first", "second"), [("lab-a", "lab-z"), ("lab-z", "lab-a")])
+def test_of_two_that_bring_one_name_none_is_taken_whichever_comes_first(bare: Plugins, first: str, second: str) -> None:
+    """Not even over a name of the framework: what is merely installed changes no pixel, and hides nothing."""
+    bare.add(first, Brings([mode("cam", "Z"), mode("image2"), mode("processes")]), "1.0", "lab-tools")
+    bare.add(second, Brings([mode("cam", "A"), mode("mine")]), "2.0")
+    assert bare.modes()["mine"].instrument == "IRIS"
+    with pytest.raises(PluginError, match=r"'cam'.*lab-a.*lab-z"):
+        bare.modes()["cam"]
+    with pytest.raises(PluginError, match=r"'image2'.*iris-nir.*lab-tools"):
+        bare.recipes()["image2"]
+    with pytest.raises(PluginError, match=rf"'processes'.*{first}"):
+        bare.executors()["processes"]
+    assert bare.recipes()["image2-dark-first"].is_file()
+
+
+def test_one_mode_that_two_plugins_bring_alike_is_one(bare: Plugins) -> None:
+    bare.add("lab-a", Brings([mode("cam")]))
+    bare.add("lab-z", Brings([mode("cam")]))
+    assert bare.modes()["cam"] == mode("cam")
 
 
 @pytest.mark.parametrize(
@@ -139,5 +180,6 @@ def test_a_mode_that_cannot_be_read_is_named_and_stops_nobody_else(
     bare.add("lab-cam", Brings([], path))
     assert list(bare.modes()) == ["iris-imager"]
     (message,) = [record.message for record in caplog.records]
-    assert message.startswith("plugin lab-cam: its instrument_modes cannot be used: ")
+    assert "lab-cam" in message
+    assert "instrument_modes" in message
     assert "\n" not in message

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from iris_core import run
-from iris_core.plugins import Plugins
+from iris_core import Plugins, run
 
 RATE = np.arange(400.0, dtype=np.float32).reshape(20, 20)
 FLAGS = np.zeros((20, 20), dtype=np.uint16)

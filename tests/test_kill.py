@@ -11,29 +11,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from iris_testkit import make_exposure
 
-from iris_core import Exposure, read_fits
-from iris_core.asdfio import read_asdf
-from iris_core.fitswrite import write_fits
-from iris_core.testing import make_exposure
+from iris_core import Exposure, read_asdf, read_fits, write_fits
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that can be forked is needed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that can be forked is needed"),
+]
 
 # Starts runs in children, so that what takes long (importing) is done once and a kill hits the run itself.
-# Reads "<seconds> <folder> <format>" from its input, kills the run after that time, and says how it ended.
+# Reads "<seconds> <folder> <format>" from its input, kills the run after that time, and tells how it ended.
 RUNS = """\
 import os, signal, sys, time, warnings
 warnings.simplefilter("ignore")
 from pathlib import Path
-from types import SimpleNamespace
 import asdf, gwcs, astropy.io.fits
 import iris_core
-from iris_core.loading import load_plugins
 
 def start(recipe, exposure, folder, form):
-    plugins = load_plugins(only=())
+    plugins = iris_core.load_plugins(only=("iris-imager",))
     for name in ("flat_field", "dark_current"):
-        plugins.add(name, SimpleNamespace(f=iris_core.stage(name)(lambda exposure: exposure.scale(2).note("done"))))
+        plugins.add(name, iris_core.as_plugin(name, lambda exposure: exposure.scale(2).note("done"), name))
     iris_core.run(recipe, exposure, plugins=plugins, directory=folder, format=form, overwrite=True)
 
 recipe, exposure = sys.argv[1:]
@@ -150,14 +149,14 @@ def test_a_run_that_is_interrupted_from_the_keyboard_leaves_nothing_behind(
     )
     code = "from iris_core.cli import main; main()"
     arguments = ["run", str(write_recipe()), str(write_exposure())]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "IRIS_LOAD_PLUGINS": "lab-slow"}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "IRIS_LOAD_PLUGINS": "lab-slow,iris-imager"}
     command = [sys.executable, "-W", "ignore", "-c", code, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "at work\n"
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        output = process.stderr.read()
     assert process.returncode not in (0, None)
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     assert [path.name for path in tmp_path.glob("*x_*")] == ["x_rate.fits"]
     assert not list(tmp_path.glob(".*"))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from astropy.table import Table
+from iris_testkit import make_exposure
 
-from iris_core import IrisError, read_fits, run, stage
-from iris_core.fitswrite import write_fits
-from iris_core.loading import load_plugins
-from iris_core.plugins import Plugins
-from iris_core.testing import make_exposure
+from iris_core import Exposure, IrisError, Plugins, load_plugins, read_fits, run, write_fits
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "odd_fits"
 ODD = sorted(path for path in FOLDER.rglob("*") if path.is_file() and path.suffix not in (".md", ".csv"))
@@ -56,7 +54,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def outcome(recipe: Path, path: Path, out: Path, plugins: Plugins, **options: object) -> tuple[str, list[Path]]:
+def outcome(recipe: Path, path: Path, out: Path, plugins: Plugins, **options: Any) -> tuple[str, list[Path]]:
     """Return what was said of a run of one file, and its products; anything but an `IrisError` is a failure."""
     try:
         report = run(recipe, path, plugins=plugins, directory=out, **options)
@@ -65,7 +63,7 @@ def outcome(recipe: Path, path: Path, out: Path, plugins: Plugins, **options: ob
     return report.results[0].error, list(report.products)
 
 
-def is_product_or_one_line(said: str, products: list[Path], path: Path, out: Path) -> None:
+def assert_product_or_one_line(said: str, products: list[Path], path: Path, out: Path) -> None:
     left = sorted(out.rglob("*")) if out.exists() else []
     if said:
         assert "\n" not in said
@@ -77,9 +75,11 @@ def is_product_or_one_line(said: str, products: list[Path], path: Path, out: Pat
 
 
 @pytest.fixture
-def doubling(bare: Plugins) -> Plugins:
-    bare.add("lab", SimpleNamespace(double=stage("flat_field")(lambda exposure: exposure.scale(2))))
-    return bare
+def doubling(lab: Callable[..., Plugins]) -> Plugins:
+    def double(exposure: Exposure) -> Exposure:
+        return exposure.scale(2)
+
+    return lab(flat_field=double)
 
 
 @each
@@ -87,14 +87,14 @@ def doubling(bare: Plugins) -> Plugins:
 def test_as_an_exposure(path: Path, place: Path, tmp_path: Path, doubling: Plugins, instrument: str) -> None:
     out = tmp_path / "out"
     said, products = outcome(place / "flat_field.yaml", path, out, doubling, instrument=instrument)
-    is_product_or_one_line(said, products, path, out)
+    assert_product_or_one_line(said, products, path, out)
     if products:
         assert np.array_equal(read_fits(products[0]).data, read_fits(path).mask_invalid().scale(2).data, equal_nan=True)
 
 
 @pytest.fixture(scope="module")
 def installed() -> Plugins:
-    return load_plugins({plugin for _, plugin in STAGES.values()})
+    return load_plugins({"iris-imager", *(plugin for _, plugin in STAGES.values())})
 
 
 @each
@@ -107,7 +107,7 @@ def test_as_a_reference(path: Path, place: Path, tmp_path: Path, installed: Plug
     references = {reftype: path, **({"photom": place / "photom.ecsv"} if reftype == "area" else {})}
     recipe = place / f"{name}.yaml"
     said, products = outcome(recipe, place / "x_rate.fits", out, installed, references=references)
-    is_product_or_one_line(said, products, path, out)
+    assert_product_or_one_line(said, products, path, out)
 
 
 @pytest.mark.parametrize("name", ["m13_rice", "m13_gzip", "m13_plio", "m13_hcomp"])

@@ -13,9 +13,9 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.wcs import WCS, FITSFixedWarning
+from iris_testkit import iris_mode
 
 from iris_core import DQ, Exposure, read_fits, run
-from iris_core.testing import iris_mode
 
 for package in ("iris_background", "iris_resample", "iris_simulate"):
     pytest.importorskip(package)
@@ -93,6 +93,7 @@ def test_ccddata_reads_errors_and_flags_that_are_named(products: Any, suffix: st
     product = read_fits(path)
     assert isinstance(image.uncertainty, StdDevUncertainty)
     assert image.uncertainty.unit == product.unit
+    assert product.err is not None
     assert np.array_equal(image.uncertainty.array, product.err, equal_nan=True)
     assert np.array_equal(image.mask, product.dq != 0)
     assert np.array_equal(np.isnan(image.data), (product.dq & DQ.DO_NOT_USE) != 0)
@@ -108,6 +109,7 @@ def library() -> Any:
 def assert_same(model: Any, product: Exposure) -> None:
     """Require the pixels and the gWCS of a product in a model."""
     assert np.array_equal(model.data, product.data, equal_nan=True)
+    assert product.err is not None
     assert np.array_equal(model.err, product.err, equal_nan=True)
     assert np.array_equal(model.dq, product.dq)
     assert product.wcs is not None
@@ -121,7 +123,7 @@ def assert_same(model: Any, product: Exposure) -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_model_of_jwst_opens_a_product(products: Any, suffix: str, integrations: int, library: Any) -> None:
     """With its keywords at their places. Not validated: jwst's schema lists the names of its own instruments alone."""
-    from stdatamodels.jwst.datamodels import CubeModel, ImageModel
+    from stdatamodels.jwst.datamodels import CubeModel, ImageModel  # type: ignore[import-untyped]
 
     path = products(integrations)[suffix]
     product = read_fits(path)

@@ -1,19 +1,16 @@
-"""Who implements what, and which implementation is meant; what does not fit is refused when it is added."""
+"""Plugins are registered, and one implementation is chosen; what does not fit is refused when it is added."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import Callable, Generator, Iterator
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from iris_testkit import make_exposure
 
-from iris_core import Exposure, InputError, PluginError, hookimpl, stage, stage_spec
-from iris_core.implementations import BrokenPlugin
-from iris_core.instruments import InstrumentMode
-from iris_core.plugins import Plugins
-from iris_core.testing import make_exposure
+from iris_core import Exposure, PluginError, Plugins, as_plugin, calibrate, hookimpl, stage, stage_spec
+from iris_core.plugins import BUILTIN
 
 Lab = Callable[..., Plugins]
 
@@ -22,14 +19,21 @@ def leave(exposure: Exposure) -> Exposure:
     return exposure
 
 
-def plugin(name: str, function: Callable[..., Any] = leave) -> SimpleNamespace:
+def plugin(name: str = "flat_field", function: Callable[..., Any] = leave, **declared: Any) -> ModuleType:
     """Return a plugin that implements a stage; each has a function of its own."""
 
     def call(exposure: Exposure) -> Exposure:
         result: Exposure = function(exposure)
         return result
 
-    return SimpleNamespace(implementation=stage(name)(call))
+    return as_plugin(name, stage(name, **declared)(call), "of_a_test")
+
+
+def module(**members: Any) -> ModuleType:
+    """Return a plugin with these members."""
+    made = ModuleType("of_a_test")
+    made.__dict__.update(members)
+    return made
 
 
 def test_one_implementer_is_taken(lab: Lab) -> None:
@@ -37,42 +41,52 @@ def test_one_implementer_is_taken(lab: Lab) -> None:
     assert (chosen.plugin, chosen.version, str(chosen)) == ("lab-flat_field", "1.0", "lab-flat_field 1.0")
 
 
-def test_nobody_implements_it(bare: Plugins) -> None:
-    with pytest.raises(PluginError, match="stage 'flat_field': no installed plugin implements it"):
+def test_no_implementer_is_an_error(bare: Plugins) -> None:
+    with pytest.raises(PluginError, match="'flat_field'"):
         bare.choose("flat_field")
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
-def test_several_and_no_choice_is_an_error_that_lists_them_with_their_versions(
+def test_several_and_no_choice_is_an_error_that_names_them_with_versions_and_distributions(
     bare: Plugins, order: tuple[str, ...]
 ) -> None:
     for name in order:
-        bare.add(name, plugin("flat_field"), "1.1")
+        bare.add(name, plugin(), "1.1", {"a": "a", "b": "lab-tools"}[name])
     with pytest.raises(PluginError) as caught:
         bare.choose("flat_field")
-    words = "stage 'flat_field' is implemented by 2 plugins (a 1.1, b 1.1); name one with 'use:'"
-    assert str(caught.value) == f"{words}, or --use flat_field=PLUGIN"
+    for fact in ("'flat_field'", "a 1.1, b 1.1 (lab-tools)", "use:", "--use flat_field="):
+        assert fact in str(caught.value)
     assert bare.choose("flat_field", "b").plugin == "b"
 
 
-def test_an_unknown_name_is_an_error_that_lists_who_does_implement_it(bare: Plugins) -> None:
-    bare.add("lab-flat", plugin("flat_field"), "1.1")
+def test_an_unknown_name_is_an_error_that_names_the_implementers(bare: Plugins) -> None:
+    bare.add("lab-flat", plugin(), "1.1")
     bare.add("lab-dark", plugin("dark_current"))
-    with pytest.raises(PluginError) as caught:
+    with pytest.raises(PluginError, match=r"'lab-flt'.*did you mean 'lab-flat'\?.*lab-flat 1\.1"):
         bare.choose("flat_field", "lab-flt")
-    assert (
-        "no installed plugin 'lab-flt' implements it; did you mean 'lab-flat'? It is implemented by: lab-flat 1.1"
-        in str(caught.value)
-    )
-    with pytest.raises(PluginError, match="no installed plugin 'lab-dark' implements it"):
+    with pytest.raises(PluginError, match="'lab-dark'"):
         bare.choose("flat_field", "lab-dark")
 
 
 @pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b")])
 def test_implementations_come_in_name_order(bare: Plugins, order: tuple[str, ...]) -> None:
     for name in order:
-        bare.add(name, plugin("flat_field"))
-    assert [one.plugin for one in bare.implementations("flat_field")] == ["a", "b", "c"]
+        bare.add(name, plugin())
+    assert list(bare.implementations("flat_field")) == ["a", "b", "c"]
+
+
+def test_an_implementation_used_only_by_name_leaves_the_choice_as_it_was(bare: Plugins) -> None:
+    bare.add("a", plugin(only_by_name=True))
+    bare.add("b", plugin())
+    assert bare.choose("flat_field").plugin == "b"
+    assert bare.choose("flat_field", "a").plugin == "a"
+
+
+def test_where_all_implementations_are_used_only_by_name_one_has_to_be_named(bare: Plugins) -> None:
+    bare.add("a", plugin(only_by_name=True), "1.1")
+    with pytest.raises(PluginError, match=r"'flat_field'.*a 1\.1.*--use flat_field="):
+        bare.choose("flat_field")
+    assert bare.choose("flat_field", "a").plugin == "a"
 
 
 def misspelt(exposure: Exposure, referenses: Any) -> Exposure:
@@ -83,191 +97,199 @@ def unknown_hook(exposure: Exposure) -> None:
     raise NotImplementedError
 
 
+def both(exposure: Exposure) -> Exposure:
+    return exposure
+
+
+@hookimpl(wrapper=True, specname="photom")
+def around_photom(exposure: Exposure) -> Iterator[Any]:
+    return (yield)
+
+
 @pytest.mark.parametrize(
-    ("bad", "words"),
+    ("bad", "facts"),
     [
+        (module(f=stage("flat_field")(misspelt)), ["'flat_field'", "referenses"]),
+        (module(f=stage("flat_feild")(lambda exposure: 1)), ["'flat_feild'", "did you mean 'flat_field'?", "photom"]),
+        (module(no_hook=hookimpl(unknown_hook)), ["'no_hook'", "find_reference"]),
+        (module(photom=hookimpl(lambda exposure: exposure)), ["'photom'", "@stage('photom')"]),
         (
-            SimpleNamespace(f=stage("flat_field")(misspelt)),
-            "the argument 'referenses', which 'flat_field' does not have; did you mean 'references'?",
+            module(a=stage("photom")(lambda exposure: 1), b=stage("photom")(lambda exposure: 2)),
+            ["'photom'", "2 times"],
         ),
-        (
-            SimpleNamespace(f=stage("flat_feild")(plugin("photom").implementation)),
-            "'flat_feild', which is no hook; did you mean 'flat_field'? Hooks: ",
-        ),
-        (
-            SimpleNamespace(no_hook=hookimpl(unknown_hook)),
-            "it implements 'no_hook', which is no hook; did you mean 'add_hookspecs'? Hooks: ",
-        ),
-        (SimpleNamespace(photom=hookimpl(lambda exposure: exposure)), "the stage 'photom' without @stage('photom')"),
-        (
-            SimpleNamespace(a=stage("photom")(lambda exposure: 1), b=stage("photom")(lambda exposure: 2)),
-            "'photom' 2 times",
-        ),
+        (module(a=stage("photom")(both), b=around_photom), ["'photom'", "implements", "wraps"]),
+        (module(photom=hookimpl(wrapper=True)(leave)), ["generator"]),
+        (SimpleNamespace(), ["SimpleNamespace", "hash"]),
+        ({}, ["dict", "hash"]),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name_and_leaves_nothing_behind(bare: Plugins, bad: Any, words: str) -> None:
-    bad.good = stage("dark_current")(lambda exposure: exposure)
+def test_a_plugin_that_does_not_fit_is_refused_by_name_and_leaves_nothing_behind(
+    bare: Plugins, bad: Any, facts: list[str]
+) -> None:
+    if isinstance(bad, ModuleType):
+        bad.__dict__["good"] = stage("dark_current")(lambda exposure: exposure)
     with pytest.raises(PluginError) as caught:
         bare.add("lab-bad", bad)
-    assert str(caught.value).startswith("plugin lab-bad: ")
-    assert words in str(caught.value)
+    for fact in ["plugin lab-bad: ", *facts]:
+        assert fact in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "lab-bad" not in bare.names()
-    assert bare.implementations("dark_current") == []
+    assert bare.implementations("dark_current") == {}
     bare.add("lab-bad", plugin("dark_current"))
 
 
+def test_a_hook_is_implemented_and_wrapped_by_two_plugins(bare: Plugins) -> None:
+    """What is refused in one plugin is possible as two."""
+    bare.add("one", module(f=stage("photom")(lambda exposure: exposure)))
+    bare.add("two", module(f=around_photom))
+    assert list(bare.implementations("photom")) == ["one"]
+
+
 def test_a_name_is_given_once_and_the_first_stays(bare: Plugins) -> None:
-    bare.add("lab", plugin("flat_field"), "1")
-    with pytest.raises(PluginError, match=r"plugin lab: .*already registered"):
+    bare.add("lab", plugin(), "1")
+    with pytest.raises(PluginError, match=r"plugin lab: .*name"):
         bare.add("lab", plugin("photom"), "2")
     assert bare.choose("flat_field").version == "1"
-    assert bare.implementations("photom") == []
+    assert bare.implementations("photom") == {}
+    with pytest.raises(PluginError, match=BUILTIN):
+        bare.add(BUILTIN, plugin("photom"))
 
 
 def test_one_object_is_one_plugin(bare: Plugins) -> None:
-    twin = plugin("flat_field")
+    twin = plugin()
     bare.add("a", twin)
-    with pytest.raises(PluginError, match="already registered"):
+    with pytest.raises(PluginError, match=r"plugin b: .*already"):
         bare.add("b", twin)
     assert bare.choose("flat_field").plugin == "a"
 
 
-def test_an_optional_hook_of_somebody_else_may_be_missing(bare: Plugins) -> None:
-    bare.add("lab", SimpleNamespace(of_another=hookimpl(optionalhook=True)(lambda: None)))
+def test_an_optional_hook_of_another_program_may_be_missing(bare: Plugins) -> None:
+    bare.add("lab", module(of_another=hookimpl(optionalhook=True)(lambda: None)))
     assert "lab" in bare.names()
 
 
 def test_a_third_party_declares_a_stage_and_implements_it_too(bare: Plugins) -> None:
-    """A new stage is a package: nothing in the core knows its name."""
+    """A new stage is a package: nothing in the kernel knows its name."""
 
     @stage_spec(status="S_GHOST", product="ghost")
     def remove_ghosts(exposure: Exposure) -> Exposure:
         """Remove ghosts."""
         raise NotImplementedError
 
-    @hookimpl
-    def add_hookspecs(pluginmanager: Any) -> None:
-        pluginmanager.add_hookspecs(SimpleNamespace(remove_ghosts=remove_ghosts))
-
-    bare.add("lab-ghosts", SimpleNamespace(add_hookspecs=add_hookspecs, ours=plugin("remove_ghosts").implementation))
+    ours = stage("remove_ghosts")(lambda exposure: exposure)
+    bare.add("lab-ghosts", module(remove_ghosts=remove_ghosts, ours=ours))
     assert bare.stages()["remove_ghosts"].status == "S_GHOST"
     assert bare.choose("remove_ghosts").plugin == "lab-ghosts"
-    assert bare.stage_documentation("remove_ghosts") == "Remove ghosts."
+    assert bare.documentation("remove_ghosts") == "Remove ghosts."
     assert bare.copy().choose("remove_ghosts").plugin == "lab-ghosts"
+    assert bare.hooks_of("lab-ghosts") == {"remove_ghosts"}
+
+
+def test_a_third_party_declares_a_stage_by_the_hook_of_pluggy(bare: Plugins) -> None:
+    @stage_spec(status="S_GHOST")
+    def remove_ghosts(exposure: Exposure) -> Exposure:
+        """Remove ghosts."""
+        raise NotImplementedError
+
+    @hookimpl
+    def add_hookspecs(pluginmanager: Any) -> None:
+        pluginmanager.add_hookspecs(module(remove_ghosts=remove_ghosts))
+
+    bare.add("lab-ghosts", module(add_hookspecs=add_hookspecs, ours=stage("remove_ghosts")(lambda exposure: exposure)))
+    assert bare.choose("remove_ghosts").plugin == "lab-ghosts"
+    assert bare.copy().choose("remove_ghosts").plugin == "lab-ghosts"
+
+
+def test_two_plugins_cannot_declare_one_stage(bare: Plugins) -> None:
+    def declaring() -> ModuleType:
+        @stage_spec(status="S_GHOST")
+        def remove_ghosts(exposure: Exposure) -> Exposure:
+            """Remove ghosts."""
+            raise NotImplementedError
+
+        return module(remove_ghosts=remove_ghosts)
+
+    bare.add("a", declaring())
+    with pytest.raises(PluginError, match=rf"plugin b: .*'remove_ghosts'.*{__name__}"):
+        bare.add("b", declaring())
 
 
 def test_what_is_added_to_a_copy_is_not_in_the_original(lab: Lab) -> None:
     original = lab(flat_field=leave)
+    original.active |= {"lab-flat_field"}
+    original.chosen["read_exposure"] = ("lab-flat_field",)
     copied = original.copy()
-    copied.add("other", plugin("flat_field"))
+    assert (copied.active, copied.chosen) == (original.active, original.chosen)
+    copied.chosen.clear()
+    copied.add("other", plugin())
+    assert original.chosen
     assert original.choose("flat_field").plugin == copied.choose("flat_field", "lab-flat_field").plugin
     assert "other" not in original.names()
 
 
-def test_required_plugins_have_to_be_there(lab: Lab) -> None:
+def test_missing_plugins_are_named_with_the_nearest_and_all_that_there_are(lab: Lab) -> None:
     plugins = lab(flat_field=leave)
-    plugins.require(["lab-flat_field"], "here")
-    with pytest.raises(
-        PluginError, match="here: no plugin 'lab-flat'; did you mean 'lab-flat_field'\\? Installed: iris-core"
-    ):
-        plugins.require(["lab-flat"], "here")
+    assert plugins.missing(["lab-flat_field"], "here") == []
+    (error,) = plugins.missing(["lab-flat"], "here")
+    for fact in ("here: ", "'lab-flat'", "did you mean 'lab-flat_field'?", BUILTIN):
+        assert fact in str(error)
 
 
 def test_broken_plugins_are_named_where_they_are_missed(bare: Plugins) -> None:
-    bare.broken.append(BrokenPlugin("lab-flat", "lab-tools 1.2", "ImportError: no module named 'cupy'"))
-    for ask in (lambda: bare.choose("flat_field"), lambda: bare.require(["lab-flat"], "here")):
-        with pytest.raises(PluginError, match=r"lab-flat \(lab-tools 1\.2\): ImportError: no module named 'cupy'"):
-            ask()
-
-
-class Reader:
-    """Reads files that end in .mine."""
-
-    @hookimpl
-    def read_exposure(self, path: Path, pixels: bool) -> Exposure | None:
-        return make_exposure(value=42) if path.suffix == ".mine" else None
-
-
-def test_a_reader_answers_for_the_files_it_knows_and_no_others(bare: Plugins) -> None:
-    bare.add("lab-reader", Reader())
-    assert bare.read_exposure(Path("x.mine")).data[0, 0] == 42
-    with pytest.raises(InputError, match=r"x\.fits: no such file"):
-        bare.read_exposure(Path("x.fits"))
-
-
-def test_a_suffix_that_no_writer_knows_is_an_error(bare: Plugins, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no installed writer knows the suffix '\.jpg'"):
-        bare.write_product(make_exposure(), tmp_path / "x.jpg")
-
-
-class Shelf:
-    """Brings one of everything that can be brought."""
-
-    @hookimpl
-    def instrument_modes(self) -> list[InstrumentMode]:
-        return [InstrumentMode(name="cam", telescope="T", instrument="C", detectors={}, pixel_scale=1, unit="DN/s")]
-
-    @hookimpl
-    def recipes(self) -> dict[str, Path]:
-        return {"dither": Path("dither.yaml")}
-
-    @hookimpl
-    def executors(self) -> dict[str, Any]:
-        return {"threads": object}
-
-
-def test_packages_bring_modes_recipes_and_executors(bare: Plugins) -> None:
-    bare.add("lab-shelf", Shelf())
-    assert list(bare.modes()) == ["cam", "iris-imager"]
-    assert bare.recipes()["dither"] == Path("dither.yaml")
-    assert sorted(bare.executors()) == ["processes", "serial", "threads"]
+    bare.broken["lab-flat"] = "lab-tools 1.2: ImportError: no module named 'cupy'"
+    (missed,) = bare.missing(["lab-flat"], "here")
+    with pytest.raises(PluginError) as caught:
+        bare.choose("flat_field")
+    for error in (missed, caught.value):
+        assert "lab-flat: lab-tools 1.2: ImportError: no module named 'cupy'" in str(error)
 
 
 class Loud:
-    """Wraps every stage and says so."""
+    """Wraps every stage, and flat_field, and keeps a record."""
 
-    def __init__(self, said: list[str], name: str) -> None:
-        self.said, self.name = said, name
+    def __init__(self, seen: list[str], name: str) -> None:
+        self.seen, self.name = seen, name
 
     @hookimpl(wrapper=True)
-    def run_stage(self) -> Iterator[Any]:
-        self.said.append(self.name)
+    def run_stage(self, step: Any) -> Iterator[Any]:
+        self.seen.append(f"{self.name} around {step.stage}")
+        return (yield)
+
+    @hookimpl(wrapper=True)
+    def flat_field(self, exposure: Exposure) -> Iterator[Any]:
+        self.seen.append(f"{self.name} at {exposure.name}")
         return (yield)
 
 
-@pytest.mark.parametrize(("named", "said"), [((), []), (("b",), ["b"]), (("a", "b"), ["b", "a"])])
-def test_wrappers_act_only_when_they_are_named(bare: Plugins, named: tuple[str, ...], said: list[str]) -> None:
-    heard: list[str] = []
-    for name in ("a", "b"):
-        bare.add(name, Loud(heard, name))
-    step = SimpleNamespace(call=lambda exposure, *_: exposure)
-    exposure = make_exposure()
-    bare.active |= set(named)
-    assert bare.run_stage(step, exposure, None, (), None) is exposure  # type: ignore[arg-type]
-    assert heard == said
+@pytest.mark.parametrize(("listed", "names"), [("", ""), ("b", "b"), ("a, b", "ba")])
+def test_wrappers_act_only_where_the_recipe_lists_their_plugin(
+    lab: Lab, write_recipe: Callable[..., Any], listed: str, names: str
+) -> None:
+    seen: list[str] = []
+    plugins = lab(flat_field=leave, photom=leave)
+    for name in "ab":
+        plugins.add(name, Loud(seen, name))
+    recipe = write_recipe("flat_field, photom", f"with: [{listed}]")
+    calibrate(make_exposure(), recipe, plugins=plugins)
+    assert seen == [
+        *(f"{name} around flat_field" for name in names),
+        *(f"{name} at x_rate.fits" for name in names),
+        *(f"{name} around photom" for name in names),
+    ]
 
 
-def by_name(name: str) -> SimpleNamespace:
-    """Return a plugin that implements a stage only for those who name it."""
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_wrapper_of_one_stage_changes_its_result_where_the_recipe_lists_it(
+    lab: Lab, write_recipe: Callable[..., Any], listed: bool
+) -> None:
+    @hookimpl(wrapper=True)
+    def flat_field(exposure: Exposure) -> Generator[None, Exposure, Exposure]:
+        result = yield
+        return result.scale(3).note(f"tripled {exposure.data[0, 0]:g}")
 
-    def call(exposure: Exposure) -> Exposure:
-        return exposure
-
-    return SimpleNamespace(implementation=stage(name, only_by_name=True)(call))
-
-
-def test_who_has_to_be_named_leaves_the_choice_as_it_was(bare: Plugins) -> None:
-    bare.add("a", by_name("flat_field"))
-    bare.add("b", plugin("flat_field"))
-    assert bare.choose("flat_field").plugin == "b"
-    assert bare.choose("flat_field", "a").plugin == "a"
-
-
-def test_where_all_have_to_be_named_somebody_has_to_be(bare: Plugins) -> None:
-    bare.add("a", by_name("flat_field"), "1.1")
-    with pytest.raises(PluginError) as caught:
-        bare.choose("flat_field")
-    words = "stage 'flat_field' is implemented by 1 plugin (a 1.1), for those who name it"
-    assert str(caught.value) == f"{words}; name one with 'use:', or --use flat_field=PLUGIN"
-    assert bare.choose("flat_field", "a").plugin == "a"
+    plugins = lab(flat_field=lambda exposure: exposure.scale(2))
+    plugins.add("tripler", module(flat_field=flat_field))
+    recipe = write_recipe("flat_field", "with: [tripler]" if listed else "")
+    product = calibrate(make_exposure(value=1), recipe, plugins=plugins)["cal"]
+    assert product.data[0, 0] == (6 if listed else 2)
+    assert product.history[0].notes == (("tripled 1",) if listed else ())

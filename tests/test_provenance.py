@@ -1,52 +1,107 @@
-"""What was done to an exposure is plain data, and comes back whole."""
+"""What a step did is written into history and header, and what made a product into its header."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
+from iris_testkit import make_exposure
 
-from iris_core import Subarray, Window
-from iris_core.meta import ReferenceUse, StageRecord
-from iris_core.provenance import describe, restore, software
-from iris_core.testing import make_exposure
-
-text = st.text(max_size=10)
-plain = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), text),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(text, inner, max_size=3)),
-    max_leaves=5,
-)
-uses = st.builds(ReferenceUse, reftype=text, path=text, sha256=text, provider=text)
-records = st.builds(
-    StageRecord,
-    stage=text,
-    status=st.sampled_from(["COMPLETE", "SKIPPED"]),
-    notes=st.lists(text, max_size=2).map(tuple),
-    params=st.dictionaries(text, plain, max_size=3),
-    references=st.lists(uses, max_size=2).map(tuple),
-    backgrounds=st.lists(text, max_size=2).map(tuple),
-    seconds=st.floats(0, 100),
-)
-numbers = st.integers(1, 4096)
-windows = st.builds(Subarray, id=st.integers(1, 10), window=st.builds(Window, numbers, numbers, numbers, numbers),
-                    detxsize=numbers, detysize=numbers)  # fmt: skip
+from iris_core import Exposure, Implementation, Params, Plugins, ReferenceUse, StageImplementation, StageSpec, Step, run
+from iris_core.provenance import record_step, software, stamp_product
 
 
-@given(st.lists(records, max_size=3), st.lists(windows, max_size=2), st.dictionaries(text, plain, max_size=2))
-def test_history_windows_and_provenance_survive_as_plain_data(
-    history: list[StageRecord], subarrays: list[Subarray], provenance: dict[str, object]
+class Numbers(Params):
+    """Parameters with a number."""
+
+    sigma: float = 3.0
+
+
+def flat_step() -> Step:
+    implementation = Implementation("lab-flat", "1.2", StageImplementation("flat_field"))
+    return Step(
+        spec=StageSpec(status="S_FLAT", name="flat_field", removes="flat"),
+        implementation=implementation,
+        params=Numbers(sigma=4),
+    )
+
+
+def use(reftype: str, path: str) -> ReferenceUse:
+    return ReferenceUse(reftype=reftype, path=path, sha256="0" * 64, provider="by hand")
+
+
+def test_a_step_that_ran_is_in_the_history_and_in_the_header() -> None:
+    exposure = make_exposure(header={"A": 1}).note("of the stage")
+    uses = (use("flat", "/calib/flat.fits"), use("distortion", "/calib/d.asdf"))
+    recorded = record_step(
+        flat_step(), exposure, notes=("one", "two"), references=uses, backgrounds=("sky.fits",), seconds=0.5
+    )
+    (record,) = recorded.history
+    assert (record.stage, record.status, record.keyword) == ("flat_field", "COMPLETE", "S_FLAT")
+    assert (record.plugin, record.version, record.params) == ("lab-flat", "1.2", {"sigma": 4.0})
+    assert (record.notes, record.references, record.backgrounds) == (("one", "two"), uses, ("sky.fits",))
+    assert record.seconds == 0.5
+    header = recorded.header
+    assert (header["S_FLAT"], header["R_FLAT"], header["R_DISTOR"]) == ("COMPLETE", "flat.fits", "d.asdf")
+    assert list(header["HISTORY"]) == ["flat_field: one", "flat_field: two"]
+    assert header["A"] == 1
+    assert recorded.notes == ()
+    assert "S_FLAT" not in exposure.header
+    assert exposure.history == ()
+
+
+def test_a_step_that_was_skipped_is_recorded_with_the_reason_and_nothing_else() -> None:
+    exposure = make_exposure().note("of the framework")
+    recorded = record_step(flat_step(), exposure, "no flat in the lab")
+    (record,) = recorded.history
+    assert (record.status, record.notes, record.references) == ("SKIPPED", ("no flat in the lab",), ())
+    assert recorded.header["S_FLAT"] == "SKIPPED"
+    assert recorded.header.comments["S_FLAT"] == "no flat in the lab"
+    assert "no flat in the lab" in recorded.header["HISTORY"][0]
+    assert (recorded.done, recorded.removed) == (frozenset(), {})
+    assert recorded.notes == ("of the framework",)
+
+
+def test_what_was_done_before_stays_complete_where_the_step_is_skipped() -> None:
+    before = make_exposure(header={"S_FLAT": "COMPLETE"}).replace(done=frozenset({"flat_field"}))
+    recorded = record_step(flat_step(), before, "done already")
+    assert recorded.header["S_FLAT"] == "COMPLETE"
+    assert recorded.history[0].status == "SKIPPED"
+
+
+@pytest.mark.parametrize("text", ["nicht\nn\N{LATIN SMALL LETTER O WITH DIAERESIS}tig", "x" * 300])
+def test_any_note_and_any_reason_can_stand_in_the_header(text: str) -> None:
+    for recorded in (
+        record_step(flat_step(), make_exposure(), text),
+        record_step(flat_step(), make_exposure(), notes=(text,), references=(use("flat", text),)),
+    ):
+        assert recorded.header.tostring().isascii()
+        assert text in recorded.history[0].notes
+
+
+def test_a_product_gives_its_name_level_format_software_and_recipe() -> None:
+    exposure = make_exposure(header={"FILENAME": "x_rate.fits"}).replace(provenance={"recipe": "image2"})
+    header = stamp_product(exposure, Path("night/x_cal.fits")).header
+    assert (header["FILENAME"], header["DATALVL"], header["RECIPE"]) == ("x_cal.fits", 2, "image2")
+    assert (header["DRSVER"], header["DRSFMT"]) == (version("iris-nir"), 2)
+    assert exposure.header["FILENAME"] == "x_rate.fits"
+
+
+@pytest.mark.parametrize("ending", ["fits", "asdf"])
+def test_the_products_of_a_run_carry_the_number_of_their_format(
+    ending: str, lab: Callable[..., Plugins], write_recipe: Callable[..., Path], write_exposure: Callable[..., Path]
 ) -> None:
-    exposure = make_exposure((1, 1)).replace(history=tuple(history), subarrays=tuple(subarrays), provenance=provenance)
-    back = restore(json.loads(json.dumps(describe(exposure))))
-    assert back == {"history": tuple(history), "subarrays": tuple(subarrays), "provenance": provenance}
+    def double(exposure: Exposure) -> Exposure:
+        return exposure.scale(2)
 
-
-def test_a_file_of_somebody_else_has_no_history() -> None:
-    assert restore({}) == {"history": (), "subarrays": (), "provenance": {}}
+    plugins: Any = lab(flat_field=double)
+    (path,) = run(write_recipe(), write_exposure(), plugins=plugins, format=ending).products
+    assert plugins.read_exposure(path).header["DRSFMT"] == 2
 
 
 def test_the_software_is_named_with_versions() -> None:
-    assert set(software()) == {"python", "iris-core", "numpy", "astropy", "gwcs", "asdf"}
+    assert set(software()) == {"python", "iris-nir", "numpy", "astropy", "gwcs", "asdf"}
     assert all(version[0].isdigit() for version in software().values())

@@ -10,13 +10,22 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from click.testing import CliRunner
+from iris_testkit import make_exposure
 
-from iris_core import DQ, Exposure, calibrate, hookimpl, read_fits, stage
+from iris_core import (
+    DQ,
+    Exposure,
+    Plugins,
+    StageContractError,
+    StageSkipped,
+    calibrate,
+    hookimpl,
+    parse_unit,
+    read_fits,
+    stage,
+)
 from iris_core.cli import main
-from iris_core.errors import StageContractError, StageSkipped
-from iris_core.pieces import join, split
-from iris_core.plugins import Plugins
-from iris_core.testing import make_exposure
+from iris_core.exposure import join, split
 
 pytest.importorskip("iris_simulate")
 pytest.importorskip("iris_background")
@@ -105,7 +114,7 @@ def test_a_cube_in_pieces_gives_the_products_of_the_whole(
 ) -> None:
     """With scale: median the integrations share a level, so that the stage has to see all of them."""
     whole = run(night, cube(night), tmp_path / "whole", *options)
-    monkeypatch.setattr("iris_core.pieces.PIECE_PIXELS", 2 * NX * NY)
+    monkeypatch.setattr("iris_core.runner.PIECE_PIXELS", 2 * NX * NY)
     pieces = run(night, cube(night), tmp_path / "pieces", *options)
     assert set(whole) == set(pieces) == set(PRODUCTS)
     for suffix, path in whole.items():
@@ -127,14 +136,15 @@ def many(number: int = 5) -> Exposure:
     return exposure.replace(data=values, dq=values.astype(np.uint32) & ~np.uint32(1), planes=planes)
 
 
-def cut(exposures: list[Exposure], monkeypatch: pytest.MonkeyPatch) -> list[Exposure]:
-    monkeypatch.setattr("iris_core.pieces.PIECE_PIXELS", 2 * 24)
-    split(exposures)
+def cut(exposure: Exposure) -> list[Exposure]:
+    """Return the exposure in pieces of two integrations."""
+    exposures = [exposure]
+    split(exposures, 2 * 24)
     return exposures
 
 
-def test_pieces_that_are_joined_give_the_cube(monkeypatch: pytest.MonkeyPatch) -> None:
-    exposures = cut([many()], monkeypatch)
+def test_pieces_that_are_joined_give_the_cube() -> None:
+    exposures = cut(many())
     assert [len(one.data) for one in exposures] == [2, 2, 1]
     assert all(one.planes["SUBARR_MAP"].shape == (4, 6) for one in exposures)
     join(exposures)
@@ -150,18 +160,17 @@ def test_pieces_that_are_joined_give_the_cube(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("exposure", [make_exposure((40, 60)), many(2)], ids=["an image", "a small cube"])
-def test_what_is_small_enough_stays_as_it_is(exposure: Exposure, monkeypatch: pytest.MonkeyPatch) -> None:
-    (same,) = cut([exposure], monkeypatch)
+def test_what_is_small_enough_stays_as_it_is(exposure: Exposure) -> None:
+    (same,) = cut(exposure)
     assert same is exposure
 
 
-def test_pieces_in_other_units_or_with_other_components_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    different: list[dict[str, Any]] = [{"variance": {}}, {"unit": None}]
-    for changes in different:
-        exposures = cut([many()], monkeypatch)
-        exposures[1] = exposures[1].replace(**changes)
-        with pytest.raises(StageContractError, match="has to treat all alike"):
-            join(exposures)
+@pytest.mark.parametrize("changes", [{"variance": {}}, {"unit": None}, {"planes": {}}])
+def test_pieces_in_other_units_or_with_other_planes_are_refused(changes: dict[str, Any]) -> None:
+    exposures = cut(many())
+    exposures[1] = exposures[1].replace(**changes)
+    with pytest.raises(StageContractError, match=r"x_rate\.fits: .*by_integration"):
+        join(exposures)
 
 
 @stage("flat_field", by_integration=True)
@@ -190,7 +199,7 @@ def notes(exposure: Exposure, function: Callable[..., Exposure], recipe: Path, p
 def test_only_a_stage_that_says_so_is_given_some_integrations_at_a_time(
     bare: Plugins, write_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iris_core.pieces.PIECE_PIXELS", 2 * 24)
+    monkeypatch.setattr("iris_core.runner.PIECE_PIXELS", 2 * 24)
     assert notes(many(), count, write_recipe(), bare) == ("2 integrations", "1 integrations")
     assert notes(many(2), count, write_recipe(), bare) == ("2 integrations",)
     assert notes(many(), count_all, write_recipe(), bare) == ("5 integrations",)
@@ -209,7 +218,7 @@ def test_what_acts_around_stages_is_given_all_integrations(
             return (yield)
 
     bare.add("looks", Looks(), "1.0")
-    monkeypatch.setattr("iris_core.pieces.PIECE_PIXELS", 2 * 24)
+    monkeypatch.setattr("iris_core.runner.PIECE_PIXELS", 2 * 24)
     assert notes(many(), count, write_recipe("flat_field", "with: [looks]"), bare) == ("5 integrations",)
     assert seen == [5]
 
@@ -217,6 +226,42 @@ def test_what_acts_around_stages_is_given_all_integrations(
 def test_a_stage_that_skips_some_integrations_only_is_an_error(
     bare: Plugins, write_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iris_core.pieces.PIECE_PIXELS", 2 * 24)
-    with pytest.raises(StageContractError, match=r"skipped some integrations \(only one\) and not others"):
+    monkeypatch.setattr("iris_core.runner.PIECE_PIXELS", 2 * 24)
+    with pytest.raises(StageContractError, match=r"'flat_field'.*only one"):
         notes(many(), skip_some, write_recipe(), bare)
+
+
+def test_what_holds_for_all_integrations_is_kept_once(
+    bare: Plugins, write_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece would hold an area of its own otherwise: many planes where one suffices."""
+    areas: list[Any] = []
+
+    @stage("flat_field", by_integration=True)
+    def measure(exposure: Exposure) -> Exposure:
+        return exposure.replace(area=np.full(exposure.shape, 0.5))
+
+    @stage("photom", by_integration=True)
+    def look(exposure: Exposure) -> Exposure:
+        areas.append(exposure.area)
+        return exposure.replace(unit=parse_unit("MJy/sr"))
+
+    monkeypatch.setattr("iris_core.runner.PIECE_PIXELS", 2 * 24)
+    stages = {"flat_field": measure, "photom": look}
+    (product,) = calibrate(many(), write_recipe("flat_field, photom"), stages=stages, plugins=bare).values()
+    assert len(areas) == 3
+    assert all(np.shares_memory(areas[0], area) for area in areas)
+    assert product.area is not None
+    assert np.shares_memory(product.area, areas[0])
+    np.testing.assert_array_equal(product.area, np.full((4, 6), 0.5))
+
+
+def test_pieces_share_what_is_no_plane_of_the_cube() -> None:
+    whole = many().replace(area=np.full((4, 6), 0.5))
+    exposures = cut(whole)
+    assert whole.area is not None
+    for one in exposures:
+        assert one.header is whole.header
+        assert one.area is not None
+        assert np.shares_memory(one.area, whole.area)
+        assert not np.shares_memory(one.data, whole.data)

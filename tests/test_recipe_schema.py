@@ -1,4 +1,4 @@
-"""The JSON schema of a recipe says what the reader of recipes says."""
+"""The JSON schema of a recipe accepts what the reader of recipes accepts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from iris_core import Problems
-from iris_core.loading import load_plugins
-from iris_core.recipe_file import load_recipe
+from iris_core import Plugins, Problems
+from iris_core.recipes.reading import load_recipe
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "recipe.schema.json").read_text())
@@ -42,6 +41,11 @@ BAD = {
     "parameters as a list": "recipe: 1\nname: x\nsteps: [{photom: {params: [1]}}]",
     "a suffix with a slash": "recipe: 1\nname: x\nsteps: [{photom: {save: a/b}}]",
     "a skip without a reason": "recipe: 1\nname: x\nsteps: [{photom: {skip: ''}}]",
+    "a skip that is true": "recipe: 1\nname: x\nsteps: [{photom: {skip: true}}]",
+    "before without extends": "recipe: 1\nname: x\nsteps: [{photom: {before: resample}}]",
+    "a number for a reader": "recipe: 1\nname: x\nsteps: [photom]\nreader: 3",
+    "one image type without brackets": "recipe: 1\nname: x\nsteps: [photom]\nimage_types: SKY",
+    "two files of one reference type": "recipe: 1\nname: x\nsteps: [photom]\nreferences: {dark: [a, b]}",
     "after without extends": "recipe: 1\nname: x\nsteps: [{photom: {after: resample}}]",
     "an unknown format": "recipe: 1\nname: x\nsteps: [photom]\noutput: {format: png}",
     "no workers": "recipe: 1\nname: x\nsteps: [photom]\nexecutor: {workers: 0}",
@@ -54,7 +58,7 @@ def fits_schema(recipe: Any) -> bool:
 
 @pytest.fixture
 def loads(tmp_path: Path) -> Callable[[str], bool]:
-    known = load_plugins(only=()).recipes()
+    known = Plugins().recipes()
 
     def load(text: str) -> bool:
         path = tmp_path / "recipe.yaml"
@@ -90,7 +94,10 @@ def test_what_the_reader_refuses_does_not_fit(case: str, loads: Callable[[str], 
 
 @pytest.mark.parametrize(
     "step",
-    ["photom", "{photom: }", "{photom: {}}", "{photom: {save: true}}", "{photom: {skip: why, use: a, again: true}}"],
+    [
+        *("photom", "{photom: }", "{photom: {}}", "{photom: {save: true}}"),
+        *("{photom: {skip: why, use: a, again: true}}", "{photom: {skip: false}}"),
+    ],
 )
 def test_every_form_of_a_step_fits(step: str, loads: Callable[[str], bool]) -> None:
     text = f"recipe: 1\nname: x\nsteps: [{step}]"
@@ -106,7 +113,7 @@ OPTIONS = st.fixed_dictionaries(
         "use": WORDS,
         "params": st.dictionaries(WORDS, st.integers() | WORDS | st.booleans(), max_size=2),
         "save": st.booleans() | st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_-]*\Z"),
-        "skip": WORDS | st.none(),
+        "skip": WORDS | st.none() | st.just(False),
         "again": st.booleans(),
     },
 )
@@ -116,7 +123,10 @@ RECIPE = st.fixed_dictionaries(
     optional={
         "extends": st.sampled_from(["image2", "image2-dark-first", None]),
         "instrument": WORDS | st.none(),
-        "references": st.dictionaries(WORDS, WORDS, max_size=2),
+        "references": st.dictionaries(WORDS, WORDS, max_size=2)
+        | st.fixed_dictionaries({"providers": WORDS | st.lists(WORDS, max_size=2)}),
+        "reader": WORDS | st.none(),
+        "image_types": st.lists(WORDS, max_size=2) | st.none(),
         "backgrounds": st.sampled_from(["members", "others", None]),
         "with": st.lists(WORDS, max_size=2),
         "output": st.fixed_dictionaries({}, optional={"directory": WORDS, "overwrite": st.booleans()}),
@@ -133,13 +143,13 @@ def test_every_recipe_that_is_right_fits(recipe: dict[str, Any], loads: Callable
 
 
 def places(recipe: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Return where a value stands in a recipe."""
+    """Return the places of the values in a recipe."""
     steps = recipe["steps"]
-    options = [said for step in steps if isinstance(step, dict) for said in step.values() if said]
+    options = [given for step in steps if isinstance(step, dict) for given in step.values() if given]
     return [
         *((recipe, key) for key in (*recipe, "unknown")),
         *((steps, index) for index in range(len(steps))),
-        *((said, key) for said in options for key in said),
+        *((given, key) for given in options for key in given),
     ]
 
 

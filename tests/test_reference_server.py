@@ -14,12 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from iris_testkit import make_exposure, make_reference
 
 import iris_core
-from iris_core import Problems, read_fits
+from iris_core import Problems, read_fits, write_exposure
 from iris_core.cli import main
-from iris_core.fitswrite import write_fits
-from iris_core.testing import make_exposure, make_reference
 
 PROVIDER = Path(__file__).parents[1] / "docs" / "providers" / "best_references.py"
 RECIPE = "recipe: 1\nname: one\nsteps:\n  - flat_field: {save: cal}\n"
@@ -40,11 +39,11 @@ class Server(ThreadingHTTPServer):
     def answer(self, header: dict[str, str]) -> dict[str, Any]:
         flats = {path.stem: path for path in self.folder.glob("*.fits")} if header["reftype"] == "flat" else {}
         wanted = header.get("FILTER", "")
-        lost = {path.name: f"FILTER is {name}, not {wanted}" for name, path in flats.items() if name != wanted}
+        rejected = {path.name: f"FILTER is {name}, not {wanted}" for name, path in flats.items() if name != wanted}
         if wanted not in flats:
-            return {"lost": lost}
+            return {"rejected": rejected}
         best = flats[wanted]
-        return {"name": best.name, "sha256": sha256(best.read_bytes()).hexdigest(), "lost": lost}
+        return {"name": best.name, "sha256": sha256(best.read_bytes()).hexdigest(), "rejected": rejected}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -74,7 +73,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     for name, value in (("Kbb", 2.0), ("J", 4.0)):
         make_reference(tmp_path / "served" / f"{name}.fits", "flat", np.full((32, 32), value), FILTER=name)
     header = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kbb"}
-    write_fits(make_exposure(value=10.0, header=header), tmp_path / "x_rate.fits")
+    write_exposure(make_exposure(value=10.0, header=header), tmp_path / "x_rate.fits")
     (tmp_path / "one.yaml").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
     served = Server(tmp_path / "served")
@@ -97,27 +96,27 @@ def test_a_run_takes_the_best_file_of_the_server_and_keeps_it(server: Server) ->
     assert server.asked.count("/files/Kbb.fits") == 1
 
 
-def test_what_lost_is_explained(server: Server) -> None:
+def test_why_the_others_were_rejected_is_explained(server: Server) -> None:
     command = ["references", "explain", "x_rate.fits", "--recipe", "one.yaml", "--plugin", str(PROVIDER), "--json"]
     done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0
     (flat,) = json.loads(done.stdout)["exposures"]["x_rate.fits"]
     assert flat["chosen"] == "references-cache/Kbb.fits"
     assert flat["outcome"] == f"chosen (server {server.url})"
-    assert flat["lost"] == {"J.fits": "FILTER is J, not Kbb"}
+    assert flat["rejected"] == {"J.fits": "FILTER is J, not Kbb"}
 
 
 def test_a_missing_one_is_an_error_that_names_what_the_server_has(server: Server) -> None:
     (server.folder / "Kbb.fits").unlink()
-    with pytest.raises(Problems, match=r"needs a flat reference .* Candidates: J.fits: FILTER is J, not Kbb"):
+    with pytest.raises(Problems, match=r"flat .* J\.fits: FILTER is J, not Kbb"):
         iris_core.run("one.yaml", "x_rate.fits", plugin_files=(PROVIDER,))
 
 
 def test_a_damaged_file_and_a_silent_server_are_errors(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "answer", lambda _header: {"name": "Kbb.fits", "sha256": "0" * 64})
-    with pytest.raises(Problems, match="came with another SHA-256"):
+    with pytest.raises(Problems, match=r"Kbb\.fits .*SHA-256"):
         iris_core.run("one.yaml", "x_rate.fits", plugin_files=(PROVIDER,))
     assert not Path("references-cache").exists()
     monkeypatch.setenv("BEST_REFERENCES_URL", "http://127.0.0.1:1")
-    with pytest.raises(Problems, match=r"no answer: .*BEST_REFERENCES_URL names the server"):
+    with pytest.raises(Problems, match=r"no answer: .*BEST_REFERENCES_URL"):
         iris_core.run("one.yaml", "x_rate.fits", plugin_files=(PROVIDER,))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from iris_testkit import make_reference
 
 from iris_core import run
 from iris_core.cli import main
 from iris_core.loading import load_plugins
-from iris_core.testing import make_reference
 
 Write = Callable[..., Path]
 Install = Callable[..., None]
@@ -36,7 +36,7 @@ def flat(exposure, params, references):
 def installed(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("lab-flat", PLUGIN, version="3.1")
     install("lab-broken", "1 / 0")
-    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-flat,lab-broken")
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab-flat,lab-broken,iris-imager")
 
 
 def output(*arguments: Any, code: int = 0) -> str:
@@ -54,7 +54,7 @@ def product(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> Path:
     make_reference(tmp_path / "flat.fits", "flat", [[1.0]])
     recipe = write_recipe("flat_field", "references: {flat: flat.fits}")
     header = {"DATE-OBS": "2026-01-02T03:04:05", "EXPTIME": 12.5}
-    report = run(recipe, write_exposure(header=header), plugins=load_plugins(["lab-flat"]))
+    report = run(recipe, write_exposure(header=header), plugins=load_plugins(["lab-flat", "iris-imager"]))
     return report.products[0]
 
 
@@ -71,7 +71,10 @@ def test_list_says_what_is_installed_and_what_is_broken() -> None:
     ):
         assert words in text
     content = parsed("list")
-    assert {"plugin": "lab-flat", "version": "3.1", "hooks": ["flat_field"], "broken": ""} in content["plugins"]
+    (row,) = [row for row in content["plugins"] if row["plugin"] == "lab-flat"]
+    assert (row["version"], row["distribution"], row["hooks"]) == ("3.1", "lab-flat", ["flat_field"])
+    (broken,) = content["broken"]
+    assert broken["plugin"] == "lab-broken"
     (flat,) = [row for row in content["stages"] if row["stage"] == "flat_field"]
     assert flat["implemented by"] == ["lab-flat 3.1"]
     assert [row["mode"] for row in content["modes"]] == ["iris-imager"]
@@ -86,7 +89,7 @@ def test_a_recipe_and_a_mode_of_one_name_are_shown_together(install: Install, mo
         "instrument='CAM', detectors={}, pixel_scale=0.5, unit='DN/s')]\n",
     )
     text = output("show", "image2")
-    assert "recipe image2" in text
+    assert "recipe\nimage2" in text
     assert "0.5 arcsec" in text
 
 
@@ -106,17 +109,16 @@ def test_show_a_stage_tells_units_implementations_and_parameters() -> None:
     assert one["params"][0]["default"] == 2.0
 
 
-def test_show_a_recipe_resolves_it_and_tells_its_mistakes(write_recipe: Write) -> None:
+def test_show_a_recipe_resolves_it_and_tells_its_errors(write_recipe: Write) -> None:
     recipe = write_recipe("flat_field: {params: {gain: 3}}, photom")
     text = output("show", recipe)
-    assert "gain: 3" in text
-    assert (
-        "line 3: stage 'photom': no installed plugin implements it; broken plugins: lab-broken (lab-broken 1.2)" in text
-    )
+    assert "gain=3" in text
+    assert "error: recipe recipe.yaml, line 3: stage 'photom'" in text
+    assert "lab-broken 1.2" in text
     content = parsed("show", recipe)
     assert content["steps"][0]["by"] == "lab-flat 3.1"
     assert len(content["problems"]) == 1
-    assert "mistakes" in output("show", "image2")
+    assert "error: " in output("show", "image2")
 
 
 def test_show_a_file_tells_what_it_is_and_what_was_done_to_it(product: Path) -> None:
@@ -147,3 +149,15 @@ def test_what_is_nothing_is_an_error_that_names_the_nearest(what: str) -> None:
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.fits").write_bytes(content)
     assert output("show", tmp_path / "x.fits", code=1).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["plugins"], ["show", "image2"], ["show", "flat_field"], ["show", "iris-imager"]]
+)
+def test_lines_fit_eighty_columns(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With everything that is installed; a line that is one long word, a path say, is not broken."""
+    monkeypatch.delenv("IRIS_LOAD_PLUGINS")
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(main, arguments)
+    too_long = [line for line in result.stdout.splitlines() if len(line) > 80 and " " in line.strip()]
+    assert result.stdout
+    assert not too_long

@@ -77,6 +77,11 @@ def iris(command: str, recipe: str, file: Path, out: Path, *options: str, backgr
     return CliRunner().invoke(main, [command, recipe, str(file), "--output-dir", str(out), *given, *options])
 
 
+def words(result: Result) -> str:
+    """Return what a command printed, on one line."""
+    return " ".join(result.output.split())
+
+
 def random_window(seed: int) -> Window:
     rng = np.random.default_rng(seed)
     xsize, ysize = rng.integers(8, (NX, NY)).tolist()
@@ -103,7 +108,7 @@ def assert_same_sky(whole: Exposure, part: Exposure, window: Window) -> None:
     np.testing.assert_allclose(np.array(part.wcs(x, y)), expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("recipe", ["image2", "image2-dark-first"])
 @pytest.mark.parametrize("kind", [".", "cubes"])
 @pytest.mark.parametrize("distorted", [True, False], ids=["distortion", "header WCS"])
@@ -141,11 +146,8 @@ def test_backgrounds_without_overlap_are_refused_before_the_first_pixel(night: P
             command, "image2", part, tmp_path, f"--reference=store={night / 'references'}", backgrounds=[elsewhere]
         )
         assert result.exit_code == 1
-        said = " ".join(result.output.split())
-        assert (
-            "the background exposure y_rate.fits (40 x 30 pixels from column 60, row 50) has no pixel in common with "
-            "x_rate.fits (40 x 30 pixels from column 1, row 1)"
-        ) in said
+        for exposure, window in (("y_rate.fits", "column 60, row 50"), ("x_rate.fits", "column 1, row 1")):
+            assert f"{exposure} (40 x 30 pixels from {window})" in words(result)
     assert not list(tmp_path.glob("*_cal*"))
 
 
@@ -192,8 +194,8 @@ def test_an_eleventh_window_is_refused_and_nothing_is_written(night: Path, tmp_p
     mapped = with_map(full, {**WINDOWS, 11: Window(100, 100, 5, 5)}, tmp_path / full.name)
     result = iris("run", "image2", mapped, tmp_path, f"--reference=store={night / 'references'}")
     assert result.exit_code == 1
-    said = " ".join(result.output.split())
-    assert "SUBARR_MAP is 11 at column 100, row 100; it has to be 0, or the id of a subarray: 1 to 10" in said
+    for fact in ("SUBARR_MAP", "11 at column 100, row 100", "1 to 10"):
+        assert fact in words(result)
     assert not list(tmp_path.glob("*_cal*"))
 
 
@@ -204,6 +206,5 @@ def test_a_map_of_another_shape_is_refused_by_check_and_by_run(night: Path, tmp_
     for command in ("check", "run"):
         result = iris(command, "image2", tmp_path / "x_rate.fits", tmp_path)
         assert result.exit_code == 1
-        assert f"SUBARR_MAP has shape ({NY}, {NX - 1}); that of the image is ({NY}, {NX})" in " ".join(
-            result.output.split()
-        )
+        for fact in ("SUBARR_MAP", f"({NY}, {NX - 1})", f"({NY}, {NX})"):
+            assert fact in words(result)

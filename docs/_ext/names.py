@@ -1,6 +1,6 @@
 """Lead every mention of a public name to its page.
 
-A public name lives in a private module (``iris_core.model.Exposure`` is ``iris_core.Exposure``), and docstrings put
+A public name lives in a private module (``iris_core.exposure.Exposure`` is ``iris_core.Exposure``), and docstrings put
 single backticks around names and parameters alike.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 import pkgutil
 from typing import Any
 
+import iris_testkit
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import iris_core
-import iris_core.testing
 
 
 def public_name(target: str) -> str | None:
     """Return the name under which something of the core is documented."""
     name = target.rpartition(".")[2]
-    for module in (iris_core, iris_core.testing):
+    for module in (iris_core, iris_testkit):
         if name in module.__all__:
             return f"{module.__name__}.{name}"
     return None

@@ -4,41 +4,50 @@ from __future__ import annotations
 
 import ast
 import inspect
+from typing import Any
+
+import iris_testkit
+from iris_testkit import pytest_plugin
 
 import iris_core
-import iris_core.testing
 from _generate.markdown import table
-from iris_core import pytest_plugin
 
 TITLES = {
     "iris_core.api": "Running",
-    "iris_core.overrides": "Running",
-    "iris_core.fitsio": "Exposures",
-    "iris_core.model": "Exposures",
+    "iris_core.recipe": "Running",
+    "iris_core.report": "Results",
+    "iris_core.prepare": "Results",
+    "iris_core.plan": "Results",
+    "iris_core.exposure": "Exposures",
+    "iris_core.io": "Exposures",
     "iris_core.dq": "Exposures",
     "iris_core.meta": "Exposures",
     "iris_core.keywords": "Exposures",
-    "iris_core.outline": "Exposures",
+    "iris_core.arrays": "Exposures",
     "iris_core.stages": "Writing plugins",
+    "iris_core.reference": "Reference files",
     "iris_core.references": "Reference files",
     "iris_core.instruments": "Instruments",
     "iris_core.errors": "Errors",
 }
-RESULTS = ("iris_core.report.Report", "iris_core.report.ExposureResult", "iris_core.session.Survey")
 
 
 def page() -> str:
-    """Return the page: every public name of `iris_core` and `iris_core.testing`, and what `run` and `check` return."""
+    """Return the page: every public name of `iris_core` and `iris_testkit`."""
     groups: dict[str, list[str]] = {title: [] for title in TITLES.values()}
     for name in iris_core.__all__:
-        groups.setdefault(TITLES.get(home(name), "Writing plugins"), []).append(f"iris_core.{name}")
-    groups["Results"] = list(RESULTS)
-    groups["Testing plugins"] = [f"iris_core.testing.{name}" for name in iris_core.testing.__all__]
+        groups.setdefault(title_of(home(name)), []).append(f"iris_core.{name}")
+    groups["Testing plugins"] = [f"iris_testkit.{name}" for name in iris_testkit.__all__]
     return "\n".join(["# Python\n", *(section(title, names) for title, names in groups.items()), fixtures(), rules()])
 
 
+def title_of(module: str) -> str:
+    """Return the section of the names of a module; those of a package are in the section of the package."""
+    return TITLES.get(module) or TITLES.get(module.rpartition(".")[0], "Writing plugins")
+
+
 def fixtures() -> str:
-    """Return the section of the fixtures that pytest knows where iris-core is installed."""
+    """Return the section of the fixtures that pytest knows where iris-testkit is installed."""
     tree = ast.parse(inspect.getsource(pytest_plugin))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
     rows = [(f"`{one.name}`", (ast.get_docstring(one) or "").replace("``", "`")) for one in functions]
@@ -46,10 +55,16 @@ def fixtures() -> str:
 
 
 def rules() -> str:
-    """Return the section of what `iris_core.testing.StageConformance` tests."""
-    rows = [(f"`{name}`", said) for name, said in sorted(iris_core.testing.StageConformance.rules().items())]
-    head = "What `StageConformance` tests of any stage; `exempt` names a rule that does not apply, with the reason."
-    return f"## Rules of conformance\n\n{head}\n\n{table(rows, 'rule', '')}"
+    """Return the section of what the conformance classes test."""
+    kinds = [getattr(iris_testkit, name) for name in iris_testkit.__all__ if name.endswith("Conformance")]
+    head = "What the conformance classes test; `exempt` names a rule that does not apply, with the reason."
+    tables = [f"### {kind.__name__}\n\n{_rules_of(kind)}" for kind in kinds]
+    return "\n".join([f"## Rules of conformance\n\n{head}\n", *tables])
+
+
+def _rules_of(kind: Any) -> str:
+    rows = [(f"`{name}`", text) for name, text in sorted(kind.rules().items())]
+    return table(rows, "rule", "")
 
 
 def home(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from iris_core.installed import COMMANDS, find_entry_points
 
 INTRODUCTION = """\
 # Commands
@@ -13,10 +13,8 @@ INTRODUCTION = """\
 
 def page() -> str:
     """Return the page; the commands and their options are read when the site is built."""
-    added = sorted(entry_points(group="iris_core.commands"), key=lambda point: point.name)
-    parts = [INTRODUCTION, command("iris_core.cli:main", "iris")]
-    parts += [command(point.value, f"iris {point.name}") for point in added]
-    return "\n".join(parts)
+    points = [found[0] for found in find_entry_points(COMMANDS).values()]
+    return "\n".join([INTRODUCTION, *(command(point.value, f"iris {point.name}") for point in points)])
 
 
 def command(where: str, name: str) -> str:

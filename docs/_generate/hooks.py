@@ -12,13 +12,21 @@ import iris_core
 from _generate.markdown import block, example, prose, summary
 from iris_core import hookspecs
 from iris_core.plugins import Plugins
+from iris_core.step import Implementation
 
 EXAMPLES = Path(__file__).parents[1] / "hooks"
 GROUPS = {
-    "Running": ("run_stage", "run_finished", "executors"),
-    "Reference files": ("find_reference", "explain_reference", "check_reference"),
-    "Files": ("read_exposure", "write_product"),
-    "What a package brings": ("instrument_modes", "recipes", "add_hookspecs"),
+    "Running": ("run_stage", "run_finished", "executors", "calibrate_jobs"),
+    "Reference files": (
+        "reference_types",
+        "find_reference",
+        "explain_reference",
+        "check_reference",
+        "open_store",
+        "open_references",
+    ),
+    "Files": ("read_exposure", "read_reference", "read_association", "read_jobs", "write_product", "open_products"),
+    "What a package brings": ("instrument_modes", "recipes", "read_recipe", "add_hookspecs"),
 }
 OTHERS = {"np": "import numpy as np", "u": "from astropy import units as u", "Path": "from pathlib import Path"}
 
@@ -52,6 +60,12 @@ def stage_line(name: str, plugins: Plugins) -> str:
     """Return the line that leads to a stage."""
     function = getattr(plugins.manager.hook, name).spec.function
     return f"- [`{name}`]({name}.md): {summary(function)}"
+
+
+def function_of(one: Implementation, plugins: Plugins) -> Any:
+    """Return the function of an implementation."""
+    items = getattr(plugins.manager.hook, one.declared.stage).get_hookimpls()
+    return next(item.function for item in items if item.plugin_name == one.plugin)
 
 
 def section(name: str, function: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from _generate.markdown import table
 from iris_core.recipe import ExecutorOptions, OutputOptions, StepOptions
-from iris_core.recipe_file import RecipeFile
+from iris_core.recipes.reading import RecipeFile
 
 SECTIONS: Mapping[str, Any] = {
     "A recipe": RecipeFile,

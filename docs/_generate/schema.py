@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from iris_core.cli.show import describe_params
 from iris_core.plugins import Plugins
 from iris_core.recipe import StepOptions
-from iris_core.recipe_file import RecipeFile
-from iris_core.stages import describe_params
+from iris_core.recipes.reading import RecipeFile
 
 STAGE = "^[A-Za-z_][A-Za-z0-9_]*$"
 SUFFIX = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -23,26 +23,30 @@ def schema(plugins: Plugins) -> dict[str, Any]:
     """Return the JSON schema of a recipe.
 
     The models say everything but what the reader checks itself: the form of a step, and that a recipe which
-    extends none has steps and no ``after``.
+    extends none has steps and neither ``after`` nor ``before``.
     """
     found = RecipeFile.model_json_schema(by_alias=True)
     found["$defs"]["StepOptions"] = step_options()
+    references = found["properties"]["references"]
+    references["properties"] = {"providers": references["additionalProperties"]}
+    references["additionalProperties"] = {"type": "string"}
     found["properties"]["steps"]["items"] = {"anyOf": [stage_name(plugins), step(plugins)]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **found,
-        "title": "Recipe of iris-core",
+        "title": "Recipe of iris",
         "if": {"required": ["extends"], "properties": {"extends": {"type": "string"}}},
-        "else": {"required": ["steps"], "properties": {"steps": {"minItems": 1, "items": without("after")}}},
+        "else": {"required": ["steps"], "properties": {"steps": {"minItems": 1, "items": without("after", "before")}}},
     }
 
 
 def step_options() -> dict[str, Any]:
     """Return the schema of what a recipe says of a step."""
     found = StepOptions.model_json_schema()
-    for choice in found["properties"]["save"]["anyOf"]:
-        if choice["type"] == "string":
-            choice["pattern"] = SUFFIX
+    for name, pattern in (("save", SUFFIX), ("skip", r"\S")):
+        for choice in found["properties"][name]["anyOf"]:
+            if choice.get("type") == "string":
+                choice["pattern"] = pattern
     return found
 
 
@@ -67,12 +71,12 @@ def step(plugins: Plugins) -> dict[str, Any]:
 
 def hints(stage: str, plugins: Plugins) -> dict[str, Any]:
     """Return the names and descriptions of a stage's parameters; their values are for the implementation to check."""
-    rows = [row for one in plugins.implementations(stage) for row in describe_params(one.declared.params)]
+    rows = [row for one in plugins.implementations(stage).values() for row in describe_params(one.declared.params)]
     units = {row["name"]: f" [{row['unit']}]" if row["unit"] else "" for row in rows}
     described = {row["name"]: {"description": row["description"] + units[row["name"]]} for row in rows}
     return {"properties": {"params": {"properties": described}}}
 
 
-def without(key: str) -> dict[str, Any]:
-    """Return what forbids a step to say something."""
-    return {"additionalProperties": {"properties": {key: {"type": "null"}}}}
+def without(*keys: str) -> dict[str, Any]:
+    """Return what forbids options of a step."""
+    return {"additionalProperties": {"properties": {key: {"type": "null"} for key in keys}}}

@@ -9,18 +9,22 @@ from typing import Any
 from _generate import hooks, readme
 from _generate.markdown import code, facts, prose, summary, table
 from iris_core import DQ
-from iris_core.implementations import Implementation
+from iris_core.cli.show import describe_params
 from iris_core.plugins import Plugins
-from iris_core.stages import StageSpec, describe_params
+from iris_core.stages import StageSpec
+from iris_core.step import Implementation
 
 CONTRACT = {
     "status": "status keyword",
-    "aliases": "understood too",
+    "aliases": "also understood",
     "unit": "unit of the result",
     "dq": "DQ bits of its own",
     "product": "own product",
     "consumes_backgrounds": "background exposures",
     "reshapes": "shape",
+    "removes": "removed from the pixels",
+    "may_remove": "possibly removed as well",
+    "deprecated": "deprecated arguments",
 }
 DEFAULTS = {"status keyword": "", "unit of the result": "unchanged", "DQ bits of its own": "none"}
 SAID = {"consumes_backgrounds": "end here", "reshapes": "may change"}
@@ -34,7 +38,7 @@ def page(spec: StageSpec, plugins: Plugins) -> str:
             f"# {spec.name}\n",
             prose(hook) + "\n",
             facts(contract(spec)),
-            *(implementation(one) for one in plugins.implementations(spec.name)),
+            *(implementation(one, plugins) for one in plugins.implementations(spec.name).values()),
             f"## {hooks.heading(spec.name, hook)}\n",
             "An implementation of your own takes those of these arguments that it needs:\n",
             hooks.whole_example(spec.name, hook),
@@ -49,14 +53,14 @@ def index(plugins: Plugins) -> str:
             f"[{name}]({name}.md)",
             summary(hook_of(name, plugins)),
             f"`{spec.status}`",
-            code(one.plugin for one in plugins.implementations(name)),
+            code(one.plugin for one in plugins.implementations(name).values()),
         )
         for name, spec in plugins.stages().items()
     ]
     return "\n".join(
         [
             "# Stages\n",
-            "What each stage computes, and who implements it in this repository.\n",
+            "What each stage computes, and which plugins of this repository implement it.\n",
             table(rows, "stage", "", "status", "implemented by"),
             toctree(plugins.stages()),
         ]
@@ -87,14 +91,14 @@ def say(value: Any) -> str:
     return code(value) if isinstance(value, tuple) else f"`{value}`"
 
 
-def implementation(one: Implementation) -> str:
+def implementation(one: Implementation, plugins: Plugins) -> str:
     """Return the section of one implementation: what its README says, and what the code says of its parameters."""
     kinds = {
         "reference files": code(one.declared.references),
         "used where there is one": code(one.declared.optional),
         "further DQ bits": say(one.declared.dq),
     }
-    text = readme.section_of(one.plugin, one.declared.stage) or prose(one.function) + "\n"
+    text = readme.section_of(one.plugin, one.declared.stage) or prose(hooks.function_of(one, plugins)) + "\n"
     return "\n".join([f"## {one.plugin}\n", text, parameters(one), facts(kinds) if any(kinds.values()) else ""])
 
 

@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
-from iris_core import Candidate, Reference, ReferenceNotFound, hookimpl
+from iris_core import Candidate, Reference, ReferenceNotFound, atomic, hookimpl
 
 SERVER = "BEST_REFERENCES_URL"
 CACHE = "BEST_REFERENCES_CACHE"
@@ -25,7 +25,8 @@ def find_reference(reftype, exposure):
 
 @hookimpl
 def explain_reference(reftype, exposure):
-    return [Candidate(Path(name), reason) for name, reason in ask(reftype, exposure).get("lost", {}).items()]
+    rejected = ask(reftype, exposure).get("rejected", {})
+    return [Candidate(Path(name), reason) for name, reason in rejected.items()]
 
 
 def server():
@@ -33,7 +34,7 @@ def server():
 
 
 def ask(reftype, exposure):
-    """Return the server's answer: the best file with its SHA-256, and why the others lost; nothing without a server."""
+    """Return the server's answer: the best file with its SHA-256, and why each other one was rejected."""
     if not server():
         return {}
     meta = exposure.meta
@@ -49,17 +50,15 @@ def ask(reftype, exposure):
 
 
 def fetch(name, digest):
-    """Return the file in the cache; it gets there whole, with the right SHA-256, or not at all."""
+    """Return the file in the cache; it is put there whole, with the right SHA-256, or not at all."""
     path = Path(os.environ.get(CACHE, "references-cache")) / PurePosixPath(name).name
     if path.exists() and sha256(path.read_bytes()).hexdigest() == digest:
         return path
     content = get(f"files/{quote(name)}")
     if sha256(content).hexdigest() != digest:
-        raise ReferenceNotFound(f"{server()}: {name} came with another SHA-256 than the server says; try again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
+        raise ReferenceNotFound(f"{server()}: {name} does not have the SHA-256 that the server gives; try again")
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DestripeParams", "check_channels", "destripe", "remove_stripes"]
 
-# Pixels with one of these bits see another sky than their neighbours, or none: they tell nothing about a stripe.
+# Pixels with one of these bits see another sky than their neighbours, or none: they contain no information on a stripe.
 UNFIT = (
     DQ.DO_NOT_USE
     | DQ.SATURATED
@@ -84,10 +84,10 @@ class DestripeParams(Params):
         128, "What is smooth over boxes of this side is sky, not stripes: it stays in the exposure.", "pixel", ge=8
     )
     sigma: float = parameter(
-        3.0, "How many standard deviations pixels, or groups of pixels, may be off before they count as a source.", gt=0
+        3.0, "Threshold in standard deviations above which pixels, or groups of pixels, count as a source.", gt=0
     )
     min_pixels: int = parameter(
-        16, "A row or column with fewer pixels of sky in its channel is left as it is.", "pixel", ge=2
+        16, "A row or column with fewer pixels of sky in its channel is not corrected.", "pixel", ge=2
     )
 
     @property
@@ -102,7 +102,7 @@ class DestripeParams(Params):
 
 
 def check_channels(exposure: Exposure, params: DestripeParams, instrument: InstrumentMode) -> None:
-    """Raise where the channels do not fit the detector.
+    """Refuse channels that do not fit the detector.
 
     Raises
     ------
@@ -123,9 +123,9 @@ def remove_stripes(exposure: Exposure, params: DestripeParams, instrument: Instr
     exposure
         In any unit; of a cube each integration by itself.
     params
-        Which stripes, and what tells them from sky and sources.
+        Which stripes, and how they differ from sky and sources.
     instrument
-        Knows the size of the detector, of which the exposure may be a window.
+        Gives the size of the detector, of which the exposure may be a window.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def remove_stripes(exposure: Exposure, params: DestripeParams, instrument: Instr
     Raises
     ------
     InputError
-        When the channels do not fit the detector, or not a single offset can be measured.
+        When not a single offset can be measured.
 
     Notes
     -----
@@ -169,7 +169,7 @@ def _subtract(exposure: Exposure, pattern: Pattern, params: DestripeParams) -> E
     if pattern.left.all():
         raise InputError(
             f"{exposure.name}: no stripe can be measured: nowhere are {params.min_pixels} pixels (min_pixels) and a "
-            "quarter of a line sky for certain; leave the stage out with 'skip:', or name fewer, wider channels"
+            "quarter of a line certainly sky; skip the stage with 'skip:', or use fewer, wider channels"
         )
     factor = pattern.share * pattern.share
     scaled = {name: plane * factor for name, plane in exposure.variance.items()}

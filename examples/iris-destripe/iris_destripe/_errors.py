@@ -7,16 +7,17 @@ independent of each other. In a pixel that is not among the n it is e - k sum(e)
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
 __all__ = ["remaining_share", "share_of_smooth", "variance_of_means", "variance_of_others"]
 
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
-
-def remaining_share(used: Mask, gains: Plane, axis: int) -> Plane:
+def remaining_share(used: Mask, gains: Image, axis: int) -> Image:
     """Return the factor on a pixel's own noise: 1 - k/n where it is used, 1 elsewhere.
 
     Parameters
@@ -29,11 +30,11 @@ def remaining_share(used: Mask, gains: Plane, axis: int) -> Plane:
         Along which the means were taken.
     """
     factors = _along(gains / _count(used, axis), axis)
-    share: Plane = 1 - used * factors
+    share: Image = 1 - used * factors
     return share
 
 
-def variance_of_others(variance: Plane, used: Mask, gains: Plane, axis: int) -> Plane:
+def variance_of_others(variance: Image, used: Mask, gains: Image, axis: int) -> Image:
     """Return the variance that the noise of the other pixels brings: k^2 sum(variance) / n^2.
 
     Parameters
@@ -44,14 +45,14 @@ def variance_of_others(variance: Plane, used: Mask, gains: Plane, axis: int) -> 
         As for `remaining_share`.
     """
     theirs = np.where(used, variance, np.float32(0))
-    others: Plane = theirs.sum(axis=axis, keepdims=True) - theirs
+    others: Image = theirs.sum(axis=axis, keepdims=True) - theirs
     others *= _along((gains / _count(used, axis)) ** 2, axis)
     return others
 
 
-def variance_of_means(variance: Plane, used: Mask, axis: int) -> Plane:
+def variance_of_means(variance: Image, used: Mask, axis: int) -> Image:
     """Return the variance of the mean of each row or column: sum(variance) / n^2; 0 where no pixel is used."""
-    means: Plane = np.where(used, variance, np.float32(0)).sum(axis=axis) / _count(used, axis) ** 2
+    means: Image = np.where(used, variance, np.float32(0)).sum(axis=axis) / _count(used, axis) ** 2
     return means
 
 
@@ -71,10 +72,10 @@ def share_of_smooth(boxes: int, lines: int) -> float:
     return boxes / (lines - boxes) if lines > boxes else 0.0
 
 
-def _count(used: Mask, axis: int) -> Plane:
-    count: Plane = np.maximum(used.sum(axis=axis, dtype=np.float32), 1)
+def _count(used: Mask, axis: int) -> Image:
+    count: Image = np.maximum(used.sum(axis=axis, dtype=np.float32), 1)
     return count
 
 
-def _along(line: Plane, axis: int) -> Plane:
+def _along(line: Image, axis: int) -> Image:
     return np.expand_dims(line, axis)

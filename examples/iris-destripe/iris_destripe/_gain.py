@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
 __all__ = ["gains", "variance_of_stripes"]
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 # An offset beyond so many standard deviations of stripes and noise together is not one of the usual stripes.
 _UNUSUAL = 4.0
 
 
-def variance_of_stripes(offsets: Plane, variances: Plane) -> float:
+def variance_of_stripes(offsets: Image, variances: Image) -> float:
     """Return the variance of the usual stripes: what the mean square of their offsets has beyond that of noise.
 
     Parameters
@@ -39,7 +40,7 @@ def variance_of_stripes(offsets: Plane, variances: Plane) -> float:
     return 0.0
 
 
-def gains(offsets: Plane, variances: Plane, stripes: float) -> Plane:
+def gains(offsets: Image, variances: Image, stripes: float) -> Image:
     """Return the part of each offset that is to be subtracted.
 
     With stripes of variance s, measured with variance v, the best estimate of a stripe is its measured offset times
@@ -58,6 +59,6 @@ def gains(offsets: Plane, variances: Plane, stripes: float) -> Plane:
     return np.where(_is_unusual(offsets, variances, stripes), np.float32(1), usual)
 
 
-def _is_unusual(offsets: Plane, variances: Plane, stripes: float) -> Mask:
+def _is_unusual(offsets: Image, variances: Image, stripes: float) -> Mask:
     unusual: Mask = offsets**2 > _UNUSUAL**2 * (stripes + variances)
     return unusual

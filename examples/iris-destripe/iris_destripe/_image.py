@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_destripe._errors import remaining_share, share_of_smooth, variance_of_means, variance_of_others
 from iris_destripe._gain import gains, variance_of_stripes
 from iris_destripe._lines import zero_sum
 from iris_destripe._stripes import Search, Stripes, find_stripes
 
-__all__ = ["Lines", "Pattern", "find_pattern"]
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+__all__ = ["Lines", "Pattern", "find_pattern"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Lines:
         How many could not be measured.
     """
 
-    offsets: Plane
-    variances: Plane
+    offsets: Image
+    variances: Image
     stripes: float
     left: int
 
@@ -57,16 +57,16 @@ class Pattern:
         What was found in each channel; empty for a direction that is not looked at.
     """
 
-    offsets: Plane
-    share: Plane
-    added: Plane
+    offsets: Image
+    share: Image
+    added: Image
     left: Mask
     rows: list[Lines]
     columns: list[Lines]
 
 
 def find_pattern(
-    values: Plane, err: Plane | None, usable: Mask, regions: Iterable[tuple[int | slice, ...]], search: Search
+    values: Image, err: Image | None, usable: Mask, regions: Iterable[tuple[int | slice, ...]], search: Search
 ) -> Pattern:
     """Measure the stripes of an exposure.
 
@@ -99,14 +99,14 @@ def find_pattern(
 class _Correction:
     """What is to be done to the pixels of a channel for its rows, or its columns; planes and lines that broadcast."""
 
-    offsets: Plane
-    factor: Plane
-    others: Plane
+    offsets: Image
+    factor: Image
+    others: Image
     left: Mask
     lines: Lines
 
 
-def _put(pattern: Pattern, region: tuple[int | slice, ...], stripes: Stripes, variance: Plane, search: Search) -> None:
+def _put(pattern: Pattern, region: tuple[int | slice, ...], stripes: Stripes, variance: Image, search: Search) -> None:
     """Enter what was found in one channel."""
     offsets, share, added = (plane[region] for plane in (pattern.offsets, pattern.share, pattern.added))
     for wanted, axis, found in ((search.rows, 1, pattern.rows), (search.columns, 0, pattern.columns)):
@@ -123,7 +123,7 @@ def _put(pattern: Pattern, region: tuple[int | slice, ...], stripes: Stripes, va
             variance = variance * square + one.others
 
 
-def _correct(stripes: Stripes, variance: Plane, axis: int) -> _Correction:
+def _correct(stripes: Stripes, variance: Image, axis: int) -> _Correction:
     measured, used = (stripes.columns, stripes.rows)[axis], stripes.used
     known = used.sum(axis=axis) > 0
     noise = variance_of_means(variance, used, axis)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
 __all__ = ["drop_unmeasured", "fit_lines", "zero_sum"]
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 # Rows and columns are fitted in turn so many times; each turn leaves of the error about the fraction that is masked.
 _TURNS = 8
@@ -16,7 +18,7 @@ _TURNS = 8
 _TRUSTED = 0.25
 
 
-def fit_lines(values: Plane, weights: Plane, rows: bool, columns: bool) -> tuple[Plane, Plane]:
+def fit_lines(values: Image, weights: Image, rows: bool, columns: bool) -> tuple[Image, Image]:
     """Return the offsets of rows and columns, by least squares.
 
     Parameters
@@ -72,7 +74,7 @@ def drop_unmeasured(used: Mask, valid: Mask, rows: bool, columns: bool, min_pixe
         used = kept
 
 
-def zero_sum(offsets: Plane, measured: Mask, pixels: ArrayLike) -> Plane:
+def zero_sum(offsets: Image, measured: Mask, pixels: ArrayLike) -> Image:
     """Return offsets whose sum over all pixels is 0, and that are 0 where they are not measured.
 
     Parameters

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_destripe._lines import fit_lines
 from iris_destripe._sky import Boxes, median_of_known
 
-__all__ = ["Model", "correct", "flat_model", "take_medians"]
+if TYPE_CHECKING:
+    from iris_core import Image
 
-Plane = NDArray[np.float32]
+__all__ = ["Model", "correct", "flat_model", "take_medians"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +28,18 @@ class Model:
         ``(ny,)`` and ``(nx,)``; without a smooth part, which is sky.
     """
 
-    sky: Plane
-    rows: Plane
-    columns: Plane
+    sky: Image
+    rows: Image
+    columns: Image
 
-    def residual(self, values: Plane) -> Plane:
+    def residual(self, values: Image) -> Image:
         """Return `values` without the model."""
         left = values - self.sky
         left -= self.rows[:, np.newaxis]
         left -= self.columns
         return left
 
-    def add(self, sky: Plane, rows: Plane, columns: Plane, weights: Plane, boxes: Boxes) -> Model:
+    def add(self, sky: Image, rows: Image, columns: Image, weights: Image, boxes: Boxes) -> Model:
         """Return the model with more of everything; what is smooth of the rows and columns goes to the sky."""
         rows, columns = self.rows + rows, self.columns + columns
         of_rows = boxes.smooth_rows(rows, weights.sum(axis=1))
@@ -55,10 +56,10 @@ def flat_model(shape: tuple[int, int]) -> Model:
     return Model(sky=np.zeros(shape, dtype=np.float32), rows=rows, columns=columns)
 
 
-def take_medians(model: Model, values: Plane, weights: Plane, boxes: Boxes, lines: tuple[bool, bool]) -> Model:
+def take_medians(model: Model, values: Image, weights: Image, boxes: Boxes, lines: tuple[bool, bool]) -> Model:
     """Return a model with the medians of what it leaves added: of rows and columns, then of boxes.
 
-    The stripes come first: the median of a box whose rows differ by more than their noise says little.
+    The stripes come first: the median of a box whose rows differ by more than their noise means little.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def take_medians(model: Model, values: Plane, weights: Plane, boxes: Boxes, line
     return model.add(boxes.surface(boxes.medians(left)), rows, columns, weights, boxes)
 
 
-def correct(model: Model, residual: Plane, weights: Plane, boxes: Boxes, lines: tuple[bool, bool]) -> Model:
+def correct(model: Model, residual: Image, weights: Image, boxes: Boxes, lines: tuple[bool, bool]) -> Model:
     """Return a model with the means of its residual added; the other parameters are those of `take_medians`."""
     left = residual * weights
     rows, columns = fit_lines(left, weights, *lines)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
 __all__ = ["find_prominent", "find_sources", "robust_spread"]
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 # Faint extended sources are looked for in sums over squares of 1, 3 and 9 cells of 4 x 4 pixels.
 _CELL = 4
@@ -28,7 +27,7 @@ _SAMPLE = 1 << 16
 
 
 def find_sources(
-    residual: Plane, known: Plane, sigma: float, axes: Sequence[int], least: float, negative: bool
+    residual: Image, known: Image, sigma: float, axes: Sequence[int], least: float, negative: bool
 ) -> Mask:
     """Return where residuals are those of a source.
 
@@ -58,7 +57,7 @@ def find_sources(
     return found
 
 
-def find_prominent(residual: Plane, known: Plane, sigma: float, axes: Sequence[int], least: float) -> Mask:
+def find_prominent(residual: Image, known: Image, sigma: float, axes: Sequence[int], least: float) -> Mask:
     """Return where groups of pixels stand out, above or below, more than half as far as any other of their line.
 
     A source shifts the median of its row, and then the sky of the row stands out too: on the other side, and less, as
@@ -83,7 +82,7 @@ def find_prominent(residual: Plane, known: Plane, sigma: float, axes: Sequence[i
     return _to_pixels(cells, residual.shape)
 
 
-def robust_spread(values: Plane) -> float:
+def robust_spread(values: Image) -> float:
     """Return the standard deviation of most values, from the median absolute deviation; 1 where there are none."""
     some = values.ravel()[:: max(1, values.size // _SAMPLE)]
     if not some.size:
@@ -91,7 +90,7 @@ def robust_spread(values: Plane) -> float:
     return float(_MAD_TO_SIGMA * np.median(np.abs(some - np.median(some))))
 
 
-def _beyond(values: Plane, limit: float, negative: bool) -> Mask:
+def _beyond(values: Image, limit: float, negative: bool) -> Mask:
     beyond: Mask = (np.abs(values) if negative else values) > limit
     return beyond
 
@@ -101,7 +100,7 @@ def _windows(shape: tuple[int, ...], axes: Sequence[int]) -> list[int]:
     return [window for window in _WINDOWS if window * _CELL <= _LARGEST * shortest]
 
 
-def _limit(significance: Plane, sigma: float, least: float) -> Any:
+def _limit(significance: Image, sigma: float, least: float) -> Any:
     return sigma * max(least, robust_spread(significance[significance != 0]))
 
 
@@ -109,7 +108,7 @@ def _to_pixels(cells: Mask, shape: tuple[int, ...]) -> Mask:
     return np.repeat(np.repeat(cells, _CELL, axis=0)[: shape[0]], _CELL, axis=1)[:, : shape[1]]
 
 
-def _in_squares(total: Plane, count: Plane, window: int) -> Plane:
+def _in_squares(total: Image, count: Image, window: int) -> Image:
     """Return, for each cell, the sum over a square of cells around it, over the root of the number of its pixels."""
     from scipy.ndimage import uniform_filter
 
@@ -119,12 +118,12 @@ def _in_squares(total: Plane, count: Plane, window: int) -> Plane:
     return np.where(enough, summed / np.sqrt(np.maximum(pixels, 1)), np.float32(0))
 
 
-def _cells(values: Plane) -> Plane:
+def _cells(values: Image) -> Image:
     """Return sums over cells; those at the far edges may be of fewer pixels."""
     return _sums_of_rows(_sums_of_rows(values).T).T
 
 
-def _sums_of_rows(values: Plane) -> Plane:
+def _sums_of_rows(values: Image) -> Image:
     # Slices are added: `numpy.add.reduceat` takes several times as long.
     sums = values[::_CELL].copy()
     for first in range(1, _CELL):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_destripe._lines import drop_unmeasured, zero_sum
 from iris_destripe._model import Model, correct, flat_model, take_medians
 from iris_destripe._sky import Boxes, lay_boxes
 from iris_destripe._sources import find_prominent, find_sources, robust_spread
 
-__all__ = ["Search", "Stripes", "find_stripes"]
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+__all__ = ["Search", "Stripes", "find_stripes"]
 
 # Sources are looked for again until less than this part of the pixels changes sides, at most so many times.
 _SETTLED, _PASSES = 1e-3, 10
@@ -66,15 +66,15 @@ class Stripes:
         How many boxes of smooth sky there are along the columns, that is from row to row, and along the rows.
     """
 
-    rows: Plane
-    columns: Plane
+    rows: Image
+    columns: Image
     used: Mask
     valid: Mask
     scatter: float
     boxes: tuple[int, int]
 
 
-def find_stripes(values: Plane, err: Plane | None, usable: Mask, search: Search) -> Stripes:
+def find_stripes(values: Image, err: Image | None, usable: Mask, search: Search) -> Stripes:
     """Measure the stripes of one channel.
 
     Parameters
@@ -131,15 +131,15 @@ class _Scene:
         How it is looked at.
     """
 
-    values: Plane
-    known: Plane
-    per_noise: Plane
+    values: Image
+    known: Image
+    per_noise: Image
     least: float
     boxes: Boxes
     search: Search
 
 
-def _look_at(values: Plane, err: Plane | None, known: Mask, search: Search) -> _Scene:
+def _look_at(values: Image, err: Image | None, known: Mask, search: Search) -> _Scene:
     usual = float(np.median(err[known])) if err is not None and known.any() else 0.0
     if err is not None:
         known = known & (err <= _NOISY * usual)

@@ -7,7 +7,7 @@ import sys
 import iris_simulate
 import matplotlib.pyplot as plt
 import numpy as np
-from iris_core.testing import run_stage
+from iris_testkit import run_stage
 
 import iris_destripe
 

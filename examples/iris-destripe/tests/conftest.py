@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from iris_core import InstrumentMode
-from iris_core.testing import iris_mode
+from iris_testkit import iris_mode
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "nirc2_cosmos01_ks"
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from iris_core import Exposure
-from iris_core.testing import StageConformance
-from numpy.typing import NDArray
+from iris_core import Exposure, Image
+from iris_testkit import StageConformance
 from scenes import alternating
 
 import iris_destripe
 
 
 class TestRows(StageConformance):
-    """What every stage owes, tried on an exposure with stripes as strong as the noise of a pixel."""
+    """The rules that every stage has to keep, tried on an exposure with stripes as strong as the noise of a pixel."""
 
     plugin = iris_destripe
     stage = "destripe"
@@ -31,7 +30,7 @@ class TestRows(StageConformance):
         exposure = super().truth()
         return exposure.replace(data=exposure.data + self.stripes(exposure.shape))
 
-    def stripes(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+    def stripes(self, shape: tuple[int, int]) -> Image:
         """Return what is to be removed."""
         return alternating(shape[0])[:, np.newaxis]
 
@@ -41,7 +40,7 @@ class TestColumns(TestRows):
 
     params: ClassVar = {"direction": "columns", "box_size": 32}
 
-    def stripes(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+    def stripes(self, shape: tuple[int, int]) -> Image:
         """Return what is to be removed."""
         return alternating(shape[1])
 
@@ -51,6 +50,6 @@ class TestBoth(TestRows):
 
     params: ClassVar = {"direction": "both", "box_size": 32, "channels_x": 2, "channels_y": 2}
 
-    def stripes(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+    def stripes(self, shape: tuple[int, int]) -> Image:
         """Return what is to be removed."""
         return super().stripes(shape) + alternating(shape[1])

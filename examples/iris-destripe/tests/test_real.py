@@ -7,8 +7,7 @@ from pathlib import Path
 import iris_core
 import numpy as np
 import pytest
-from iris_core import Exposure
-from numpy.typing import NDArray
+from iris_core import Doubles, Exposure, Image
 
 pytest.importorskip("iris_nirc2")
 
@@ -24,13 +23,13 @@ steps:
 """
 
 
-def scatter_of_rows(exposure: Exposure) -> NDArray[np.float64]:
+def scatter_of_rows(exposure: Exposure) -> Doubles:
     """Return, for each quadrant, how the medians of its rows scatter about their running mean."""
     quadrants = (exposure.data[y : y + 512, x : x + 512] for y in (0, 512) for x in (0, 512))
     return np.array([_scatter(np.nanmedian(quadrant, axis=1)) for quadrant in quadrants])
 
 
-def _scatter(medians: NDArray[np.float32]) -> float:
+def _scatter(medians: Image) -> float:
     smooth = np.convolve(np.pad(medians, 16, mode="reflect"), np.ones(33) / 33, mode="valid")
     return float(1.4826 * np.median(np.abs(medians - smooth)))
 

@@ -1,7 +1,6 @@
 """Makes association files: the science exposures of a night, each with the background exposures that fit it."""
 
-from __future__ import annotations
+import lazy_loader
 
-from iris_asn._group import Grouping, Member, Product, group_exposures
-
-__all__ = ["Grouping", "Member", "Product", "group_exposures"]
+# The public names are in __init__.pyi; each is imported when it is first used: `iris --help` needs none of them.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from iris_asn._group import Grouping, Member, Product
-from iris_core import InputError, IrisError, Problems, read_exposure
+from iris_asn._group import Grouping, Member
+from iris_core import InputError, IrisError, Job, Problems, describe_asn, read_exposure, write_asn
 
-__all__ = ["association", "outside", "read_members", "write_association"]
+__all__ = ["jobs_of", "outside", "read_members", "write_association"]
 
 
 def read_members(paths: Iterable[Path]) -> list[Member]:
@@ -34,8 +31,8 @@ def read_members(paths: Iterable[Path]) -> list[Member]:
     return members
 
 
-def association(grouping: Grouping, folder: Path) -> dict[str, Any]:
-    """Return the content of an association file in a folder; its paths are relative to that.
+def jobs_of(grouping: Grouping) -> list[Job]:
+    """Return the exposures of a night, each with its background exposures, as an association lists them.
 
     Raises
     ------
@@ -46,27 +43,18 @@ def association(grouping: Grouping, folder: Path) -> dict[str, Any]:
     twice = [str(one.science.path) for one in grouping.products if names[one.name] > 1]
     if twice:
         raise InputError(f"these would have products of the same name: {', '.join(twice)}; make an association of each")
-    return {"asn_type": "image2", "products": [_plain(one, folder) for one in grouping.products]}
+    return [Job(one.science.path, tuple(sky.path for sky in one.backgrounds), one.name) for one in grouping.products]
 
 
-def _plain(product: Product, folder: Path) -> dict[str, Any]:
-    members = [{"expname": _relative(product.science.path, folder), "exptype": "science"}]
-    members += [{"expname": _relative(one.path, folder), "exptype": "background"} for one in product.backgrounds]
-    return {"name": product.name, "members": members}
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
-
-
-def outside(content: dict[str, Any]) -> list[str]:
-    """Return the members of an association that lie outside its folder."""
-    names = [member["expname"] for product in content["products"] for member in product["members"]]
+def outside(jobs: Sequence[Job], folder: Path) -> list[str]:
+    """Return the members of an association in a folder that lie outside it."""
+    products = describe_asn(jobs, folder)["products"]
+    names = [member["expname"] for product in products for member in product["members"]]
     return list(dict.fromkeys(name for name in names if name.startswith("../")))
 
 
-def write_association(content: dict[str, Any], path: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
-    """Write an association file, whole or not at all.
+def write_association(jobs: Sequence[Job], path: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    """Write an association file.
 
     Raises
     ------
@@ -79,11 +67,4 @@ def write_association(content: dict[str, Any], path: Path, *, overwrite: bool, i
         raise InputError(f"{path} is one of the exposures")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists; --overwrite replaces it")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    try:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_asn(jobs, path)

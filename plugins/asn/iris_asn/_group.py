@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from iris_core import Meta
+from iris_core import Meta, exposure_stem
 
 __all__ = ["Grouping", "Member", "Product", "group_exposures"]
 
 _SCIENCE = ("", "sci", "science", "object")
 _SKY = ("sky", "background")
-_RATE = re.compile(r"(_rate(ints)?)?(\.fits(\.gz|\.fz|\.bz2|\.Z)?|\.fit|\.asdf)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,8 @@ class Member:
     def camera(self) -> tuple[str, ...]:
         """What a background exposure has to have in common with a science exposure."""
         meta = self.meta
-        said = (meta.instrument, meta.detector, meta.filter, meta.pupil, meta.read_mode)
-        return tuple(one.casefold() for one in said)
+        # Equal, not only in agreement as `iris_core.agree` has it: ANY agrees with J and with K, which are two groups.
+        return tuple(map(str.casefold, (meta.instrument, meta.detector, meta.filter, meta.pupil, meta.read_mode)))
 
     @property
     def group(self) -> tuple[str, ...]:
@@ -52,10 +50,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """What was made of a night: products in the order of group and time, and why each other file is in none."""
+    """A night in groups: products in the order of group and time, and why each other file is in none."""
 
     products: tuple[Product, ...]
-    left_out: Mapping[Path, str]
+    unused: Mapping[Path, str]
 
 
 def group_exposures(
@@ -66,9 +64,9 @@ def group_exposures(
     Parameters
     ----------
     exposures
-        Of any kind: those whose IMTYPE is SKY become background exposures, other kinds than SCI are left out.
+        Of any kind: those whose IMTYPE is SKY become background exposures, other kinds than SCI are not used.
     backgrounds
-        Background exposures, whatever their IMTYPE says.
+        Background exposures, whatever their IMTYPE.
     most
         How many background exposures a product has at most; by default all that fit.
     """
@@ -78,9 +76,9 @@ def group_exposures(
     skies = [*named.values(), *(one for one in others if _kind(one) in _SKY)]
     products = tuple(_product(one, skies, most) for one in science)
     used = {one.path for product in products for one in product.backgrounds}
-    left_out = {one.path: f"IMTYPE is {one.meta.image_type}" for one in others if _kind(one) not in (*_SCIENCE, *_SKY)}
-    left_out |= {one.path: _why_unused(one, science) for one in skies if one.path not in used}
-    return Grouping(products, dict(sorted(left_out.items())))
+    unused = {one.path: f"IMTYPE is {one.meta.image_type}" for one in others if _kind(one) not in (*_SCIENCE, *_SKY)}
+    unused |= {one.path: _why_unused(one, science) for one in skies if one.path not in used}
+    return Grouping(products, dict(sorted(unused.items())))
 
 
 def _kind(member: Member) -> str:
@@ -88,7 +86,7 @@ def _kind(member: Member) -> str:
 
 
 def _moment(member: Member) -> tuple[bool, float, str]:
-    """Return what sorts by time; exposures that do not say theirs come last."""
+    """Return what sorts by time; exposures without a start time come last."""
     start = member.meta.start_time
     return start is None, start.timestamp() if start else 0.0, str(member.path)
 
@@ -97,7 +95,7 @@ def _product(science: Member, skies: Sequence[Member], most: int | None) -> Prod
     fitting = sorted(
         (one for one in skies if one.fits(science)), key=lambda one: _distance(one, science.meta.start_time)
     )
-    return Product(_RATE.sub("", science.path.name), science, tuple(fitting[:most]))
+    return Product(exposure_stem(science.path), science, tuple(fitting[:most]))
 
 
 def _distance(member: Member, start: datetime | None) -> tuple[bool, float, str]:
@@ -113,5 +111,5 @@ def _why_unused(sky: Member, science: Sequence[Member]) -> str:
     if any(sky.camera == one.camera for one in science):
         return f"no science exposure is of its window, {sky.meta.window}"
     meta = sky.meta
-    said = " ".join(filter(None, (meta.instrument, meta.detector, meta.filter, meta.pupil, meta.read_mode)))
-    return f"a background exposure of {said}, of which there is no science exposure"
+    kind = " ".join(filter(None, (meta.instrument, meta.detector, meta.filter, meta.pupil, meta.read_mode)))
+    return f"a background exposure of {kind}, of which there is no science exposure"

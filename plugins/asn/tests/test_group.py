@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iris_asn import Member, group_exposures
-from iris_asn._files import association
+from iris_asn._files import jobs_of
 
-from iris_core import Meta, Window
-from iris_core.association import read_association
+from iris_core import Meta, Window, read_asn, write_asn
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -42,11 +40,11 @@ def test_a_science_exposure_gets_the_skies_that_fit_it_nearest_in_time_first() -
 
 
 @pytest.mark.parametrize("field", ["instrument", "detector", "filter", "pupil", "read_mode"])
-def test_a_sky_of_another_kind_is_left_out_with_the_reason(field: str) -> None:
+def test_a_sky_of_another_kind_is_unused_with_the_reason(field: str) -> None:
     grouping = group_exposures([exposure("x"), exposure("sky", "SKY", **{field: "other"})])
     assert grouping.products[0].backgrounds == ()
-    assert "of which there is no science exposure" in grouping.left_out[Path("sky_rate.fits")]
-    assert "other" in grouping.left_out[Path("sky_rate.fits")]
+    assert "of which there is no science exposure" in grouping.unused[Path("sky_rate.fits")]
+    assert "other" in grouping.unused[Path("sky_rate.fits")]
 
 
 def test_a_full_frame_serves_a_window_and_a_window_only_its_own() -> None:
@@ -54,12 +52,12 @@ def test_a_full_frame_serves_a_window_and_a_window_only_its_own() -> None:
     skies = [exposure("full", "SKY"), exposure("own", "SKY", 1, window=window), exposure("no", "SKY", 2, window=other)]
     assert backgrounds_of("x", exposure("x", window=window), *skies) == ["full", "own"]
     grouping = group_exposures([exposure("x", window=window), *skies])
-    assert grouping.left_out == {Path("no_rate.fits"): f"no science exposure is of its window, {other}"}
+    assert grouping.unused == {Path("no_rate.fits"): f"no science exposure is of its window, {other}"}
 
 
-def test_what_is_no_science_and_no_sky_is_left_out() -> None:
+def test_what_is_no_science_and_no_sky_is_unused() -> None:
     grouping = group_exposures([exposure("x"), exposure("d", "DARK")])
-    assert grouping.left_out == {Path("d_rate.fits"): "IMTYPE is DARK"}
+    assert grouping.unused == {Path("d_rate.fits"): "IMTYPE is DARK"}
 
 
 def test_a_named_background_is_one_whatever_it_says() -> None:
@@ -114,8 +112,8 @@ def test_any_night_is_grouped_by_the_rules(night: list[Member], most: int | None
             away.append(abs(one.meta.start_time - own.start_time) if both else timedelta.max)  # type: ignore[operator]
         assert away == sorted(away)
     used = {one.path for product in grouping.products for one in (product.science, *product.backgrounds)}
-    assert used | grouping.left_out.keys() == {one.path for one in night}
-    assert not used & grouping.left_out.keys()
+    assert used | grouping.unused.keys() == {one.path for one in night}
+    assert not used & grouping.unused.keys()
     shuffled = list(night)
     random.shuffle(shuffled)
     assert group_exposures(shuffled, most=most) == grouping
@@ -128,11 +126,6 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
     for one in placed:
         one.path.touch()
     grouping = group_exposures(placed)
-    path = folder / "asn.json"
-    path.write_text(json.dumps(association(grouping, folder)))
-    requests = read_association(path) if grouping.products else []
-    assert [request.problem for request in requests] == [""] * len(grouping.products)
-    assert [(one.path, one.backgrounds, one.name) for one in requests] == [
-        (product.science.path, tuple(one.path for one in product.backgrounds), product.name)
-        for product in grouping.products
-    ]
+    if grouping.products:
+        path = write_asn(jobs_of(grouping), folder / "asn.json")
+        assert read_asn(path) == jobs_of(grouping)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from iris_core import Exposure, Params, StageSkipped, parameter, stage
+from iris_core import Exposure, Params, Removal, StageSkipped, parameter, stage
 
 if TYPE_CHECKING:
     from iris_background._sky import Sky
@@ -20,7 +20,7 @@ class BackgroundParams(Params):
         "exposures",
         "Mean of the background exposures, or the smooth background of the exposure itself (sparse fields).",
     )
-    sigma: float = parameter(3.0, "How many standard deviations a value may be off before it is clipped.", gt=0)
+    sigma: float = parameter(3.0, "Clipping threshold in standard deviations.", gt=0)
     scale: Literal["none", "median"] = parameter(
         "none", "Whether each background exposure is multiplied to the level of the exposure's sky."
     )
@@ -29,33 +29,28 @@ class BackgroundParams(Params):
     )
 
 
-def check_background(
-    exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]
-) -> Exposure:
-    """Return the outline with its keywords after background; raise what can be known without pixels.
+def check_background(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> None:
+    """Refuse background exposures that are not fit for the exposure.
 
     Raises
     ------
     InputError
-        When a background exposure is not fit for the exposure.
+        When one of them differs in a way that matters.
     StageSkipped
-        When there is none and none can be made.
+        When there is none and the method needs them.
     """
-    from iris_background._match import calibrations, check_backgrounds
+    from iris_background._match import check_backgrounds
 
     if params.method == "exposures":
         if not background_exposures:
             raise StageSkipped("no background exposures")
         check_backgrounds(exposure, background_exposures)
-    return exposure if "S_DARK" in calibrations(exposure) else exposure.with_keywords(_fate_of_the_dark(params))
 
 
-def _fate_of_the_dark(params: BackgroundParams) -> dict[str, tuple[bool | str, str]]:
-    """Return the keyword that tells dark_current how much of the dark has gone with the background."""
-    if params.method == "exposures" and params.scale == "none":
-        return {"BKG_DARK": (True, "the dark went with the background")}
-    method = "scaled" if params.method == "exposures" else params.method
-    return {"BKG_METH": (method, "a part of the dark went with the background")}
+def _removes(params: BackgroundParams) -> Mapping[str, Removal]:
+    """Return how much of the dark current is subtracted with the background: all of it, or it is scaled or smoothed."""
+    whole = params.method == "exposures" and params.scale == "none"
+    return {"dark": Removal.WHOLE if whole else Removal.PART}
 
 
 def _by_integration(params: BackgroundParams) -> bool:
@@ -63,7 +58,7 @@ def _by_integration(params: BackgroundParams) -> bool:
     return params.method == "from_science" or params.scale == "none"
 
 
-@stage("background", params=BackgroundParams, check=check_background, by_integration=_by_integration)
+@stage("background", params=BackgroundParams, check=check_background, by_integration=_by_integration, removes=_removes)
 def subtract_background(
     exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]
 ) -> Exposure:
@@ -76,30 +71,24 @@ def subtract_background(
     params
         Where the background comes from.
     background_exposures
-        In the state of calibration of `exposure`; their bad pixels are left out.
+        In the same state of calibration as `exposure`; their bad pixels are ignored.
 
     Returns
     -------
     Exposure
-        In the same unit. NaN with DO_NOT_USE where no background is known. Where the dark was still in all exposures
-        it is gone too, and the keyword BKG_DARK says so.
+        In the same unit. NaN with DO_NOT_USE where no background is known.
 
     Raises
     ------
     InputError
-        When a background exposure is not fit for the exposure, or no background can be found.
-    StageSkipped
-        When there are no background exposures and the method asks for them.
+        When no background can be found.
     """
     from iris_background._sky import net_variance
 
-    marked = check_background(exposure, params, background_exposures)
     sky = _find_sky(exposure, params, background_exposures)
-    subtracted = marked.replace(
+    subtracted = exposure.replace(
         data=exposure.data - sky.data, variance=net_variance(exposure, sky), notes=(*exposure.notes, *sky.notes)
     )
-    if "BKG_DARK" in subtracted.sci_header:
-        subtracted = subtracted.note("the dark goes with the background (BKG_DARK)")
     return (subtracted if sky.variance is None else subtracted.add_variance("background", sky.variance)).mask_invalid()
 
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import DQ
+from iris_core import DQ, Flags, Image
 
-__all__ = ["Flags", "Frame", "Part", "Plane", "sample", "signed_error"]
+__all__ = ["Frame", "Part", "sample", "signed_error"]
 
-Plane = NDArray[np.float32]
-Flags = NDArray[np.uint32]
 Part = tuple[slice, slice]
 
 # Pixels of an image that are enough to measure it as a whole: a median of so many is good to 0.3 % of the noise.
@@ -40,10 +37,10 @@ class Frame:
         What the data are multiplied by, and the variance by its square.
     """
 
-    data: Plane
+    data: Image
     dq: Flags
-    variance: tuple[Plane, ...]
-    shared: Mapping[str, Plane] = field(default_factory=dict)
+    variance: tuple[Image, ...]
+    shared: Mapping[str, Image] = field(default_factory=dict)
     factor: float = 1.0
 
     @property
@@ -51,26 +48,26 @@ class Frame:
         """Rows and columns."""
         return self.data.shape[0], self.data.shape[1]
 
-    def values(self, part: Part) -> Plane:
+    def values(self, part: Part) -> Image:
         """Return the data of a part, NaN in the pixels that are not valid."""
         valid = np.isfinite(self.data[part]) & ((self.dq[part] & np.uint32(DQ.DO_NOT_USE)) == 0)
         for component in (*self.variance, *self.shared.values()):
             valid &= np.isfinite(component[part])
         return np.where(valid, self.data[part] * np.float32(self.factor), np.float32(np.nan))
 
-    def variances(self, part: Part) -> Plane:
+    def variances(self, part: Part) -> Image:
         """Return the variance of a part: the sum of the components."""
         total = np.zeros(self.data[part].shape, dtype=np.float32)
         for component in self.variance:
             total += component[part]
         return total * np.float32(self.factor**2)
 
-    def shared_error(self, name: str, part: Part) -> Plane:
+    def shared_error(self, name: str, part: Part) -> Image:
         """Return by how much one standard deviation of a reference file moves the data of a part."""
         return signed_error(name, self.shared[name][part], self.data[part]) * np.float32(self.factor)
 
 
-def signed_error(name: str, variance: Plane, data: Plane) -> Plane:
+def signed_error(name: str, variance: Image, data: Image) -> Image:
     """Return the standard deviation of a component with the sign with which it acts.
 
     An error of the dark moves all images to the same side; one of the flat is proportional to the data.

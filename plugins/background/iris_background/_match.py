@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iris_core import Exposure, InputError, Window
+from iris_core import Exposure, InputError, Window, agree
 
 __all__ = ["calibrations", "check_backgrounds", "overlap", "window_of"]
 
 Part = tuple[slice, slice]
 
-# As other pipelines call them.
-_ALIASES = {"S_SKYSUB": "S_BKDSUB", "S_FLUXCL": "S_PHOTOM"}
-# These say something of an exposure without changing its pixels, or have a rule of their own.
-_OTHER = ("S_PARSSA", "S_WCS", "S_BKDSUB")
-_ANY = {"", "ANY", "N/A"}
+# These do not change the values of pixels, or have a rule of their own.
+_OTHER = ("parse_subarray_map", "assign_wcs", "background")
 
 
 def calibrations(exposure: Exposure) -> frozenset[str]:
-    """Return the keywords of the stages that have changed the pixels of an exposure."""
-    return _done(exposure).difference(_OTHER)
-
-
-def _done(exposure: Exposure) -> frozenset[str]:
-    return frozenset(_ALIASES.get(key, key) for key, status in exposure.status.items() if status == "COMPLETE")
+    """Return the stages that have changed the values of the pixels of an exposure."""
+    return exposure.done.difference(_OTHER)
 
 
 def check_backgrounds(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
@@ -39,8 +32,8 @@ def check_backgrounds(exposure: Exposure, backgrounds: Sequence[Exposure]) -> No
     Raises
     ------
     InputError
-        When a background exposure is calibrated otherwise, is of another unit, detector or filter, does not overlap, or
-        has errors that nothing can tell.
+        When a background exposure is not calibrated alike, is in another unit or of another detector or filter, does
+        not overlap, or has errors that cannot be known.
     """
     _check_states(exposure, backgrounds)
     for background in backgrounds:
@@ -58,7 +51,7 @@ def _check_states(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
             f"{exposure.name} and its background exposures are not calibrated alike ({states}); calibrate all "
             f"with a recipe that has dark_current before background, or give background exposures in the same state"
         )
-    subtracted = [one.name for one in backgrounds if "S_BKDSUB" in _done(one) - _done(exposure)]
+    subtracted = [one.name for one in backgrounds if "background" in one.done - exposure.done]
     if subtracted:
         raise InputError(
             f"the background has been subtracted from the background exposures {', '.join(subtracted)} already; "
@@ -67,7 +60,7 @@ def _check_states(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
 
 
 def _state(exposure: Exposure) -> str:
-    return " ".join(sorted(calibrations(exposure))) or "no stage done"
+    return ", ".join(sorted(calibrations(exposure))) or "no stage done"
 
 
 def _check_unit(exposure: Exposure, background: Exposure) -> None:
@@ -80,15 +73,15 @@ def _check_unit(exposure: Exposure, background: Exposure) -> None:
 
 def _check_keywords(exposure: Exposure, background: Exposure) -> None:
     fields = {"DETECTOR": "detector", "FILTER": "filter", "PUPIL": "pupil"}
-    if "S_DARK" not in calibrations(exposure):
-        # The dark goes with the background, and it is of one read mode.
+    if "dark_current" not in exposure.done:
+        # The dark current is subtracted with the background, and depends on the read mode.
         fields["READMODE"] = "read_mode"
     for keyword, field in fields.items():
         ours, theirs = getattr(exposure.meta, field), getattr(background.meta, field)
-        if ours.casefold() != theirs.casefold() and not _ANY & {ours.upper(), theirs.upper()}:
+        if not agree(ours, theirs):
             raise InputError(
-                f"the background exposure {background.name} is of {keyword} {theirs} but {exposure.name} is of "
-                f"{keyword} {ours}; give background exposures of {keyword} {ours}"
+                f"the background exposure {background.name} has {keyword} {theirs} but {exposure.name} has "
+                f"{keyword} {ours}; give background exposures with {keyword} {ours}"
             )
 
 
@@ -109,7 +102,7 @@ def overlap(exposure: Exposure, background: Exposure) -> tuple[Part, Part]:
     Raises
     ------
     InputError
-        When they have no pixel in common, or the headers do not tell.
+        When they have no pixel in common, or the headers do not give their windows.
     """
     ours, theirs = window_of(exposure), window_of(background)
     _check_placed(exposure, background, ours, theirs)
@@ -125,12 +118,12 @@ def overlap(exposure: Exposure, background: Exposure) -> tuple[Part, Part]:
 
 
 def window_of(exposure: Exposure) -> Window:
-    """Return the window of an exposure; one whose header does not tell is taken to start at the first pixel."""
+    """Return the window of an exposure; without one in its header it starts at the first pixel."""
     return exposure.meta.window or Window(1, 1, exposure.shape[1], exposure.shape[0])
 
 
 def _check_placed(exposure: Exposure, background: Exposure, ours: Window, theirs: Window) -> None:
-    """Take a header without a window to speak for the whole detector: then the other one has to be inside it."""
+    """Take an exposure without a window in its header for the whole detector: the other one has to be inside it."""
     silent = [one.name for one in (exposure, background) if one.meta.window is None]
     if len(silent) == 2:
         placed = ours.shape == theirs.shape
@@ -139,8 +132,8 @@ def _check_placed(exposure: Exposure, background: Exposure, ours: Window, theirs
     if not placed:
         raise InputError(
             f"{exposure.name} has shape {exposure.shape} and the background exposure {background.name} "
-            f"{background.shape}, but where on the detector {' and '.join(silent)} lies is not said: "
-            f"SUBSTRT1/2 and SUBSIZE1/2 are missing"
+            f"{background.shape}, and their place on the detector is not known: "
+            f"SUBSTRT1/2 and SUBSIZE1/2 are missing in {' and '.join(silent)}"
         )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_background._frame import Frame, Plane, sample
+from iris_background._frame import Frame, sample
+
+if TYPE_CHECKING:
+    from iris_core import Image
 
 __all__ = ["Noise", "measure_noise"]
 
@@ -40,9 +44,9 @@ class Noise:
     known: bool
     deviation: float
     inflation: float
-    weights: Plane
-    levels: Plane
-    drifts: Plane
+    weights: Image
+    levels: Image
+    drifts: Image
 
     @property
     def rounding(self) -> np.float32:
@@ -76,28 +80,28 @@ def measure_noise(frames: Sequence[Frame]) -> Noise:
     )
 
 
-def _drifts(values: Plane, limit: float) -> Plane:
+def _drifts(values: Image, limit: float) -> Image:
     # From the median of each pixel they would come out too small: where an image is itself that median it has no drift.
     drifts = _each([_median(row - values[0]) for row in values])
     drifts -= _median(drifts)
     return drifts.clip(-limit, limit)
 
 
-def _each(values: list[float]) -> Plane:
+def _each(values: list[float]) -> Image:
     return np.array(values, dtype=np.float32)
 
 
-def _median(values: Plane) -> float:
+def _median(values: Image) -> float:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else 0.0
 
 
-def _ratio(variance: Plane, reference: Plane) -> float:
+def _ratio(variance: Image, reference: Image) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         return _median(variance / reference) or 1.0
 
 
-def _scatter(values: Plane, variances: Plane) -> float:
+def _scatter(values: Image, variances: Image) -> float:
     differences = np.diff(values, axis=0)
     differences -= _each([_median(row) for row in differences])[:, np.newaxis]
     with np.errstate(divide="ignore", invalid="ignore"):

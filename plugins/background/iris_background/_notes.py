@@ -1,4 +1,4 @@
-"""What the record of the stage says of a stack."""
+"""The notes on a stack in the record of the stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from iris_background._stack import FEWEST_TO_CLIP, Stack
 
 __all__ = ["clipped", "describe"]
 
-# Errors that are too small by less than this are not worth a word.
+# Errors that are too small by less than this need no note.
 _TOO_SMALL = 1.1
 
 

@@ -6,18 +6,15 @@ import warnings
 
 import numpy as np
 from astropy.stats import SigmaClip
-from numpy.typing import NDArray
 from photutils.background import Background2D, BiweightLocationBackground
 from photutils.segmentation import detect_sources
 from photutils.utils.exceptions import NoDetectionsWarning
 
-from iris_background._frame import Frame, Plane
+from iris_background._frame import Frame
 from iris_background._sky import Sky, frames_of
-from iris_core import Exposure, InputError
+from iris_core import Exposure, Image, InputError, Mask
 
 __all__ = ["background_of", "sky_from_science"]
-
-Mask = NDArray[np.bool_]
 
 # Meshes over which the median of the background is taken.
 _FILTER = 3
@@ -57,7 +54,7 @@ def sky_from_science(exposure: Exposure, box_size: int, sigma: float, unused: in
     return Sky(data=data, variance=variance, notes=tuple(notes))
 
 
-def background_of(frame: Frame, box_size: int, sigma: float, name: str) -> tuple[Plane, Plane]:
+def background_of(frame: Frame, box_size: int, sigma: float, name: str) -> tuple[Image, Image]:
     """Return the smooth background of an image, and its variance.
 
     The biweight location of boxes, sources masked, median-filtered over 3 x 3 boxes and interpolated
@@ -83,7 +80,7 @@ def background_of(frame: Frame, box_size: int, sigma: float, name: str) -> tuple
     return np.asarray(second.background, dtype=np.float32), rms * rms * np.float32(_FILTERED / used)
 
 
-def _smooth(values: Plane, mask: Mask, box_size: int, sigma: float, name: str) -> Background2D:
+def _smooth(values: Image, mask: Mask, box_size: int, sigma: float, name: str) -> Background2D:
     try:
         return Background2D(
             values,
@@ -101,7 +98,7 @@ def _smooth(values: Plane, mask: Mask, box_size: int, sigma: float, name: str) -
         ) from error
 
 
-def _sources(values: Plane, background: Background2D, invalid: Mask) -> Mask:
+def _sources(values: Image, background: Background2D, invalid: Mask) -> Mask:
     """Return the pixels of sources and their wings."""
     excess = np.where(invalid, 0, values - background.background)
     with warnings.catch_warnings():

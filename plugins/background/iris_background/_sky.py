@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from astropy.stats import sigma_clip
-from numpy.typing import NDArray
 
-from iris_background._frame import Frame, Part, Plane, sample, signed_error
+from iris_background._frame import Frame, Part, sample, signed_error
 from iris_background._match import overlap, window_of
 from iris_background._noise import measure_noise
 from iris_background._notes import clipped, describe
 from iris_background._stack import combine
-from iris_core import DQ, Exposure, InputError
+from iris_core import DQ, Array, Exposure, Image, InputError
 
 __all__ = ["Sky", "frames_of", "net_variance", "sky_from_exposures", "sky_level"]
 
@@ -39,9 +37,9 @@ class Sky:
         How it was found.
     """
 
-    data: Plane
-    variance: Plane | None
-    shared: Mapping[str, Plane] = field(default_factory=dict)
+    data: Image
+    variance: Image | None
+    shared: Mapping[str, Image] = field(default_factory=dict)
     notes: tuple[str, ...]
 
 
@@ -76,7 +74,7 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
         raise InputError(
             f"no pixel of the background exposures {', '.join(one.name for one in backgrounds)} is valid (finite, "
             f"without DO_NOT_USE) where {exposure.name} has pixels; give background exposures that have data there, "
-            f"or leave the stage out"
+            f"or skip the stage"
         )
     notes = describe(stack, names, sigma, scaled)
     return Sky(data=stack.mean, variance=stack.variance, shared=stack.shared, notes=notes)
@@ -138,7 +136,7 @@ def in_window(frame: Frame, exposure: Exposure, background: Exposure) -> Frame:
 
 
 def _padded(frame: Frame, shape: tuple[int, int], inside: Part) -> Frame:
-    def pad(plane: NDArray[Any], value: float) -> NDArray[Any]:
+    def pad(plane: Array, value: float) -> Array:
         whole = np.full(shape, value, dtype=plane.dtype)
         whole[inside] = plane
         return whole
@@ -152,7 +150,7 @@ def _padded(frame: Frame, shape: tuple[int, int], inside: Part) -> Frame:
     )
 
 
-def net_variance(exposure: Exposure, sky: Sky) -> dict[str, Plane]:
+def net_variance(exposure: Exposure, sky: Sky) -> dict[str, Image]:
     """Return the variance of an exposure from which a sky is subtracted, that of the sky itself apart."""
     return {
         name: np.square(signed_error(name, plane, exposure.data) - sky.shared[name]) if name in sky.shared else plane

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_background._frame import Frame, Part, Plane
+from iris_background._frame import Frame, Part
 from iris_background._noise import Noise, measure_noise
+
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
 __all__ = ["FEWEST_TO_CLIP", "Stack", "combine", "consistent"]
 
-Mask = NDArray[np.bool_]
-
 # Values of the whole stack that are worked on at a time: they stay in the processor's cache.
 _CHUNK = 1 << 18
-# Of two values that differ nothing tells which one is wrong.
+# Of two values that differ nothing shows which one is wrong.
 FEWEST_TO_CLIP = 3
 
 
@@ -41,9 +43,9 @@ class Stack:
         What the clip went by; None for one image.
     """
 
-    mean: Plane
-    variance: Plane | None
-    shared: Mapping[str, Plane]
+    mean: Image
+    variance: Image | None
+    shared: Mapping[str, Image]
     clipped: tuple[int, ...]
     rejected: tuple[float, ...]
     noise: Noise | None
@@ -89,7 +91,7 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None) -
     return Stack(mean=mean, variance=known, shared=shared, clipped=clipped, rejected=rejected, noise=noise)
 
 
-def consistent(values: Plane, variances: Plane, noise: Noise, sigma: float) -> Mask:
+def consistent(values: Image, variances: Image, noise: Noise, sigma: float) -> Mask:
     """Return which values of a stack agree with the others of their pixel.
 
     A value does where it is within `sigma` standard deviations of the median of its pixel, when the drift of each
@@ -122,7 +124,7 @@ def consistent(values: Plane, variances: Plane, noise: Noise, sigma: float) -> M
     return keep
 
 
-def _middle(values: Plane, number: NDArray[np.intp]) -> tuple[Plane, Plane]:
+def _middle(values: Image, number: NDArray[np.intp]) -> tuple[Image, Image]:
     """Return the two values between which the median lies; the same one twice where their number is odd."""
     # NaN is sorted to the end.
     ordered = np.sort(values, axis=0)
@@ -130,13 +132,13 @@ def _middle(values: Plane, number: NDArray[np.intp]) -> tuple[Plane, Plane]:
     return tuple(np.take_along_axis(ordered, index[np.newaxis], axis=0)[0] for index in (low, high))
 
 
-def _number(keep: Mask) -> Plane:
+def _number(keep: Mask) -> Image:
     """Return how many values of each pixel are kept, NaN where none is."""
     number = np.count_nonzero(keep, axis=0)
     return np.where(number == 0, np.float32(np.nan), number.astype(np.float32))
 
 
-def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Plane:
+def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Image:
     if noise is not None and not noise.known:
         return np.full((len(frames), *frames[0].data[part].shape), noise.deviation**2, dtype=np.float32)
     return np.stack([frame.variances(part) for frame in frames])

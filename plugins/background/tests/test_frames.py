@@ -11,9 +11,9 @@ from iris_background._noise import measure_noise
 from iris_background._notes import describe
 from iris_background._sky import frames_of, in_window, sky_level
 from iris_background._stack import combine, consistent
+from iris_testkit import make_exposure
 
 from iris_core import DQ, InputError, Window
-from iris_core.testing import make_exposure
 
 WHOLE = (slice(None), slice(None))
 

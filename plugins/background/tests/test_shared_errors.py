@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import iris_background
 import numpy as np
 import pytest
-from iris_background import BackgroundParams, subtract_background
+from iris_testkit import make_exposure, run_stage
 
 from iris_core import Exposure
-from iris_core.testing import make_exposure
 
 DONE = {"S_DARK": "COMPLETE", "S_FLAT": "COMPLETE"}
 RELATIVE = 0.01
@@ -23,7 +23,7 @@ def calibrated(value: float, name: str = "y.fits", shape: tuple[int, int] = (8, 
 
 
 def calibrate(exposure: Exposure, *backgrounds: Exposure, **params: Any) -> Exposure:
-    return subtract_background(exposure=exposure, params=BackgroundParams(**params), background_exposures=backgrounds)
+    return run_stage(iris_background, exposure, backgrounds=backgrounds, **params)
 
 
 FILES = {"R_DARK": "dark.fits", "R_FLAT": "flat.fits"}

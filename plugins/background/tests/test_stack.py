@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import iris_background
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from iris_background import BackgroundParams, subtract_background
 from iris_background._frame import Frame
 from iris_background._noise import measure_noise
 from iris_background._stack import combine
+from iris_testkit import make_exposure, run_stage
 
 from iris_core import Exposure
-from iris_core.testing import make_exposure
 
 SIGMA = 2.0
 SHAPE = (300, 300)
@@ -55,7 +55,7 @@ def test_err_of_the_difference_is_true(number: int, known: bool) -> None:
     rng = np.random.default_rng(number)
     backgrounds = [exposure_of(noisy(rng, 50.0, known), f"y{index}.fits") for index in range(number)]
     exposure = exposure_of(noisy(rng, 150.0), "x.fits")
-    result = subtract_background(exposure=exposure, params=BackgroundParams(), background_exposures=tuple(backgrounds))
+    result = run_stage(iris_background, exposure, backgrounds=backgrounds)
     pulls = (result.data - 100) / result.err
     assert pulls.std() == pytest.approx(1.0, abs=0.02)
     assert pulls.mean() == pytest.approx(0.0, abs=0.02)
@@ -70,7 +70,7 @@ def test_err_is_true_with_background_exposures_of_many_integrations() -> None:
         cube = make_exposure(SHAPE, nint=4, path=Path(name))
         backgrounds.append(cube.replace(data=np.stack([frame.data for frame in frames]), variance=planes))
     exposure = exposure_of(noisy(rng, 150.0), "x.fits")
-    result = subtract_background(exposure=exposure, params=BackgroundParams(), background_exposures=tuple(backgrounds))
+    result = run_stage(iris_background, exposure, backgrounds=backgrounds)
     assert ((result.data - 100) / result.err).std() == pytest.approx(1.0, abs=0.02)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from iris_core import Array
 
 __all__ = ["block_size", "extreme_of_blocks", "largest_of_blocks", "mean_of_blocks"]
-
-Plane = NDArray[Any]
 
 _MOST = 380  # pixels of a panel
 
@@ -19,7 +19,7 @@ def block_size(shape: tuple[int, ...]) -> int:
     return -(-max(shape) // _MOST)
 
 
-def mean_of_blocks(image: Plane, side: int) -> Plane:
+def mean_of_blocks(image: Array, side: int) -> Array:
     """Return the mean of what is finite in each block of `side` x `side` pixels; NaN where nothing is."""
     finite = np.isfinite(image)
     total = _stack(np.where(finite, image, 0.0), side, 0.0).sum(axis=-1)
@@ -27,19 +27,19 @@ def mean_of_blocks(image: Plane, side: int) -> Plane:
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
-def extreme_of_blocks(image: Plane, side: int) -> Plane:
+def extreme_of_blocks(image: Array, side: int) -> Array:
     """Return the value farthest from zero in each block, with its sign: a single pixel is not averaged away."""
     stacked = _stack(image, side, np.nan)
     size = np.where(np.isnan(stacked), -1.0, np.abs(stacked))
     return np.asarray(np.take_along_axis(stacked, size.argmax(axis=-1)[..., np.newaxis], axis=-1)[..., 0])
 
 
-def largest_of_blocks(image: Plane, side: int) -> Plane:
+def largest_of_blocks(image: Array, side: int) -> Array:
     """Return the largest value in each block."""
     return np.asarray(_stack(image, side, image.min()).max(axis=-1))
 
 
-def _stack(image: Plane, side: int, filling: Any) -> Plane:
+def _stack(image: Array, side: int, filling: Any) -> Array:
     """Return ``(rows, columns, side * side)``: the pixels of each block, those beyond the edge filled up."""
     rows, columns = image.shape
     padded = np.pad(image, ((0, -rows % side), (0, -columns % side)), constant_values=filling)

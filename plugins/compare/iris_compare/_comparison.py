@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from iris_compare._difference import Difference, measure_difference
-from iris_compare._jobs import folder_name, look_ahead, make_jobs
 from iris_compare._picture import draw_difference
-from iris_compare._runs import Job, Outcome, run_apart
+from iris_compare._runs import Outcome, Trial, run_apart
+from iris_compare._trials import folder_name, look_ahead, make_trials
 from iris_core import read_fits
 
 __all__ = ["Comparison", "compare_stages"]
@@ -84,8 +84,10 @@ def compare_stages(
     overwrite: bool = False,
     params: Mapping[str, Any] | None = None,
     references: Mapping[str, str | Path] | None = None,
-    tell: Tell = lambda words: None,
-    **options: Any,
+    skip: Mapping[str, str] | None = None,
+    instrument: str = "",
+    plugin_files: Sequence[str | Path] = (),
+    tell: Tell = lambda text: None,
 ) -> Comparison:
     """Run a recipe once for each implementation of a stage, each in a process of its own, and compare the results.
 
@@ -109,22 +111,22 @@ def compare_stages(
         ``{"flat_field.inverse": True}`` for all, ``{"my-flat:flat_field.mean": 2}`` for one implementation.
     references
         ``{"flat": "flat.fits"}`` for all, ``{"my-flat:lamp": "lamp.fits"}`` for one implementation.
+    skip, instrument, plugin_files
+        As of `iris_core.run`, for all.
     tell
         Called with what is being done.
-    **options
-        Further fields of `iris_core.Overrides`: ``skip``, ``instrument``.
 
     Returns
     -------
     Comparison
-        A run that fails is in it, and takes no other along.
+        A run that fails is in it; the others are not affected.
 
     Raises
     ------
     InputError, Problems
         Everything that is wrong before the first run.
     """
-    jobs = make_jobs(
+    trials = make_trials(
         str(recipe),
         Path(file),
         stage,
@@ -134,12 +136,14 @@ def compare_stages(
         overwrite=overwrite,
         params=params or {},
         references={name: Path(path) for name, path in (references or {}).items()},
-        **options,
+        skip=skip,
+        instrument=instrument,
+        plugin_files=[Path(one) for one in plugin_files],
     )
     tell("checking")
-    prospects = look_ahead(jobs)
+    prospects = look_ahead(trials)
     _read_once({path for one in prospects for path in one.files})
-    outcomes = tuple(_run(job, tell) for job in jobs)
+    outcomes = tuple(_run(trial, tell) for trial in trials)
     pictures: list[Path] = []
     differences = {
         other.implementation: _compare(outcomes[0], other, prospects[0].product, Path(out), pictures, tell)
@@ -157,16 +161,16 @@ def compare_stages(
 
 
 def _read_once(files: Iterable[Path]) -> None:
-    """Read files through: what the system keeps of them serves all runs alike, not only those after the first."""
+    """Read files through once: then no run alone has to wait for the disk."""
     for path in files:
         with path.open("rb") as file:
             while file.read(_READ):
                 pass
 
 
-def _run(job: Job, tell: Tell) -> Outcome:
-    tell(f"{job.implementation}: {job.recipe}")
-    return run_apart(job)
+def _run(trial: Trial, tell: Tell) -> Outcome:
+    tell(f"{trial.implementation}: {trial.recipe}")
+    return run_apart(trial)
 
 
 def _compare(first: Outcome, other: Outcome, product: str, out: Path, pictures: list[Path], tell: Tell) -> Found:

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_compare._sky import SkyOffset, measure_sky_offset
-from iris_core import DQ, Exposure
+from iris_core import DQ, Doubles, Exposure, Image, Mask, unit_string
 
 __all__ = [
     "BitChange",
@@ -23,9 +22,6 @@ __all__ = [
     "measure_difference",
     "subtract",
 ]
-
-Plane = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ class Difference:
     sky
         How far apart on the sky the two WCS put a pixel; None unless both have a gWCS.
     notes
-        What is to be known beside the numbers.
+        Remarks on the numbers.
     identical
         Whether data, err, DQ and gWCS are the same in every pixel.
     """
@@ -128,7 +124,7 @@ def _why_not_subtracted(first: Exposure, other: Exposure) -> str:
 
 
 def _unit(exposure: Exposure) -> str:
-    return "none" if exposure.unit is None else exposure.unit.to_string("generic").replace(" ", "")
+    return "none" if exposure.unit is None else unit_string(exposure.unit)
 
 
 def _size(exposure: Exposure) -> str:
@@ -200,7 +196,7 @@ def _dq_changes(first: Exposure, other: Exposure) -> dict[str, BitChange]:
     return {bit.name or "": BitChange(_count((gained & bit) != 0), _count((lost & bit) != 0)) for bit in changed}
 
 
-def subtract(first: Exposure, other: Exposure) -> tuple[Plane, Plane | None]:
+def subtract(first: Exposure, other: Exposure) -> tuple[Doubles, Doubles | None]:
     """Return other minus first, and the same in units of the first's err (None where that is not known).
 
     Parameters
@@ -220,18 +216,18 @@ def subtract(first: Exposure, other: Exposure) -> tuple[Plane, Plane | None]:
     return difference, None if first.err is None else _over(difference, first.err)
 
 
-def err_ratio(first: Exposure, other: Exposure) -> Plane | None:
+def err_ratio(first: Exposure, other: Exposure) -> Doubles | None:
     """Return the other err over the first, NaN where a pixel is not valid in both or the first err is 0."""
     if first.err is None or other.err is None:
         return None
     return _over(np.where(_valid(first) & _valid(other), other.err, np.nan), first.err)
 
 
-def _over(plane: Plane, err: NDArray[np.float32]) -> Plane:
+def _over(plane: Doubles, err: Image) -> Doubles:
     return np.asarray(np.divide(plane, err, out=np.full(plane.shape, np.nan), where=err > 0, dtype=np.float64))
 
 
-def _spread(plane: Plane) -> Spread | None:
+def _spread(plane: Doubles) -> Spread | None:
     values = plane[np.isfinite(plane)]
     if not values.size:
         return None
@@ -239,7 +235,7 @@ def _spread(plane: Plane) -> Spread | None:
     return Spread(float(np.median(values)), rms, _extreme(plane, int(np.nanargmax(np.abs(plane)))))
 
 
-def _ratios(ratio: Plane) -> Ratios | None:
+def _ratios(ratio: Doubles) -> Ratios | None:
     values = ratio[np.isfinite(ratio)]
     if not values.size:
         return None
@@ -247,14 +243,14 @@ def _ratios(ratio: Plane) -> Ratios | None:
     return Ratios(float(np.median(values)), _extreme(ratio, low), _extreme(ratio, high))
 
 
-def _extreme(plane: Plane, at: int) -> Extreme:
+def _extreme(plane: Doubles, at: int) -> Extreme:
     index = np.unravel_index(at, plane.shape)
     y, x = index[-2:]
     return Extreme(float(plane[index]), (int(x), int(y), *(int(one) for one in index[:-2])))
 
 
 def _notes(first: Exposure, other: Exposure, sky: SkyOffset | None) -> list[str]:
-    """Return what the numbers alone would not say."""
+    """Return remarks on the numbers."""
     alone = sorted({*first.variance} ^ {*other.variance})
     notes = [
         f"the variance component '{name}' is in the {'first' if name in first.variance else 'other'} only"
@@ -262,7 +258,7 @@ def _notes(first: Exposure, other: Exposure, sky: SkyOffset | None) -> list[str]
     ]
     zero = 0 if first.err is None else _count(_valid(first) & _valid(other) & (first.err == 0))
     if zero:
-        notes.append(f"pixels whose first err is 0, left out of what is over err: {zero}")
+        notes.append(f"pixels whose first err is 0, not counted in what is over err: {zero}")
     if (first.wcs is None) != (other.wcs is None):
         notes.append(f"only the {'other' if first.wcs is None else 'first'} has a gWCS")
     if sky is not None and sky.pixels > 0.01:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_compare._blocks import block_size, extreme_of_blocks, largest_of_blocks, mean_of_blocks
-from iris_core import DQ
+from iris_core import DQ, Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DQ_KINDS", "Box", "classify_dq", "number_of_blocks", "show_difference", "show_dq", "show_pair"]
 
-Plane = NDArray[Any]
 Box = tuple[slice, slice]
 
 # Colours of Okabe & Ito, which all readers can tell apart. In a block of pixels the last of its kinds is shown.
@@ -31,7 +29,7 @@ DQ_KINDS = {
 }
 
 
-def classify_dq(first: Plane, other: Plane) -> Plane:
+def classify_dq(first: Array, other: Array) -> Array:
     """Return the index in `DQ_KINDS` of what each pixel is.
 
     Parameters
@@ -53,7 +51,7 @@ def classify_dq(first: Plane, other: Plane) -> Plane:
     return np.select(list(kinds.values()), [index[name] for name in kinds], 0).astype(np.uint8)
 
 
-def show_pair(panels: tuple[Axes, Axes], images: tuple[Plane, Plane], box: Box, unit: str) -> None:
+def show_pair(panels: tuple[Axes, Axes], images: tuple[Array, Array], box: Box, unit: str) -> None:
     """Show a part of two images in the same colours, which suit the first of them."""
     from matplotlib import colormaps
 
@@ -68,7 +66,7 @@ def show_pair(panels: tuple[Axes, Axes], images: tuple[Plane, Plane], box: Box, 
         bar.ax.xaxis.set_major_formatter("{x:g}")
 
 
-def _stretch(image: Plane) -> Any:
+def _stretch(image: Array) -> Any:
     """Return colours from just below the sky to the brightest pixels: linear in the noise, logarithmic above it."""
     from astropy.stats import mad_std
     from astropy.visualization import AsinhStretch, ImageNormalize
@@ -84,7 +82,7 @@ def _stretch(image: Plane) -> Any:
     return ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(softening), clip=False)
 
 
-def show_difference(axes: Axes, difference: Plane, box: Box, unit: str) -> None:
+def show_difference(axes: Axes, difference: Array, box: Box, unit: str) -> None:
     """Show a part of a difference, red where the other is higher and blue where it is lower; white is zero."""
     from matplotlib import colormaps
     from matplotlib.colors import Normalize
@@ -99,7 +97,7 @@ def show_difference(axes: Axes, difference: Plane, box: Box, unit: str) -> None:
     _bar(shown, axes, unit, "both" if most > limit else "neither")
 
 
-def show_dq(axes: Axes, kinds: Plane, box: Box) -> None:
+def show_dq(axes: Axes, kinds: Array, box: Box) -> None:
     """Show a part of what `classify_dq` returned."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -114,7 +112,7 @@ def number_of_blocks(box: Box) -> int:
     return block_size(tuple(side.stop - side.start for side in box))
 
 
-def _show(axes: Axes, image: Plane, box: Box, **colours: Any) -> AxesImage:
+def _show(axes: Axes, image: Array, box: Box, **colours: Any) -> AxesImage:
     """Draw an image in the pixel coordinates of the exposure; NaN lets the hatched ground be seen."""
     rows, columns = box
     side = number_of_blocks(box)

@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_compare._difference import Difference, err_ratio, subtract
 from iris_compare._images import DQ_KINDS, Box, classify_dq, number_of_blocks, show_difference, show_dq, show_pair
 from iris_compare._statistics import show_against_signal, show_bits, show_histogram, show_nothing
-from iris_core import Exposure, InputError
+from iris_core import Array, Exposure, atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_difference"]
-
-Plane = NDArray[Any]
 
 _HALF = 20  # pixels on each side of the one in the middle of the enlarged part
 _MARK = "#e6007e"
@@ -31,12 +28,12 @@ _STYLE: Any = {"font.size": 10, "axes.titlesize": 11, "hatch.color": "#606060", 
 class _Planes:
     """What is drawn, of all integrations; `sigma` and `ratio` are None where an err is not known."""
 
-    first: Plane
-    other: Plane
-    difference: Plane
-    sigma: Plane | None
-    ratio: Plane | None
-    kinds: Plane
+    first: Array
+    other: Array
+    difference: Array
+    sigma: Array | None
+    ratio: Array | None
+    kinds: Array
     unit: str
 
 
@@ -78,10 +75,8 @@ def draw_difference(
         _label_kinds(panels[0, 3], planes.kinds)
         where = f"integration {integration[0]} of {first.data.shape[0]} (0-based)" if integration else ""
         _label_figure(figure, f"{title}: {names[1]} against {names[0]}", where, first.shape)
-        try:
-            figure.savefig(path, dpi=100)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        with atomic(path) as temporary:
+            figure.savefig(temporary, dpi=100)
 
 
 def _planes(first: Exposure, other: Exposure, unit: str) -> _Planes:
@@ -123,13 +118,13 @@ def _side(size: int, at: int) -> slice:
     return slice(start, min(start + 2 * _HALF + 1, size))
 
 
-def _draw_images(panels: NDArray[Any], planes: _Planes, box: Box, integration: tuple[int, ...]) -> None:
+def _draw_images(panels: Array, planes: _Planes, box: Box, integration: tuple[int, ...]) -> None:
     show_pair((panels[0], panels[1]), (planes.first[integration], planes.other[integration]), box, planes.unit)
     show_difference(panels[2], planes.difference[integration], box, planes.unit)
     show_dq(panels[3], planes.kinds[integration], box)
 
 
-def _draw_statistics(panels: NDArray[Any], planes: _Planes, difference: Difference) -> None:
+def _draw_statistics(panels: Array, planes: _Planes, difference: Difference) -> None:
     if planes.sigma is None:
         show_histogram(panels[0], planes.difference, f"other - first [{planes.unit}] (the err is not known)", 0)
     else:
@@ -156,7 +151,7 @@ def _mark(panels: Any, box: Box) -> None:
             spine.set(color=_MARK, linewidth=1.5)
 
 
-def _label_panels(panels: NDArray[Any], names: tuple[str, str]) -> None:
+def _label_panels(panels: Array, names: tuple[str, str]) -> None:
     above = (f"first: {names[0]}", f"other: {names[1]}", "other - first", "DQ")
     below = ("difference over err", "difference over signal", "ratio of the errs", "DQ bits")
     for row, titles in ((panels[0], above), (panels[2], below)):
@@ -168,7 +163,7 @@ def _label_panels(panels: NDArray[Any], names: tuple[str, str]) -> None:
         axes.set_ylabel("y [pixel]", fontsize=9)
 
 
-def _label_kinds(axes: Axes, kinds: Plane) -> None:
+def _label_kinds(axes: Axes, kinds: Array) -> None:
     """Name the colours of the DQ panel that occur, with the number of pixels of all integrations."""
     from matplotlib.patches import Patch
 
@@ -186,6 +181,7 @@ def _label_figure(figure: Figure, title: str, where: str, shape: tuple[int, int]
     blocks = (
         f"one pixel of the upper row is {side} x {side} of the frame: their mean, the largest difference, the worst DQ"
     )
-    said = ["hatched grey: no valid value", *([blocks] if side > 1 else []), *([where] if where else [])]
+    notes = ["hatched grey: no valid value", *([blocks] if side > 1 else []), *([where] if where else [])]
     figure.suptitle(title, fontsize=15, fontweight="bold")
-    figure.supxlabel("; ".join(said) + "; the middle row enlarges the frame around the largest difference", fontsize=10)
+    notes.append("the middle row enlarges the frame around the largest difference")
+    figure.supxlabel("; ".join(notes), fontsize=10)

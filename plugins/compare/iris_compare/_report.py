@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -14,48 +13,49 @@ from iris_compare._comparison import Comparison
 from iris_compare._difference import Difference
 from iris_compare._runs import Outcome
 from iris_compare._tables import differences_table, runs_table
+from iris_core import print_json
 
 __all__ = ["progress", "show"]
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done; yield the function that is to be told."""
+    """Show on a terminal what is being done; yield the function to call with it."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda words: None
+        yield lambda text: None
         return
     with console.status("") as status:
-        yield lambda words: status.update(escape(words))
+        yield lambda text: status.update(escape(text))
 
 
 def show(comparison: Comparison, *, as_json: bool, traceback: bool) -> None:
     """Print a comparison as tables, or as JSON, and what failed on stderr."""
     if as_json:
-        print(json.dumps(comparison.plain(), indent=2))  # noqa: T201 - this is the output
+        print_json(comparison.plain())
     else:
         _show_tables(comparison, Console())
     errors = Console(stderr=True)
     for one in comparison.failed:
         lines = (f"{one.implementation}: {line}" for line in one.error.splitlines())
-        _say(errors, *(f"[bold red]error:[/] {escape(line)}" for line in lines))
+        _print(errors, *(f"[bold red]error:[/] {escape(line)}" for line in lines))
         if traceback:
-            _say(errors, escape(one.traceback))
+            _print(errors, escape(one.traceback))
 
 
 def _show_tables(comparison: Comparison, console: Console) -> None:
     _print_table(runs_table(comparison), console)
     for outcome in comparison.outcomes:
-        _say(console, *(f"  {escape(outcome.implementation)}: {escape(note)}" for note in _stage_notes(outcome)))
+        _print(console, *(f"  {escape(outcome.implementation)}: {escape(note)}" for note in _stage_notes(outcome)))
     first, *others = comparison.outcomes
     for other in others:
         found = comparison.differences[other.implementation]
         title = f"{other.implementation} against {first.implementation}"
-        _say(console, "", *([] if found else [f"[bold]{escape(title)}[/]"]))
+        _print(console, "", *([] if found else [f"[bold]{escape(title)}[/]"]))
         if found:
             _print_table(differences_table(title, found, comparison.product), console)
-        _say(console, *map(escape, (*_notes(found), *_alone(first, other), *_alone(other, first))))
-    _say(console, "", *(f"[green]->[/] {escape(path)}" for path in _places(comparison)))
+        _print(console, *map(escape, (*_notes(found), *_alone(first, other), *_alone(other, first))))
+    _print(console, "", *(f"[green]->[/] {escape(path)}" for path in _places(comparison)))
 
 
 def _alone(one: Outcome, other: Outcome) -> tuple[str, ...]:
@@ -82,8 +82,8 @@ def _places(comparison: Comparison) -> list[str]:
     return [*folders, *map(str, comparison.pictures)]
 
 
-def _say(console: Console, *lines: str) -> None:
-    """Print lines of markup as they are: a path that is broken in two cannot be copied."""
+def _print(console: Console, *lines: str) -> None:
+    """Print lines of markup unbroken: a path that is broken in two cannot be copied."""
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
 

@@ -11,26 +11,35 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from iris_core import IrisError, Overrides, StageRecord, run
+from iris_core import IrisError, StageRecord, run
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-__all__ = ["Job", "Outcome", "run_apart"]
+__all__ = ["Outcome", "Trial", "run_apart"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One run: a recipe on a file, with one implementation of the stage that is compared."""
+class Trial:
+    """One run: a recipe on a file, with one implementation of the stage that is compared.
+
+    Parameters
+    ----------
+    implementation, stage
+        The plugin, and the stage that it implements.
+    recipe, path
+        What is run, on which file.
+    options
+        Those of `iris_core.run`.
+    """
 
     implementation: str
     stage: str
     recipe: str
     path: Path
-    backgrounds: tuple[Path, ...]
-    overrides: Overrides
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,7 @@ class Outcome:
     products
         The files written, by suffix.
     record
-        What the runner wrote down of the stage; None where the run did not get through it.
+        What the runner recorded of the stage; None where the run did not get through it.
     seconds
         The whole run: reading, every stage, writing; without the start of Python.
     peak_memory
@@ -65,24 +74,24 @@ class Outcome:
 
     @property
     def skipped(self) -> str:
-        """Why the stage had nothing to do, in its own words; ``""`` when it did something."""
+        """Why the stage had nothing to do; ``""`` when it did something."""
         if self.record is None or self.record.status == "COMPLETE":
             return ""
         return "; ".join(self.record.notes) or "no reason given"
 
 
-def run_apart(job: Job) -> Outcome:
-    """Run a job in a fresh process of its own, which may fail or die without harm to this one."""
+def run_apart(trial: Trial) -> Outcome:
+    """Run a trial in a fresh process of its own, which may fail or die without harm to this one."""
     context = get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(job, sending))
+    process = context.Process(target=_answer, args=(trial, sending))
     try:
         process.start()
         sending.close()  # so that the end of the process is the end of the pipe
         answer: Outcome = receiving.recv()
     except EOFError:
         process.join()
-        return Outcome(implementation=job.implementation, error=_how_it_died(process.exitcode))
+        return Outcome(implementation=trial.implementation, error=_how_it_died(process.exitcode))
     finally:
         receiving.close()
         if process.is_alive():
@@ -93,30 +102,30 @@ def run_apart(job: Job) -> Outcome:
 
 def _how_it_died(code: int | None) -> str:
     if code is not None and code < 0:
-        hint = "; was there too little memory?" if -code == signal.SIGKILL else ""
+        hint = " (out of memory?)" if -code == signal.SIGKILL else ""
         return f"its process was killed by {signal.Signals(-code).name}{hint}"
     return f"its process ended with exit code {code} before the run was done"
 
 
-def _answer(job: Job, sending: Connection) -> None:
+def _answer(trial: Trial, sending: Connection) -> None:
     # What a plugin prints goes to stderr: the output of the command may be JSON.
     os.dup2(2, 1)
-    logging.basicConfig(level=logging.WARNING, format=f"{job.implementation}: %(message)s")
-    with suppress(KeyboardInterrupt):  # the process that waits is interrupted too, and says so
-        sending.send(_run(job))
+    logging.basicConfig(level=logging.WARNING, format=f"{trial.implementation}: %(message)s")
+    with suppress(KeyboardInterrupt):  # the process that waits is interrupted too, and reports it
+        sending.send(_run(trial))
 
 
-def _run(job: Job) -> Outcome:
+def _run(trial: Trial) -> Outcome:
     try:
-        report = run(job.recipe, job.path, backgrounds=job.backgrounds, overrides=job.overrides)
+        report = run(trial.recipe, trial.path, **trial.options)
     except Exception as error:
         words = str(error) if isinstance(error, IrisError) else f"{type(error).__name__}: {error}"
         found = "".join(traceback.format_exception(error))
-        return Outcome(implementation=job.implementation, error=words, traceback=found, peak_memory=peak_memory())
+        return Outcome(implementation=trial.implementation, error=words, traceback=found, peak_memory=peak_memory())
     (result,) = report.results
-    records = [record for record in result.history if record.stage == job.stage]
+    records = [record for record in result.history if record.stage == trial.stage]
     return Outcome(
-        implementation=job.implementation,
+        implementation=trial.implementation,
         products=result.products,
         record=records[-1] if records else None,
         seconds=result.seconds,

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_compare._difference import BitChange
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from iris_core import Array
+
 __all__ = ["show_against_signal", "show_bits", "show_histogram", "show_nothing"]
 
-Plane = NDArray[Any]
 
 _INK, _LINE = "#0072b2", "#d55e00"
 
 
-def show_nothing(axes: Axes, words: str) -> None:
-    """Say in a panel why there is nothing to show."""
+def show_nothing(axes: Axes, text: str) -> None:
+    """Write in a panel why there is nothing to show."""
     axes.set_axis_off()
-    axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, wrap=True)
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, wrap=True)
 
 
-def show_histogram(axes: Axes, plane: Plane, label: str, same: float) -> None:
-    """Count the finite values of a plane; those that lie far out are counted in words.
+def show_histogram(axes: Axes, plane: Array, label: str, same: float) -> None:
+    """Count the finite values of a plane; the legend has the number of those that lie far out.
 
     Parameters
     ----------
@@ -53,10 +53,12 @@ def show_histogram(axes: Axes, plane: Plane, label: str, same: float) -> None:
     axes.set(xlabel=label, ylabel="pixels", xlim=(low, high))
     axes.set_ylim(bottom=0.5)
     axes.locator_params(axis="x", nbins=5)
-    axes.legend(title=f"pixels farther out: {beyond}" if beyond else None, fontsize=8, title_fontsize=8)
+    title = f"pixels farther out: {beyond}" if beyond else None
+    # A fixed place: to look for the best one takes long, and matplotlib warns of it on a busy machine.
+    axes.legend(title=title, loc="upper right", fontsize=8, title_fontsize=8)
 
 
-def _range(values: Plane, same: float) -> tuple[float, float]:
+def _range(values: Array, same: float) -> tuple[float, float]:
     """Return from where to where a histogram goes: over nearly all values, and `same`."""
     low, high = (float(one) for one in np.percentile(values, (0.02, 99.98)))
     low, high = min(low, same), max(high, same)
@@ -64,7 +66,7 @@ def _range(values: Plane, same: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def show_against_signal(axes: Axes, signal: Plane, difference: Plane, unit: str) -> None:
+def show_against_signal(axes: Axes, signal: Array, difference: Array, unit: str) -> None:
     """Show the difference over the signal of the first, and its median in bins: level if an offset, a line if a factor.
 
     Where the values span decades an axis is linear near zero and logarithmic far from it.
@@ -85,17 +87,17 @@ def show_against_signal(axes: Axes, signal: Plane, difference: Plane, unit: str)
     axes.plot(*_running_median(x, y, edges[0]), color=_LINE, linewidth=1.5, label="median")
     _scale(axes, widths)
     axes.set(xlabel=f"first [{unit}]", ylabel=f"other - first [{unit}]")
-    axes.legend(fontsize=8)
+    axes.legend(loc="upper right", fontsize=8)
 
 
-def _linear_width(values: Plane) -> float:
+def _linear_width(values: Array) -> float:
     """Return up to where an axis is linear: near most of the values, or everywhere (0) where they span no decades."""
     sizes = np.abs(values[values != 0])
     usual = float(np.median(sizes)) if sizes.size else 0.0
     return usual if sizes.size and sizes.max() > 20 * usual else 0.0
 
 
-def _edges(values: Plane, width: float, bins: int = 100) -> Plane:
+def _edges(values: Array, width: float, bins: int = 100) -> Array:
     """Return edges of bins that are of one size on an axis of that linear width, with a margin around the values."""
     low, high = float(values.min()), float(values.max())
     if not width:
@@ -119,7 +121,7 @@ def _scale(axes: Axes, widths: tuple[float, float]) -> None:
         axis.set_major_formatter("{x:g}")
 
 
-def _running_median(x: Plane, y: Plane, edges: Plane) -> tuple[Plane, Plane]:
+def _running_median(x: Array, y: Array, edges: Array) -> tuple[Array, Array]:
     """Return the median of `y` in each fourth bin of `x` that has ten values or more."""
     order = np.argsort(x)
     ends = np.searchsorted(x[order], edges[::4])

@@ -64,8 +64,8 @@ def differences_table(title: str, found: Mapping[str, Difference], product: str)
     table = _table(title)
     table.add_column("", no_wrap=True)
     for suffix in found:
-        said = "result of the stage" if suffix == product else "product"
-        table.add_column(f"{escape(suffix)}\n[not bold]{said}[/]", justify="right", no_wrap=True)
+        kind = "result of the stage" if suffix == product else "product"
+        table.add_column(f"{escape(suffix)}\n[not bold]{kind}[/]", justify="right", no_wrap=True)
     for label, cell in _rows(found):
         cells = [cell(one) for one in found.values()]
         if set(cells) != {_NONE}:
@@ -74,7 +74,7 @@ def differences_table(title: str, found: Mapping[str, Difference], product: str)
 
 
 def _rows(found: Mapping[str, Difference]) -> Iterator[tuple[str, Cell]]:
-    """Yield label and cell of each row; one that has nothing to say of any product is left out."""
+    """Yield label and cell of each row; a row that is empty for all products is not printed."""
     yield "", lambda one: "not subtracted" if one.refusal else "identical" if one.identical else "different"
     yield "unit", lambda one: one.unit
     yield "shape", lambda one: " x ".join(map(str, one.shape))
@@ -106,12 +106,12 @@ def _ratio_rows(label: str, ratios: Callable[[Difference], Ratios | None]) -> It
     yield "    at", _cell(ratios, lambda one: _place(one.largest))
 
 
-def _cell(part: Callable[[Difference], Part | None], say: Callable[[Part], str]) -> Cell:
-    """Return what says a part of a difference, or that there is none."""
+def _cell(part: Callable[[Difference], Part | None], text: Callable[[Part], str]) -> Cell:
+    """Return the cell with a part of a difference as text, or that there is none."""
 
     def cell(one: Difference) -> str:
         found = part(one)
-        return _NONE if found is None else say(found)
+        return _NONE if found is None else text(found)
 
     return cell
 

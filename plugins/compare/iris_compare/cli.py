@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from iris_core import pairs, yaml_pairs
 
 __all__ = ["compare_stages"]
 
 _PATH = click.Path(path_type=Path)
 
 
-def _pairs(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        name, equals, said = value.partition("=")
-        if not (equals and name.strip() and said):
-            raise click.BadParameter(f"'{value}' is not {option.metavar}")
-        pairs[name.strip()] = said
-    return pairs
-
-
 @click.command(name="compare-stages")
 @click.argument("recipe")
 @click.argument("file", type=_PATH)
 @click.option("--stage", required=True, help="The stage that is compared.")
-@click.option(
-    "--use", multiple=True, metavar="PLUGIN", help="An implementation; two or more. The first is the measure."
-)
+@click.option("--use", multiple=True, metavar="PLUGIN", help="An implementation; two or more, compared with the first.")
 @click.option(
     "--plugin",
     "plugin_files",
     multiple=True,
     type=_PATH,
     metavar="FILE.py",
-    help="A plugin of one file; its name is the file's stem, and --use names it.",
+    help="A single-file plugin; --use names it by the file's stem.",
 )
 @click.option(
     "--reference",
     "references",
     multiple=True,
-    callback=_pairs,
+    callback=pairs,
     metavar="TYPE=FILE",
     help="Name a reference file, or store=FOLDER; PLUGIN:TYPE=FILE names it for one implementation.",
 )
@@ -51,7 +40,7 @@ def _pairs(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) 
     "--set",
     "params",
     multiple=True,
-    callback=_pairs,
+    callback=yaml_pairs,
     metavar="STAGE.KEY=VALUE",
     help="Set a parameter of a stage; PLUGIN:STAGE.KEY=VALUE sets it for one implementation.",
 )
@@ -71,19 +60,8 @@ def compare_stages(recipe: str, file: Path, as_json: bool, traceback: bool, **op
     from iris_compare import _report
     from iris_compare._comparison import compare_stages as compare
 
-    options["params"] = {name: _value(name, said) for name, said in options["params"].items()}
     with _report.progress() as tell:
         comparison = compare(recipe, file, tell=tell, **options)
     _report.show(comparison, as_json=as_json, traceback=traceback)
     if comparison.failed:
         raise SystemExit(1)
-
-
-def _value(name: str, said: str) -> Any:
-    """Return what a value would be in a recipe."""
-    import yaml
-
-    try:
-        return yaml.safe_load(said)
-    except (yaml.YAMLError, ValueError):
-        raise click.BadParameter(f"'{name}={said}': this is no value; text needs quotes") from None

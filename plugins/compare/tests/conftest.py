@@ -9,8 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-from iris_core.testing import make_reference
+from iris_testkit import make_reference
 
 HEAD = "import numpy as np\nfrom iris_core import DQ, Exposure, Params, StageSkipped, parameter, stage\n\n\n"
 BODIES = {
@@ -33,7 +32,7 @@ BODIES = {
         ".flag(where, DQ.HOT).flag(lost, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)"
     ),
     # What dark_current refuses, later.
-    "lab-late": "return exposure.with_keywords({'BKG_METH': ('scaled', '')})",
+    "lab-late": "return exposure.with_keywords({'READMODE': ('OTHER', '')})",
     "lab-fails": "raise ValueError('the lamp was off')",
     "lab-dies": "import os\n    os.kill(os.getpid(), 9)",
     "lab-exits": "raise SystemExit(3)",

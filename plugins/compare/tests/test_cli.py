@@ -39,6 +39,7 @@ def rows(output: str) -> list[str]:
     return [" ".join(line.split()) for line in output.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_tables_say_what_was_run_and_what_differs(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -65,17 +66,18 @@ def test_the_tables_say_what_was_run_and_what_differs(lab: SimpleNamespace, tmp_
 def test_json_is_all_that_is_printed(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out", "--json", use=("lab-prints", "lab-same"))
     assert result.exit_code == 0
-    said: dict[str, Any] = json.loads(result.stdout)
-    assert [one["implementation"] for one in said["runs"]] == ["lab-prints", "lab-same"]
-    assert all(one["peak_memory"] > 2e7 and one["seconds"] > 0 for one in said["runs"])
-    assert (said["stage"], said["product"], said["file"]) == ("flat_field", "flat_field", str(lab.exposure))
-    assert {name: one["identical"] for name, one in said["differences"]["lab-same"].items()} == {
+    printed: dict[str, Any] = json.loads(result.stdout)
+    assert [one["implementation"] for one in printed["runs"]] == ["lab-prints", "lab-same"]
+    assert all(one["peak_memory"] > 2e7 and one["seconds"] > 0 for one in printed["runs"])
+    assert (printed["stage"], printed["product"], printed["file"]) == ("flat_field", "flat_field", str(lab.exposure))
+    assert {name: one["identical"] for name, one in printed["differences"]["lab-same"].items()} == {
         "flat_field": True,
         "cal": True,
     }
-    assert said["pictures"] == []
+    assert printed["pictures"] == []
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_an_error_and_the_others_are_compared(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out", use=("lab-one", "lab-fails", "lab-same"))
     assert result.exit_code == 1
@@ -88,6 +90,7 @@ def test_a_run_that_fails_is_an_error_and_the_others_are_compared(lab: SimpleNam
     assert "identical identical" in printed
 
 
+@pytest.mark.slow
 def test_the_traceback_is_shown_where_it_is_asked_for(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out", "--traceback", use=("lab-fails", "lab-same"))
     assert result.exit_code == 1
@@ -96,6 +99,7 @@ def test_the_traceback_is_shown_where_it_is_asked_for(lab: SimpleNamespace, tmp_
     assert "only lab-same made: flat_field, cal" in rows(result.stdout)
 
 
+@pytest.mark.slow
 def test_what_a_stage_noted_and_why_it_was_skipped_is_said(lab: SimpleNamespace, tmp_path: Path) -> None:
     use = ("lab-scaled", "lab-late", "lab-skips")
     result = compare(lab, tmp_path / "out", "--set", "lab-scaled:flat_field.factor=1", use=use)
@@ -111,8 +115,8 @@ def test_what_a_stage_noted_and_why_it_was_skipped_is_said(lab: SimpleNamespace,
         (["--use", "lab-one"], 1, "error: two or more implementations of flat_field can be compared, not 1 (lab-one)"),
         (["--use", "lab-one", "--use", "lab-non"], 1, "no installed plugin 'lab-non' implements it; did you mean"),
         (["--use", "a", "--use", "b", "--set", "x"], 2, "Invalid value for '--set': 'x' is not STAGE.KEY=VALUE"),
-        (["--use", "a", "--use", "b", "--set", "x.y=[1"], 2, "'x.y=[1': this is no value; text needs quotes"),
-        (["--use", "a", "--use", "b", "--set", "x.y=2026-13-45"], 2, "this is no value"),
+        (["--use", "a", "--use", "b", "--set", "x.y=[1"], 2, "'x.y=[1': not a valid YAML value"),
+        (["--use", "a", "--use", "b", "--set", "x.y=2026-13-45"], 2, "'x.y=2026-13-45': not a valid YAML value"),
         (["--use", "a", "--use", "b", "--reference", "flat"], 2, "'flat' is not TYPE=FILE"),
     ],
 )
@@ -130,11 +134,11 @@ def test_a_stage_has_to_be_named() -> None:
     assert "Missing option '--stage'" in result.stderr
 
 
+@pytest.mark.slow
 def test_references_and_backgrounds_reach_the_runs(lab: SimpleNamespace, tmp_path: Path) -> None:
     """iris-flat divides by 0.5 where lab-one does nothing; the background is subtracted before."""
     import numpy as np
-
-    from iris_core.testing import make_reference
+    from iris_testkit import make_reference
 
     flat = make_reference(tmp_path / "flat.fits", "flat", np.full((10, 12), 0.5)).path
     keywords = {"TELESCOP": "TMT", "FILTER": "Kbb", "READMODE": "DEFAULT", "EXPTIME": 100.0}
@@ -156,6 +160,7 @@ def test_references_and_backgrounds_reach_the_runs(lab: SimpleNamespace, tmp_pat
     assert found["flat_field"]["err"]["median"] == pytest.approx(2)
 
 
+@pytest.mark.slow
 def test_a_plugin_of_one_file_is_compared_with_an_installed_one(lab: SimpleNamespace, tmp_path: Path) -> None:
     file = tmp_path / "my_flat.py"
     file.write_text(
@@ -184,22 +189,27 @@ def test_every_option_is_in_the_readme() -> None:
         assert isinstance(option, click.Argument) or option.opts[0] in readme, option.name
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_ends_its_run_and_is_quiet(lab: SimpleNamespace, tmp_path: Path) -> None:
     words = [lab.short, lab.exposure, "--stage", "flat_field", "--use", "lab-sleeps", "--use", "lab-one"]
     environment = {**os.environ, "PYTHONPATH": str(lab.site)}
     command = [IRIS, "compare-stages", *words, "--out", tmp_path / "out"]
-    with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
+    try:
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stderr is not None
         assert process.stderr.readline() == "asleep\n"
         os.killpg(process.pid, signal.SIGINT)  # as the key does on a terminal: to both processes
-        said = process.stderr.read()  # ends when both have ended
+        output = process.stderr.read()  # ends when both have ended
     assert process.returncode == 1
-    assert said.strip().endswith("Aborted!")
-    assert "Traceback" not in said
+    assert output.strip().endswith("Aborted!")
+    assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_the_installed_command_does_it_with_real_processes(lab: SimpleNamespace, tmp_path: Path) -> None:
     words = [lab.short, lab.exposure, "--stage", "flat_field", "--use", "lab-one", "--use", "lab-dies", "--use"]
     environment = {**os.environ, "PYTHONPATH": str(lab.site)}
@@ -207,7 +217,9 @@ def test_the_installed_command_does_it_with_real_processes(lab: SimpleNamespace,
         [IRIS, "compare-stages", *words, "lab-percent"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert run.returncode == 1
-    assert run.stderr == "error: lab-dies: its process was killed by SIGKILL; was there too little memory?\n"
+    (error,) = run.stderr.splitlines()
+    assert "lab-dies" in error
+    assert "SIGKILL" in error
     assert "other - first: median +1.01" in rows(run.stdout)
     assert sorted(path.name for path in (tmp_path / "compare").iterdir()) == [
         "flat_field_lab-percent_vs_lab-one.png",

@@ -9,9 +9,9 @@ from astropy import units as u
 from astropy.modeling.models import Pix2Sky_TAN, RotateNative2Celestial, Scale, Shift
 from gwcs.coordinate_frames import CelestialFrame, Frame2D
 from iris_compare import measure_difference
+from iris_testkit import make_exposure
 
 from iris_core import Exposure
-from iris_core.testing import make_exposure
 
 SHAPE = (41, 31)
 PIXEL = 0.004  # arcsec

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from iris_compare import Difference, measure_difference
 from iris_compare._tables import differences_table
+from iris_testkit import make_exposure
 from rich.console import Console
 
 from iris_core import DQ, Exposure, parse_unit
-from iris_core.testing import make_exposure
 
 
 def lines(found: dict[str, Difference], product: str = "flat_field") -> list[str]:

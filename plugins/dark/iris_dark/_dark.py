@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from iris_core import Image, Mask
 
 __all__ = ["rate_and_variance"]
 
-Plane = NDArray[np.float32]
 
-
-def rate_and_variance(dark: Plane, err: Plane | None) -> tuple[Plane, Plane, NDArray[np.bool_]]:
+def rate_and_variance(dark: Image, err: Image) -> tuple[Image, Image, Mask]:
     """Return what is to be subtracted, its variance, and where the dark is not known.
 
     Parameters
@@ -18,7 +20,7 @@ def rate_and_variance(dark: Plane, err: Plane | None) -> tuple[Plane, Plane, NDA
     dark
         The dark rate, ``(ny, nx)``.
     err
-        Its standard deviation, in the unit of `dark`; None where the file gives none.
+        Its standard deviation, in the unit of `dark`.
 
     Returns
     -------
@@ -27,9 +29,7 @@ def rate_and_variance(dark: Plane, err: Plane | None) -> tuple[Plane, Plane, NDA
     unknown
         Where `dark` or `err` is not finite.
     """
-    unknown = ~np.isfinite(dark)
-    if err is not None:
-        unknown |= ~np.isfinite(err)
+    unknown = ~(np.isfinite(dark) & np.isfinite(err))
     rate = np.where(unknown, np.float32(0), dark)
-    variance = np.zeros_like(rate) if err is None else np.where(unknown, np.float32(0), err * err)
+    variance = np.where(unknown, np.float32(0), err * err)
     return rate, variance, unknown

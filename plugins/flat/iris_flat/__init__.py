@@ -6,12 +6,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import DQ, Exposure, InputError, Params, ReferenceImage, References, parameter, stage
+from iris_core import (
+    DQ,
+    Exposure,
+    InputError,
+    Params,
+    ReferenceImage,
+    References,
+    ReferenceType,
+    Removal,
+    hookimpl,
+    parameter,
+    stage,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["FlatParams", "apply_flat", "check_flat"]
+    from iris_core import Image
+
+__all__ = ["FlatParams", "apply_flat", "check_flat", "reference_types"]
+
+
+@hookimpl
+def reference_types() -> Sequence[ReferenceType]:
+    """Return the type ``flat``: a ratio near 1, chosen by detector, filter, pupil and read mode."""
+    return [ReferenceType(name="flat", stated=("INSTRUME", "DETECTOR", "FILTER"), quantity="ratio")]
 
 
 class FlatParams(Params):
@@ -21,11 +41,15 @@ class FlatParams(Params):
 
 
 def check_flat(exposure: Exposure, references: References) -> None:
-    """Raise what `apply_flat` would raise, from the headers of the exposure and of the flat alone."""
-    _check_unit(exposure, references["flat"].image(exposure, pixels=False))
+    """Refuse a flat that has a unit, or does not cover the exposure."""
+    _check_unit(exposure, references["flat"].image(exposure))
 
 
-@stage("flat_field", params=FlatParams, references=("flat",), check=check_flat, by_integration=True)
+def _removes(params: FlatParams) -> Mapping[str, Removal]:
+    return {"flat": Removal.NO if params.inverse else Removal.WHOLE}
+
+
+@stage("flat_field", params=FlatParams, references=("flat",), check=check_flat, by_integration=True, removes=_removes)
 def apply_flat(exposure: Exposure, params: FlatParams, references: References) -> Exposure:
     """Divide by the flat; scale the variance, add that of the flat as component ``flat``, and its DQ.
 
@@ -43,38 +67,26 @@ def apply_flat(exposure: Exposure, params: FlatParams, references: References) -
     Exposure
         In the same unit. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT where only
         its error is not finite.
-
-    Raises
-    ------
-    InputError
-        When the flat has a unit, or does not cover the exposure.
     """
     from iris_flat._flat import response
 
     flat = references["flat"].image(exposure)
-    _check_unit(exposure, flat)
     factor = response(flat.data, flat.dq)
-    err = np.zeros_like(factor) if flat.err is None else flat.err
-    # A flat near zero can carry a pixel beyond float32: it becomes infinite, and is invalid at the end.
-    with np.errstate(over="ignore", invalid="ignore"):
-        applied = _multiply_back(exposure, factor, err) if params.inverse else _divide(exposure, factor, err)
+    applied = (_multiply_back if params.inverse else _divide)(exposure, factor, flat.err)
     flagged = _note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq)
     bad = np.isnan(factor)
-    return (
-        flagged.flag(~np.isfinite(err) & ~bad, DQ.UNRELIABLE_FLAT)
-        .flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)
-        .mask_invalid()
-    )
+    unreliable = ~np.isfinite(flat.err) & ~bad
+    return flagged.flag(unreliable, DQ.UNRELIABLE_FLAT).flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
 
 
-def _divide(exposure: Exposure, flat: NDArray[np.float32], err: NDArray[np.float32]) -> Exposure:
+def _divide(exposure: Exposure, flat: Image, err: Image) -> Exposure:
     from iris_flat._flat import error_of_quotient
 
     divided = exposure.scale(1 / flat)
     return divided.add_variance("flat", error_of_quotient(divided.data, flat, err))
 
 
-def _multiply_back(exposure: Exposure, flat: NDArray[np.float32], err: NDArray[np.float32]) -> Exposure:
+def _multiply_back(exposure: Exposure, flat: Image, err: Image) -> Exposure:
     """Undo the division; or, where there was none, put a response into data that have not seen one."""
     from iris_flat._flat import error_of_product
 
@@ -82,7 +94,7 @@ def _multiply_back(exposure: Exposure, flat: NDArray[np.float32], err: NDArray[n
         # The data were without the error of the flat before they were divided by it.
         kept = {name: plane for name, plane in exposure.variance.items() if name != "flat"}
         return exposure.replace(variance=kept).scale(flat)
-    if exposure.status.get("S_FLAT") == "COMPLETE":
+    if "flat_field" in exposure.done:
         exposure = exposure.note("no variance component 'flat': the error of the flat stays in that of the data")
         return exposure.scale(flat)
     return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err))
@@ -99,6 +111,6 @@ def _check_unit(exposure: Exposure, flat: ReferenceImage) -> None:
 
 
 def _note_missing_error(exposure: Exposure, flat: ReferenceImage) -> Exposure:
-    if flat.err is None and exposure.variance:
+    if not flat.has_errors and exposure.variance:
         return exposure.note(f"the flat {flat.meta.filename} has no errors; taken to be zero")
     return exposure

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_core import DQ
 
+if TYPE_CHECKING:
+    from iris_core import Flags, Image
+
 __all__ = ["error_of_product", "error_of_quotient", "response"]
 
-Plane = NDArray[np.float32]
 
-
-def response(flat: Plane, dq: NDArray[np.uint32]) -> Plane:
+def response(flat: Image, dq: Flags) -> Image:
     """Return the flat with NaN where it cannot be used.
 
     Parameters
@@ -31,13 +33,13 @@ def response(flat: Plane, dq: NDArray[np.uint32]) -> Plane:
     return np.where(np.isfinite(flat) & (flat > 0) & ~unusable, flat, np.float32(np.nan))
 
 
-def error_of_quotient(quotient: Plane, flat: Plane, err: Plane) -> Plane:
+def error_of_quotient(quotient: Image, flat: Image, err: Image) -> Image:
     """Return the variance that the error of the flat F brings into data / F: (data / F / F)^2 err^2."""
     change = quotient / flat * err
     return change * change
 
 
-def error_of_product(data: Plane, err: Plane) -> Plane:
+def error_of_product(data: Image, err: Image) -> Image:
     """Return the variance that the error of the flat F brings into data x F: data^2 err^2."""
     change = data * err
     return change * change

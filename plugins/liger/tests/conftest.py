@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from iris_liger import instrument_modes
+from iris_testkit import iris_mode
 
 from iris_core import DQ, Exposure, InstrumentMode
-from iris_core.testing import iris_mode
 
 MODES = {"Liger": instrument_modes()[0], "IRIS": iris_mode()}
 # What Liger's schemas do not have.

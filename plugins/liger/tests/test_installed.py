@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from click.testing import CliRunner, Result
+from iris_testkit import make_exposure
 
 from iris_core import Exposure, ModeNotFound, read_fits
-from iris_core.testing import make_exposure
 
 DOUBLE = """\
 from iris_core import stage
@@ -83,7 +83,7 @@ def test_without_the_package_a_liger_file_fails_alone(folder: Path, installed: b
 def test_the_package_changes_no_bit_of_other_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of header, data and errors: nothing in them says that it was installed."""
     contents = []
-    for only in ("", "iris-liger"):
+    for only in ("iris-imager", "iris-imager,iris-liger"):
         monkeypatch.setenv("IRIS_LOAD_PLUGINS", only)
         assert iris(folder, "run", "flat.yaml", "iris_rate.fits", "--overwrite").exit_code == 0
         with fits.open(folder / "iris_cal.fits") as hdus:

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 
 import pytest
+from iris_testkit import iris_mode, make_exposure
 
 from iris_core import InstrumentMode
-from iris_core.testing import iris_mode, make_exposure
 
 SUMMARY = Path(__file__).parents[4] / "shared" / "data" / "iris_liger_refs" / "filters_summary.txt"
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import yaml
 from iris_liger import recipes
+from iris_testkit import make_exposure, make_reference
 
-from iris_core import Exposure, check, read_fits, run
-from iris_core.testing import make_exposure, make_reference
+from iris_core import Exposure, Removal, check, read_fits, run
 
 PACKAGES = ("background", "dark", "flat", "photom", "resample", "simulate", "subarray", "wcs")
 missing = [name for name in PACKAGES if find_spec(f"iris_{name}") is None]
@@ -100,7 +100,7 @@ def test_background_exposures_go_in_lock_step_through_dark_and_flat(rate: Any, s
     assert [Path(path).name for path in records["background"].backgrounds] == [path.name for path in skies]
     assert "sky0_rate.fits: level 7, " in " ".join(records["background"].notes)
     assert records["dark_current"].notes == ("no BUNIT in the file: taken to be in electron/s",)
-    assert "BKG_DARK" not in cal.sci_header
+    assert cal.removed["dark"] is Removal.WHOLE
     assert {"dark", "background"} <= set(cal.variance)
 
 
@@ -116,8 +116,8 @@ def test_the_background_is_averaged_without_the_dark_whatever_dark_it_came_with(
 
 def test_a_background_exposure_without_its_dark_is_found_before_any_pixel(rate: Any, store: Path) -> None:
     sky = rate("sky_rate.fits", read_mode="OTHER")
-    surveyed = check("liger-image2", rate("x_rate.fits"), backgrounds=[sky], references={"store": store})
-    (problem,) = surveyed.everything()
+    checked = check("liger-image2", rate("x_rate.fits"), backgrounds=[sky], references={"store": store})
+    (problem,) = checked.errors
     assert "dark_current needs a dark reference for sky_rate.fits and there is none" in str(problem)
     assert "READMODE is DEFAULT, not OTHER" in str(problem)
 
@@ -128,14 +128,14 @@ def test_a_background_exposure_without_its_dark_is_found_before_any_pixel(rate: 
 )
 def test_what_ligers_pipeline_has_done_is_not_done_again(rate: Any, store: Path, keyword: str, stage: str) -> None:
     """By its own names of the steps."""
-    surveyed = check("liger-image2", rate("x_rate.fits", **{keyword: "COMPLETE"}), references={"store": store})
-    assert any(f"{stage} was done already ({keyword} is COMPLETE)" in str(one) for one in surveyed.everything())
+    checked = check("liger-image2", rate("x_rate.fits", **{keyword: "COMPLETE"}), references={"store": store})
+    assert any(f"{stage} was done already ({keyword} is COMPLETE)" in str(one) for one in checked.errors)
 
 
 def test_backgrounds_that_are_subtracted_already_are_refused(rate: Any, store: Path) -> None:
     sky = rate("sky_rate.fits", S_SKYSUB="COMPLETE")
-    surveyed = check("liger-image2", rate("x_rate.fits"), backgrounds=[sky], references={"store": store})
-    assert any("sky_rate.fits already" in str(problem) for problem in surveyed.everything())
+    checked = check("liger-image2", rate("x_rate.fits"), backgrounds=[sky], references={"store": store})
+    assert any("sky_rate.fits already" in str(problem) for problem in checked.errors)
 
 
 def test_without_background_exposures_the_product_says_why_nothing_was_subtracted(rate: Any, store: Path) -> None:

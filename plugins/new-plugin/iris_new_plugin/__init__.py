@@ -1,4 +1,4 @@
-"""The command ``iris new-plugin``: makes a complete, tested package for a plugin of somebody else."""
+"""The command ``iris new-plugin``: makes a complete, tested package for a plugin of your own."""
 
 from __future__ import annotations
 

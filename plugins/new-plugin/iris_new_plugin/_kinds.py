@@ -1,4 +1,4 @@
-"""The kinds of packages: of which layers of templates each is made, and with which values."""
+"""The kinds of packages: the layers of templates that each is made of, and the values for them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from iris_core import DQ, InputError, installed_modes
+from iris_core import DQ, InputError
 from iris_new_plugin._names import check_stage_name, class_prefix, module_of, no_such_stage, status_keyword
-from iris_new_plugin._stages import Declared, Installed
+from iris_new_plugin._stages import Declared, Installed, Package
 
 __all__ = ["IMAGE2", "Blueprint", "mode", "new_stage", "references", "stage"]
 
-_CORE, _NUMPY, _ASTROPY, _GWCS = "iris-core>=0.1", "numpy>=2.0", "astropy>=7.0", "gwcs>=0.24"
+_CORE, _NUMPY, _ASTROPY, _GWCS = "iris-nir>=0.2,<0.3", "numpy>=2.0", "astropy>=7.0", "gwcs>=0.24"
 _UNTYPED = {_ASTROPY: "astropy", _GWCS: "gwcs"}
 
 
@@ -53,7 +53,7 @@ class Blueprint:
     values: Mapping[str, Any]
 
     def signed(self, author: str, email: str, description: str) -> Blueprint:
-        """Return the same with who made it, and what it is in the words of the author."""
+        """Return the same with the author, and with the author's description."""
         own = {"author": author, "email": email, "year": datetime.now(tz=UTC).year}
         words = {"description": description} if description else {}
         return Blueprint(layers=self.layers, values={**self.values, **own, **words})
@@ -80,48 +80,46 @@ def stage(name: str, of: str, installed: Installed) -> Blueprint:
     Raises
     ------
     InputError
-        When nobody declares the stage.
+        When no installed package declares the stage.
     """
     if of not in installed.stages:
         raise no_such_stage(of, installed.stages, installed.broken)
     declared = installed.stages[of]
-    start = of if of in IMAGE2 else "background" if declared.consumes_backgrounds else "generic"
+    start = of if of in IMAGE2 else "background" if declared.spec.consumes_backgrounds else "generic"
     noun, needs = (IMAGE2[start].noun, IMAGE2[start].needs) if start in IMAGE2 else ("limit", ())
     values = _values(
         "stage",
         name,
         (_NUMPY, *needs),
-        description=f"An implementation of the stage {of} of iris-core",
-        hooks=[of],
+        description=f"An implementation of the stage {of} for iris",
         stage=of,
         noun=noun,
         of_image2=of in IMAGE2,
         others=[one for one in IMAGE2 if one != of] if of in IMAGE2 else [],
-        unit=declared.unit,
+        unit=declared.spec.unit,
+        dark="dark" in declared.spec.may_remove,
         documentation=declared.documentation,
     )
-    more = {**_bits(declared), **_by(declared, values)}
+    more = {**_bits(declared), **_needed(declared.by, values)}
     return Blueprint(layers=("common", "stage", f"stages/{start}"), values={**values, **more})
 
 
 def _bits(declared: Declared) -> dict[str, Any]:
     """Return the bit that a defect gets: one of the stage's own, or one that the implementation declares."""
-    own = [bit.name for bit in declared.dq if bit is not DQ.DO_NOT_USE]
+    own = [bit.name for bit in declared.spec.dq if bit is not DQ.DO_NOT_USE]
     return {"dq": own[0] if own else DQ.OTHER_BAD_PIXEL.name, "own_bits": not own}
 
 
-def _by(declared: Declared, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an implementation of a third party's stage has to know of who declares it."""
-    point = declared.by
-    if point is None:
+def _needed(by: Package | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an implementation needs of the package that declares its stage; nothing where that is the core."""
+    if by is None:
         return {}
-    package = point.module.split(".")[0]
-    needed = [f"{point.dist.name}>={'.'.join(point.dist.version.split('.')[:2])}"] if point.dist else []
+    minimum = ".".join(by.version.split(".")[:2])
     return {
-        "declared_in": point.module,
-        "declared_by": point.name,
-        "dependencies": [*values["dependencies"], *needed],
-        "untyped": [*values["untyped"], package],
+        "declared_in": by.module,
+        "declared_by": by.plugin,
+        "dependencies": [*values["dependencies"], f"{by.distribution}>={minimum}"],
+        "untyped": [*values["untyped"], by.module.partition(".")[0]],
     }
 
 
@@ -131,21 +129,20 @@ def new_stage(name: str, called: str, installed: Installed) -> Blueprint:
     Raises
     ------
     InputError
-        When it cannot be called so, or is there already.
+        When it cannot have this name, or exists already.
     """
     if called in installed.stages:
         by = installed.stages[called].by
         raise InputError(
-            f"the stage '{called}' exists already and comes with {by.name if by else 'iris-core'}; "
-            f"another implementation of it is made by: iris new-plugin stage {name} --stage {called}"
+            f"the stage '{called}' exists already and comes with {by.distribution if by else 'iris-nir'}; "
+            f"for another implementation of it: iris new-plugin stage {name} --stage {called}"
         )
     check_stage_name(called, installed.hooks)
     values = _values(
         "new-stage",
         name,
         (_NUMPY,),
-        description=f"The stage {called} for iris-core",
-        hooks=[called],
+        description=f"The stage {called} for iris",
         stage=called,
         # S_REGION is the footprint of an image.
         status=status_keyword(called, {*installed.keywords, "S_REGION"}),
@@ -154,7 +151,7 @@ def new_stage(name: str, called: str, installed: Installed) -> Blueprint:
     return Blueprint(layers=("common", "new-stage"), values={**values, "hookspecs": True})
 
 
-def mode(name: str, reader: bool) -> Blueprint:
+def mode(name: str, reader: bool, installed: Installed) -> Blueprint:
     """Return what a new instrument mode is made of.
 
     Raises
@@ -163,18 +160,17 @@ def mode(name: str, reader: bool) -> Blueprint:
         When a mode of this name, or of an instrument of this name, is installed.
     """
     instrument = class_prefix(name).upper()
-    for one in installed_modes().values():
+    for one in installed.modes:
         if one.name == name or one.instrument.upper() == instrument:
             raise InputError(
-                f"an instrument mode '{one.name}' of the instrument {one.instrument} is installed; take another name: "
-                f"two modes of the same instrument and detectors cannot be told apart by a header"
+                f"an instrument mode '{one.name}' of the instrument {one.instrument} is installed; choose another "
+                f"name: two modes of the same instrument and detectors cannot be told apart by a header"
             )
     values = _values(
         "mode",
         name,
         (_NUMPY, _ASTROPY),
-        description=f"The instrument mode {name} for iris-core",
-        hooks=["instrument_modes", *(["read_exposure"] if reader else []), "recipes"],
+        description=f"The instrument mode {name} for iris",
         instrument=instrument,
         reader=reader,
         rate_unit="DN/s" if reader else "electron/s",
@@ -188,8 +184,7 @@ def references(name: str) -> Blueprint:
         "references",
         name,
         (_NUMPY,),
-        description=f"Reference files of {name} for iris-core",
-        hooks=["explain_reference", "find_reference"],
+        description=f"Reference files of {name} for iris",
         variable=module_of(name).upper(),
     )
     return Blueprint(layers=("common", "references"), values=values)

@@ -60,7 +60,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # what is made is text
+        autoescape=False,  # the files are text, not HTML
     )
     environment.filters["toml"] = lambda text: json.dumps(text, ensure_ascii=False)
     environment.filters["imports"] = lambda names: "\n".join(f"import {name}" for name in sorted(filter(None, names)))

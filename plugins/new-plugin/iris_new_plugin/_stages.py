@@ -1,17 +1,25 @@
-"""The stages that are declared on this machine, and by whom."""
+"""What is declared on this machine: stages and the packages that declare them, hooks, modes, names that are taken."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
-from iris_core import DQ, Plugins
+from iris_core import InstrumentMode, Plugins, StageSpec, load_plugins
 
-__all__ = ["Declared", "Installed", "survey"]
+__all__ = ["Declared", "Installed", "Package", "survey"]
 
-_GROUP = "iris_core"
+_CORE = "iris_core"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """The package that declares a stage: its plugin and the module of that, its distribution and the version."""
+
+    plugin: str
+    module: str
+    distribution: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,78 +28,74 @@ class Declared:
 
     Parameters
     ----------
-    name
-        Its own.
-    unit
-        Unit of its result, ``""`` where it keeps that of the exposure.
-    dq
-        Bits that it may add.
-    consumes_backgrounds
-        Whether the background exposures end there.
+    spec
+        Its specification.
     documentation
-        What its specification says.
+        The docstring of the specification.
     by
-        The plugin that declares it; None for the core.
+        The package that declares it; None for the core.
     """
 
-    name: str
-    unit: str
-    dq: DQ
-    consumes_backgrounds: bool
+    spec: StageSpec
     documentation: str
-    by: EntryPoint | None
+    by: Package | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What is declared: the stages by name, the names of all hooks, the status keywords, and who is broken and why."""
+    """What is declared.
+
+    Parameters
+    ----------
+    stages
+        By name.
+    hooks
+        Names of all hooks, those of the stages among them.
+    plugins
+        Names of all plugins, those that are broken among them.
+    broken
+        By name, why a plugin cannot be used.
+    modes
+        All instrument modes, those that share a name included.
+    """
 
     stages: Mapping[str, Declared]
     hooks: frozenset[str]
-    keywords: frozenset[str]
-    broken: tuple[str, ...]
+    plugins: frozenset[str]
+    broken: Mapping[str, str]
+    modes: tuple[InstrumentMode, ...]
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """The status keywords of all stages."""
+        specs = [one.spec for one in self.stages.values()]
+        return frozenset(keyword for spec in specs for keyword in (spec.status, *spec.aliases))
 
 
 def survey() -> Installed:
-    """Import every installed plugin, and return what is declared then."""
-    plugins = Plugins()
-    by, broken = _add_all(plugins)
-    specs = plugins.stages()
+    """Load every installed plugin, and return what is declared."""
+    plugins = load_plugins()
     return Installed(
-        stages={name: _declared(spec, by.get(name), plugins) for name, spec in specs.items()},
+        stages={name: _declared(spec, plugins) for name, spec in plugins.stages().items()},
         hooks=frozenset(plugins.hooks()),
-        keywords=frozenset({keyword for spec in specs.values() for keyword in (spec.status, *spec.aliases)}),
-        broken=tuple(f"{name}: {error}" for name, error in broken.items()),
+        plugins=frozenset({*plugins.names(), *plugins.broken}),
+        broken=plugins.broken,
+        modes=tuple(plugins.modes().everything()),
     )
 
 
-def _add_all(plugins: Plugins) -> tuple[dict[str, EntryPoint], dict[str, str]]:
-    """Add the installed plugins until no more can be; return who declares which stage, and the errors of the others.
-
-    Who implements a stage that another declares can be added after that one.
-    """
-    by: dict[str, EntryPoint] = {}
-    waiting = {point.name: point for point in entry_points(group=_GROUP)}
-    while True:
-        failed: dict[str, str] = {}
-        for name, point in waiting.items():
-            before = set(plugins.stages())
-            try:
-                plugins.add(name, point.load())
-            except (Exception, SystemExit) as error:
-                failed[name] = " ".join(str(error).split()) or type(error).__name__
-            by |= dict.fromkeys(set(plugins.stages()) - before, point)
-        if len(failed) == len(waiting):
-            return by, failed
-        waiting = {name: waiting[name] for name in failed}
+def _declared(spec: StageSpec, plugins: Plugins) -> Declared:
+    return Declared(spec=spec, documentation=plugins.documentation(spec.name), by=_owner(spec.name, plugins))
 
 
-def _declared(spec: Any, by: EntryPoint | None, plugins: Plugins) -> Declared:
-    return Declared(
-        name=spec.name,
-        unit=spec.unit,
-        dq=spec.dq,
-        consumes_backgrounds=spec.consumes_backgrounds,
-        documentation=plugins.stage_documentation(spec.name),
-        by=by,
-    )
+def _owner(stage: str, plugins: Plugins) -> Package | None:
+    """Return the package of the module in which a stage is specified."""
+    root = getattr(plugins.manager.hook, stage).spec.function.__module__.partition(".")[0]
+    modules = {name: str(getattr(plugins.manager.get_plugin(name), "__name__", "")) for name in plugins.names()}
+    own = [name for name, module in modules.items() if module.partition(".")[0] == root]
+    if root == _CORE or not own:
+        return None
+    # A package may have several plugins: the one that has the stage comes first.
+    plugin = min(own, key=lambda name: (stage not in plugins.hooks_of(name), name))
+    origin = plugins.origins[plugin]
+    return Package(plugin=plugin, module=modules[plugin], distribution=origin.source, version=origin.version)

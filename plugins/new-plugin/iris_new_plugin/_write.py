@@ -13,24 +13,24 @@ __all__ = ["check_folder", "tree_of", "write_package"]
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder in which there is something.
+    """Refuse a folder that is not empty.
 
     Raises
     ------
     InputError
-        When it is no empty folder, or its parent is none that can be written.
+        When it is not empty, is no folder, or cannot be made.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} exists and is no folder; take another name, or another folder with --out")
+        raise InputError(f"{folder} exists and is not a folder; choose another name, or another folder with --out")
     if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"the folder {folder} is not empty; take another name, or another folder with --out")
+        raise InputError(f"the folder {folder} is not empty; choose another name, or another folder with --out")
     parent = next(one for one in folder.absolute().parents if one.exists())
     if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
-        raise InputError(f"{parent} is no folder that can be written; name another with --out")
+        raise InputError(f"{parent} cannot be written to, or is not a folder; choose another with --out")
 
 
 def write_package(files: Mapping[PurePosixPath, str], folder: Path) -> None:
-    """Write files into a folder beside the one that is wanted, and rename it when all are there.
+    """Write files into a temporary folder beside the one that is wanted, and rename it when all are written.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def write_package(files: Mapping[PurePosixPath, str], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
         if folder.is_dir():
-            folder.rmdir()  # it is empty; where one can be renamed onto another differs between systems
+            folder.rmdir()  # empty; not every system renames a folder onto an existing one
         made.rename(folder)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error}") from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -14,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from iris_new_plugin._kinds import Blueprint
+    from iris_new_plugin._stages import Installed
 
 __all__ = ["new_plugin"]
 
@@ -27,8 +26,8 @@ def new_plugin() -> None:
 
     \b
     iris new-plugin stage my-dark --stage dark_current       another implementation of a stage
-    iris new-plugin new-stage my-destripe --stage destripe   a stage that nobody has yet
-    iris new-plugin mode my-camera                           an instrument mode
+    iris new-plugin new-stage my-destripe --stage destripe   a new stage
+    iris new-plugin mode my-camera --reader                  an instrument mode, and a reader of its raw frames
     iris new-plugin references my-archive                    a provider of reference files
     """  # noqa: D301 - click wants the character, not a backslash
 
@@ -36,7 +35,7 @@ def new_plugin() -> None:
 def _common_options(command: Command) -> Command:
     """Add what every kind takes."""
     options = (
-        click.argument("name", callback=_checked_name),
+        click.argument("name"),
         click.option(
             "--out",
             type=_FOLDER,
@@ -52,22 +51,15 @@ def _common_options(command: Command) -> Command:
     return command
 
 
-def _checked_name(_ctx: click.Context, _parameter: click.Parameter, name: str) -> str:
-    from iris_new_plugin._names import check_name
-
-    check_name(name)
-    return name
-
-
 def _one_line(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     if text and not text.isprintable():
-        raise click.BadParameter("it has to be one line of text that can be printed")
+        raise click.BadParameter("one line of printable text is needed")
     return text.strip() if text else text
 
 
 def _checked_email(_ctx: click.Context, _parameter: click.Parameter, address: str) -> str:
     if address and not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", address):
-        raise click.BadParameter(f"'{address}' is no address such as me@example.org")
+        raise click.BadParameter(f"'{address}' is not an address such as me@example.org")
     return address
 
 
@@ -77,8 +69,8 @@ def _checked_email(_ctx: click.Context, _parameter: click.Parameter, address: st
 def stage(name: str, of: str, **common: Any) -> None:
     """Make another implementation of a stage, of any that is installed.
 
-    It computes something real from the start: background, parse_subarray_map, assign_wcs, dark_current, flat_field,
-    photom and resample each have a start of their own; any other stage gets one that flags values which noise cannot
+    What is made computes something real: background, parse_subarray_map, assign_wcs, dark_current, flat_field, photom
+    and resample each have templates of their own; an implementation of any other stage flags values that noise cannot
     explain.
 
     \b
@@ -86,17 +78,16 @@ def stage(name: str, of: str, **common: Any) -> None:
     iris new-plugin stage lab-mask --stage flag_bad_pixels --author "The lab" --out ~/code
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_new_plugin import _kinds
-    from iris_new_plugin._stages import survey
 
-    installed = survey()
+    installed = _survey_for(name)
     _make(name, _kinds.stage(name, of or _ask_for_stage(installed.stages), installed), **common)
 
 
-@new_plugin.command(name="new-stage", short_help="A stage that nobody has yet.")
+@new_plugin.command(name="new-stage", short_help="A new stage.")
 @_common_options
-@click.option("--stage", "called", metavar="STAGE", default="", help="What it is called: the name of a function.")
+@click.option("--stage", "called", metavar="STAGE", default="", help="Its name, which is that of a function.")
 def new_stage(name: str, called: str, **common: Any) -> None:
-    """Make a stage that nobody has yet, and an implementation of it.
+    """Make a new stage, and an implementation of it.
 
     As made it subtracts a fixed pattern of the detector, which a reference file of a type of its own gives.
 
@@ -104,25 +95,28 @@ def new_stage(name: str, called: str, **common: Any) -> None:
     iris new-plugin new-stage my-destripe --stage destripe
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_new_plugin import _kinds
-    from iris_new_plugin._stages import survey
 
-    called = called or _ask("Name of the new stage", "the option --stage is missing: what the new stage is called")
-    _make(name, _kinds.new_stage(name, called, survey()), **common)
+    installed = _survey_for(name)
+    called = called or _ask("Name of the new stage", "the option --stage is missing: the name of the new stage")
+    _make(name, _kinds.new_stage(name, called, installed), **common)
 
 
 @new_plugin.command(short_help="An instrument mode.")
 @_common_options
-@click.option("--reader", is_flag=True, help="With a reader, for files that do not follow the layouts of iris-core.")
+@click.option("--reader", is_flag=True, help="With a reader of raw frames: counts become rates with errors.")
 def mode(name: str, reader: bool, **common: Any) -> None:
-    """Make an instrument mode: a camera as numbers, each with a place for its source, and a recipe for it.
+    """Make an instrument mode: the numbers of a camera, each with its source, and a recipe for it.
+
+    With --reader it reads raw frames of the camera, too: from counts, gain, read noise, DIT and NDIT it makes a rate
+    with its errors. Without it files have to follow the layouts of iris.
 
     \b
-    iris new-plugin mode my-camera
     iris new-plugin mode my-camera --reader
+    iris new-plugin mode my-camera
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_new_plugin import _kinds
 
-    _make(name, _kinds.mode(name, reader), **common)
+    _make(name, _kinds.mode(name, reader, _survey_for(name)), **common)
 
 
 @new_plugin.command(short_help="A provider of reference files.")
@@ -135,7 +129,18 @@ def references(name: str, **common: Any) -> None:
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_new_plugin import _kinds
 
+    _survey_for(name)
     _make(name, _kinds.references(name), **common)
+
+
+def _survey_for(name: str) -> Installed:
+    """Return what is declared on this machine; a name that is taken there, or is not a name, is an error."""
+    from iris_new_plugin._names import check_name
+    from iris_new_plugin._stages import survey
+
+    installed = survey()
+    check_name(name, installed.plugins)
+    return installed
 
 
 def _ask_for_stage(stages: Collection[str]) -> str:
@@ -144,13 +149,15 @@ def _ask_for_stage(stages: Collection[str]) -> str:
 
 
 def _ask(question: str, otherwise: str) -> str:
-    """Ask whoever sits at a terminal; where nobody does it is an error."""
+    """Ask at a terminal; elsewhere it is an error."""
     if not sys.stdin.isatty():
         raise click.UsageError(otherwise)
     return str(click.prompt(question)).strip()
 
 
 def _make(name: str, blueprint: Blueprint, out: Path, author: str | None, email: str, description: str) -> None:
+    import shlex
+
     from iris_new_plugin._render import render
     from iris_new_plugin._write import check_folder, tree_of, write_package
 
@@ -165,9 +172,11 @@ def _make(name: str, blueprint: Blueprint, out: Path, author: str | None, email:
 
 def _git_author() -> str:
     """Return the name that git signs with, ``""`` where it has none."""
+    import subprocess
+
     command = ["git", "config", "--get", "user.name"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+        name = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said if said.isprintable() else ""
+    return name if name.isprintable() else ""

@@ -1,4 +1,4 @@
-"""One package of every kind, made once and installed each in a folder of its own."""
+"""One package of every kind, made once, each installed in a folder of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from iris_core.cli import main
 
-# By name; those of the lab implement stages that others declare.
+# By name; the packages of the lab implement stages that other packages declare.
 KINDS = {
     "my-background": "stage --stage background",
     "my-windows": "stage --stage parse_subarray_map",
@@ -35,7 +35,7 @@ KINDS = {
     "lab-counts": "stage --stage in_counts",
 }
 AUTHOR = ("--author", 'Ada O\'Neil "the lab"', "--email", "ada@example.org")
-THIRD_PARTY = '''"""Stages of a third party: one consumes background exposures, one gives its result in another unit."""
+THIRD_PARTY = '''"""Stages of a third party: one consumes background exposures, one has its result in another unit."""
 
 from iris_core import DQ, stage_spec
 
@@ -71,7 +71,7 @@ class Package:
         return tomllib.loads((self.folder / "pyproject.toml").read_text())
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a Python module in the folder of the package, which itself is not on the path: what is installed is."""
+        """Run a Python module in the folder of the package, which is not on the path: what is installed is."""
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, self.sites)),
@@ -110,7 +110,7 @@ def new_plugin() -> Callable[..., Result]:
 
 
 def metadata_of(folder: Path) -> tuple[str, str, str]:
-    """Return name, version and entry points of a package, as they stand in its metadata once it is installed."""
+    """Return name, version and entry points of a package, as they are in its metadata once it is installed."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     lines: list[str] = []
     for group, points in project["entry-points"].items():
@@ -138,10 +138,7 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which a plugin is installed that declares two stages."""
     site = tmp_path_factory.mktemp("third_party")
     (site / "third_party.py").write_text(THIRD_PARTY)
-    hooks = "remove_glow = third_party\nin_counts = third_party"
-    write_metadata(
-        site, "third-party", "2.1.3", f"[iris_core]\nthird-party = third_party\n\n[iris_core.api1]\n{hooks}\n"
-    )
+    write_metadata(site, "third-party", "2.1.3", "[iris_core]\nthird-party = third_party\n")
     return site
 
 
@@ -149,8 +146,8 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def packages(tmp_path_factory: pytest.TempPathFactory, third_party: Path) -> Iterator[dict[str, Package]]:
     """Return the packages of `KINDS` by name, made by the command, each installed in a folder of its own."""
     root, before, made = tmp_path_factory.mktemp("made"), set(sys.modules), dict[str, Package]()
-    for name, said in KINDS.items():
-        kind, *options = said.split()
+    for name, command in KINDS.items():
+        kind, *options = command.split()
         needed = (third_party, *made["my-destripe"].sites) if name.startswith("lab") else ()
         with pytest.MonkeyPatch.context() as patch:
             for site in needed:

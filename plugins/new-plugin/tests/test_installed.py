@@ -1,4 +1,4 @@
-"""The commands that are printed work as they stand; a wheel holds what is needed."""
+"""The commands that are printed work as they are; a wheel holds what is needed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 from click.testing import Result
 
+pytestmark = pytest.mark.slow
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -22,9 +23,9 @@ def run(command: list[str] | str, **options: Any) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the variables of an environment of its own, in which iris-core and pytest are installed.
+    """Return the variables of an environment of its own, in which iris and pytest are installed.
 
-    What it has beyond pytest it sees through a path file, which saves downloading it again.
+    All but pytest and hatchling it finds through a path file, which saves downloading it again.
     """
     folder = tmp_path_factory.mktemp("environment")
     assert run([sys.executable, "-m", "venv", str(folder)]).returncode == 0
@@ -44,7 +45,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return variables
 
 
-def test_the_commands_that_are_printed_work_as_they_stand(
+def test_the_commands_that_are_printed_work_as_they_are(
     new_plugin: Callable[..., Result], environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -54,7 +55,7 @@ def test_the_commands_that_are_printed_work_as_they_stand(
     done = run(["bash", "-ec", "\n".join(commands)], env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed, 1 skipped" in done.stdout
-    assert "camera.yaml: placeholders, whose source is to be filled in: pixel_scale, DET1, J" in done.stdout
+    assert "camera.yaml: placeholders, whose sources are to be filled in: pixel_scale, DET1, J" in done.stdout
 
 
 def test_a_wheel_has_the_module_with_its_data_and_the_metadata_that_the_other_tests_install(

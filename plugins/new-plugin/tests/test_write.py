@@ -41,9 +41,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "mine").write_text("mine")
-    with pytest.raises(
-        InputError, match=r"the folder .*x is not empty; take another name, or another folder with --out"
-    ):
+    with pytest.raises(InputError, match=r"x is not empty.*--out"):
         write_package(FILES, tmp_path / "x")
     assert contents(tmp_path) == {"x/mine": "mine"}
 
@@ -52,13 +50,13 @@ def test_a_file_or_a_link_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("mine")
     (tmp_path / "y").symlink_to(tmp_path / "nowhere")
     for name in ("x", "y"):
-        with pytest.raises(InputError, match="exists and is no folder"):
+        with pytest.raises(InputError, match="not a folder"):
             check_folder(tmp_path / name)
 
 
 def test_a_file_above_it_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match=r"file is no folder that can be written; name another with --out"):
+    with pytest.raises(InputError, match=r"file .*--out"):
         check_folder(tmp_path / "file" / "x")
 
 

@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import DQ, Exposure, InputError, InstrumentMode, Params, References, hookimpl, parameter, stage
+from iris_core import (
+    DQ,
+    Exposure,
+    InputError,
+    InstrumentMode,
+    Params,
+    References,
+    ReferenceType,
+    hookimpl,
+    parameter,
+    stage,
+)
 from iris_nirc2.hookspecs import flag_bad_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MaskParams", "apply_mask", "flag_bad_pixels"]
+__all__ = ["MaskParams", "apply_mask", "check_mask", "flag_bad_pixels"]
 
 BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
 
@@ -24,6 +35,12 @@ def instrument_modes() -> Sequence[InstrumentMode]:
     from iris_nirc2._camera import camera_modes
 
     return camera_modes()
+
+
+@hookimpl
+def reference_types() -> Sequence[ReferenceType]:
+    """Return the type ``mask``: an image that is not 0 where a pixel is bad, chosen by detector."""
+    return [ReferenceType(name="mask", selectors=("INSTRUME", "DETECTOR"), has_errors=False)]
 
 
 @hookimpl
@@ -44,29 +61,34 @@ class MaskParams(Params):
     """Parameters of ``flag_bad_pixels``."""
 
     max_fraction: float = parameter(
-        0.5, "A mask that calls a larger part of the pixels bad is refused: it may mark the good ones.", gt=0, le=1
+        0.5, "A mask in which a larger part of the pixels is bad is refused: it may mark the good ones.", gt=0, le=1
     )
 
 
-@stage("flag_bad_pixels", params=MaskParams, references=("mask",))
-def apply_mask(exposure: Exposure, params: MaskParams, references: References) -> Exposure:
-    """Flag DO_NOT_USE and OTHER_BAD_PIXEL where the mask is not zero, and add the mask's own DQ.
-
-    Raises
-    ------
-    InputError
-        When the mask has a unit, or calls more than `max_fraction` of the pixels bad.
-    """
+def check_mask(exposure: Exposure, references: References) -> None:
+    """Refuse a mask that has a unit, or does not cover the exposure."""
     mask = references["mask"].image(exposure)
     if mask.unit is not None and mask.unit.physical_type != "dimensionless":
         raise InputError(
             f"the mask {references['mask'].path.name} for {exposure.name} is in {mask.unit}; a mask has no unit, "
             f"what is not 0 is bad: is it the right file? If so, remove its BUNIT"
         )
+
+
+@stage("flag_bad_pixels", params=MaskParams, references=("mask",), check=check_mask)
+def apply_mask(exposure: Exposure, params: MaskParams, references: References) -> Exposure:
+    """Flag DO_NOT_USE and OTHER_BAD_PIXEL where the mask is not zero, and add the mask's own DQ.
+
+    Raises
+    ------
+    InputError
+        When more than `max_fraction` of the pixels are bad.
+    """
+    mask = references["mask"].image(exposure)
     bad = mask.data != 0
     if bad.mean() > params.max_fraction:
         raise InputError(
-            f"the mask {references['mask'].path.name} calls {bad.mean():.1%} of the pixels bad (max_fraction: "
+            f"in the mask {references['mask'].path.name} {bad.mean():.1%} of the pixels are bad (max_fraction: "
             f"{params.max_fraction:.0%}); bad pixels are those that are not 0: is it the other way round?"
         )
     dq = exposure.dq | mask.dq | np.where(bad, np.uint32(BAD), np.uint32(0))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from iris_core import Image
 
 __all__ = ["read_variance", "reads_of", "shot_variance"]
 
@@ -42,7 +42,7 @@ def read_variance(read_noise: float, gain: float, reads: int, coadds: int) -> fl
     return coadds * (read_noise / gain) ** 2 / reads
 
 
-def shot_variance(counts: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+def shot_variance(counts: Image, gain: float) -> Image:
     """Return the variance of counted electrons, DN**2, estimated by the counts themselves.
 
     A negative count is read noise only. Near zero the estimate is biased, but there the read noise is all that
@@ -55,6 +55,6 @@ def shot_variance(counts: NDArray[np.float32], gain: float) -> NDArray[np.float3
     gain
         electron/DN.
     """
-    positive: NDArray[np.float32] = np.maximum(counts, np.float32(0))
+    positive: Image = np.maximum(counts, np.float32(0))
     positive /= np.float32(gain)
     return positive

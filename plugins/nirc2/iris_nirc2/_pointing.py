@@ -1,4 +1,4 @@
-"""The world coordinates of a frame, from where the telescope says it points."""
+"""The world coordinates of a frame, from the pointing of the telescope."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import DQ, Exposure, InputError, Meta, blank_plane, meta_from_header, parse_unit
+from iris_core import DQ, Exposure, Flags, Image, InputError, Meta, blank_plane, meta_from_header, parse_unit
 from iris_nirc2._camera import base_mode, camera_number, number
 from iris_nirc2._keywords import is_nirc2, required, translated
 from iris_nirc2._noise import read_variance, reads_of, shot_variance
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from astropy.io.fits import Header
-    from numpy.typing import NDArray
 
 __all__ = ["read_nirc2"]
 
@@ -25,7 +24,7 @@ UNCHECKED = DQ.NO_GAIN_VALUE | DQ.NO_SAT_CHECK
 
 
 def read_nirc2(path: Path, pixels: bool, reftype: str) -> Exposure | None:
-    """Return a NIRC2 file as an exposure, None where it is none.
+    """Return a NIRC2 file as an exposure, None for other files.
 
     A raw frame becomes a rate in DN/s with its errors, its saturated pixels flagged, and a WCS from the pointing.
     So does a dark, whose errors are estimated from NCOMBINE. Any other reference keeps its values, without unit
@@ -43,7 +42,7 @@ def read_nirc2(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     Raises
     ------
     InputError
-        When it is one and its header lacks what is needed, or a raw frame is given as a flat.
+        When its header lacks what is needed, or a raw frame is given as a flat.
     """
     found = _load(path, pixels)
     if found is None:
@@ -53,11 +52,11 @@ def read_nirc2(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     if reftype == "flat" and is_raw:
         raise InputError(f"{path}: a raw NIRC2 frame cannot be the flat; a normalised one, near 1, is needed")
     if not is_raw and not reftype:
-        return None  # somebody's reduced image, whose unit nobody knows
+        return None  # an image that was reduced elsewhere, in an unknown unit
     return _rate(header, counts, path, reftype) if reftype in ("", "dark") else _as_is(header, counts, path, reftype)
 
 
-def _load(path: Path, pixels: bool) -> tuple[Header, NDArray[np.float32]] | None:
+def _load(path: Path, pixels: bool) -> tuple[Header, Image] | None:
     """Return header and counts; None for whatever is not a readable NIRC2 image.
 
     Without pixels the counts are one NaN, for the planes to be spread from: an outline takes no memory.
@@ -74,11 +73,11 @@ def _load(path: Path, pixels: bool) -> tuple[Header, NDArray[np.float32]] | None
                     return None
                 return header, np.asarray(hdus[0].data, dtype=np.float32) if pixels else blank_plane((1, 1))
     except Exception:
-        # Not FITS, or broken: the framework's own reader comes next and says what is wrong with it.
+        # Not FITS, or broken: the framework's own reader comes next and reports what is wrong.
         return None
 
 
-def _rate(header: Header, counts: NDArray[np.float32], path: Path, reftype: str) -> Exposure:
+def _rate(header: Header, counts: Image, path: Path, reftype: str) -> Exposure:
     shape = header["NAXIS2"], header["NAXIS1"]
     kept = translated(header, path, reftype, shape)
     meta = meta_from_header(kept, path)
@@ -95,7 +94,7 @@ def _rate(header: Header, counts: NDArray[np.float32], path: Path, reftype: str)
     )
 
 
-def _as_is(header: Header, values: NDArray[np.float32], path: Path, reftype: str) -> Exposure:
+def _as_is(header: Header, values: Image, path: Path, reftype: str) -> Exposure:
     shape = header["NAXIS2"], header["NAXIS1"]
     kept = translated(header, path, reftype, shape)
     return Exposure(
@@ -109,7 +108,7 @@ def _as_is(header: Header, values: NDArray[np.float32], path: Path, reftype: str
     )
 
 
-def _variance(header: Header, counts: NDArray[np.float32], meta: Meta) -> dict[str, NDArray[np.float32]]:
+def _variance(header: Header, counts: Image, meta: Meta) -> dict[str, Image]:
     """Return the components, DN**2; none where read mode or electronics are not known."""
     reads = reads_of(header.get("SAMPMODE", 0), header.get("MULTISAM", 0))
     if not reads or _is_after_upgrade(meta):
@@ -120,7 +119,7 @@ def _variance(header: Header, counts: NDArray[np.float32], meta: Meta) -> dict[s
     return {"poisson": shot / combined, "rnoise": np.full((1, 1), read / combined, dtype=np.float32)}
 
 
-def _flags(header: Header, counts: NDArray[np.float32], meta: Meta) -> NDArray[np.uint32]:
+def _flags(header: Header, counts: Image, meta: Meta) -> Flags:
     if _is_after_upgrade(meta):
         return np.full(counts.shape, UNCHECKED, dtype=np.uint32)
     coadds = header["COADDS"]

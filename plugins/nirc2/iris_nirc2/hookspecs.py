@@ -18,7 +18,7 @@ def flag_bad_pixels(
     background_exposures: Sequence[Exposure],
     instrument: InstrumentMode,
 ) -> Exposure:
-    """Flag the pixels that a mask calls bad.
+    """Flag the pixels that are bad in a mask.
 
     Units: unchanged. DO_NOT_USE and OTHER_BAD_PIXEL where the reference ``mask`` is not zero.
 

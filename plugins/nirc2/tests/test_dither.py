@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from iris_nirc2._pointing import tangent_plane
-from numpy.typing import NDArray
 
 import iris_core
+
+if TYPE_CHECKING:
+    from iris_core import Doubles
 
 for module in ("iris_background", "iris_dark", "iris_flat", "iris_photom", "iris_resample", "iris_wcs"):
     pytest.importorskip(module, reason=f"the recipe nirc2-dither needs {module.replace('_', '-')}")
@@ -21,10 +23,9 @@ SIZE, SECONDS, GAIN = 128, 80.0, 5.5
 SKY, DARK, FLUX, SIGMA = 70.0, 0.5, 4000.0, 2.0  # DN/s, DN/s, DN/s, pixels
 STAR = (150.43402, 2.95156)
 DITHER = [(0.0, 0.0), (1.0, 0.4), (-0.8, 0.9), (0.3, -1.1), (-0.9, -0.6)]  # arcsec
-Plane = NDArray[np.float64]
 
 
-def flat() -> Plane:
+def flat() -> Doubles:
     y, x = np.mgrid[:SIZE, :SIZE] / SIZE
     return 0.9 + 0.2 * x * y
 
@@ -41,7 +42,7 @@ def star_pixel(number: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def scene(number: int, level: float) -> Plane:
+def scene(number: int, level: float) -> Doubles:
     """Return the rate that reaches the detector, DN/s."""
     x, y = star_pixel(number)
     row, column = np.mgrid[:SIZE, :SIZE]

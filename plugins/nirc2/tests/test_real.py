@@ -14,10 +14,9 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from iris_nirc2 import read_exposure
-from numpy.typing import NDArray
 
 import iris_core
-from iris_core import DQ, Exposure
+from iris_core import DQ, Exposure, Image
 
 FRAMES = [f"n{number:04d}" for number in range(31, 40)]
 RUN = FRAMES if os.environ.get("IRIS_ALL_FRAMES") else FRAMES[3:7]
@@ -54,14 +53,14 @@ def scatter(real: Path, wcs: dict[str, WCS]) -> tuple[float, float, float]:
     return east, north, np.hypot(east, north)
 
 
-def boxes(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def boxes(image: Image, size: int) -> Image:
     """Return the medians of square boxes."""
     rows, columns = (length // size for length in image.shape)
     cut = image[: rows * size, : columns * size].reshape(rows, size, columns, size)
     return np.nanmedian(cut, axis=(1, 3))
 
 
-def robust_std(values: NDArray[np.float32]) -> float:
+def robust_std(values: Image) -> float:
     return float(1.4826 * np.nanmedian(np.abs(values - np.nanmedian(values))))
 
 

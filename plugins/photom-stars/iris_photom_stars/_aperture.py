@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.stats import SigmaClip
-from numpy.typing import NDArray
 from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture, aperture_photometry
 
-from iris_photom_stars._frame import Frame, Mask
+from iris_photom_stars._frame import Frame
+
+if TYPE_CHECKING:
+    from iris_core import Doubles, Mask
 
 __all__ = ["Apertures", "Fluxes", "Sky", "measure_fluxes", "measure_sky", "touched"]
-
-Array = NDArray[np.float64]
 
 # Share of a sky annulus that has to be there.
 _LEAST_SKY = 0.3
@@ -34,20 +35,20 @@ class Apertures:
 class Sky:
     """Level of the sky in a pixel, its error, and the scatter of single pixels, ``(n,)``; NaN where it is not known."""
 
-    level: Array
-    error: Array
-    scatter: Array
+    level: Doubles
+    error: Doubles
+    scatter: Doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fluxes:
     """Sum of each star above its sky, and its standard deviation, ``(n,)``, in the unit of the image."""
 
-    flux: Array
-    error: Array
+    flux: Doubles
+    error: Doubles
 
 
-def measure_sky(frame: Frame, sources: Mask, places: Array, radii: tuple[float, float]) -> Sky:
+def measure_sky(frame: Frame, sources: Mask, places: Doubles, radii: tuple[float, float]) -> Sky:
     """Return the sky around places: the mean in an annulus, clipped at 3 sigma, without invalid pixels and sources.
 
     Parameters
@@ -72,7 +73,7 @@ def measure_sky(frame: Frame, sources: Mask, places: Array, radii: tuple[float, 
     return Sky(level=level, error=scatter / np.sqrt(np.maximum(number, 1)), scatter=scatter)
 
 
-def measure_fluxes(frame: Frame, places: Array, radius: float, sky: Sky) -> Fluxes:
+def measure_fluxes(frame: Frame, places: Doubles, radius: float, sky: Sky) -> Fluxes:
     """Return the sums in circles, their sky subtracted.
 
     The variance is the sum of the image's, and that of the sky times the area squared; where the image has no errors,
@@ -89,7 +90,7 @@ def measure_fluxes(frame: Frame, places: Array, radius: float, sky: Sky) -> Flux
     return Fluxes(flux=flux, error=np.sqrt(variance + (area * sky.error) ** 2))
 
 
-def touched(pixels: Mask, places: Array, radius: float) -> Mask:
+def touched(pixels: Mask, places: Doubles, radius: float) -> Mask:
     """Return for each circle whether any of some pixels reaches into it."""
     circles = CircularAperture(places, radius)
     found = aperture_photometry(pixels.astype(np.float32), circles)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from gwcs import WCS
 
-__all__ = ["SQUARE_ARCSEC", "area_map", "solid_angle"]
+    from iris_core import Doubles, Image
 
-Array = NDArray[np.float64]
+__all__ = ["SQUARE_ARCSEC", "area_map", "solid_angle"]
 
 SQUARE_ARCSEC = float(np.deg2rad(1 / 3600) ** 2)
 
@@ -20,7 +20,7 @@ SQUARE_ARCSEC = float(np.deg2rad(1 / 3600) ** 2)
 _STEP = 64
 
 
-def solid_angle(wcs: WCS, x: ArrayLike, y: ArrayLike) -> Array:
+def solid_angle(wcs: WCS, x: ArrayLike, y: ArrayLike) -> Doubles:
     """Return the solid angle of pixels in sr: the parallelogram of unit vectors to the middles of their sides.
 
     Parameters
@@ -33,16 +33,16 @@ def solid_angle(wcs: WCS, x: ArrayLike, y: ArrayLike) -> Array:
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     along_x = _direction(wcs, x + 0.5, y) - _direction(wcs, x - 0.5, y)
     along_y = _direction(wcs, x, y + 0.5) - _direction(wcs, x, y - 0.5)
-    area: Array = np.linalg.norm(np.cross(along_x, along_y), axis=-1)
+    area: Doubles = np.linalg.norm(np.cross(along_x, along_y), axis=-1)
     return area
 
 
-def _direction(wcs: WCS, x: Array, y: Array) -> Array:
+def _direction(wcs: WCS, x: Doubles, y: Doubles) -> Doubles:
     lon, lat = (np.deg2rad(angle) for angle in wcs(x, y, with_bounding_box=False))
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
-def area_map(wcs: WCS, shape: tuple[int, int]) -> tuple[float, NDArray[np.float32]]:
+def area_map(wcs: WCS, shape: tuple[int, int]) -> tuple[float, Image]:
     """Return the mean solid angle of the pixels of an image in sr, and each pixel's over that mean, ``(ny, nx)``."""
     from scipy.interpolate import RectBivariateSpline
 
@@ -55,5 +55,5 @@ def area_map(wcs: WCS, shape: tuple[int, int]) -> tuple[float, NDArray[np.float3
     return mean * float(nodes[0, 0]), (area / mean).astype(np.float32)
 
 
-def _nodes(size: int) -> Array:
+def _nodes(size: int) -> Doubles:
     return np.linspace(0, max(size - 1, 1), max(size // _STEP, 3) + 1)

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.stats import SigmaClip
-from numpy.typing import NDArray
 from photutils.background import Background2D
 from photutils.detection import DAOStarFinder
 from photutils.segmentation import detect_sources
 from photutils.utils.exceptions import NoDetectionsWarning
 
-from iris_core import InputError
+from iris_core import Doubles, Image, InputError
 from iris_photom_stars._frame import Frame
 
 __all__ = ["Detections", "find_stars"]
-
-Array = NDArray[np.float64]
-Image = NDArray[np.float32]
 
 _BOX = 128  # pixels, for the smooth background that detection subtracts
 _MASKED = 90.0  # per cent of a box that may be invalid
@@ -34,9 +30,9 @@ class Detections:
     `fwhm` is the width of the stars in pixels.
     """
 
-    x: Array
-    y: Array
-    peak: Array
+    x: Doubles
+    y: Doubles
+    peak: Doubles
     fwhm: float
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_core import InputError
+from iris_core import Doubles, InputError, Mask
 from iris_photom_stars._area import SQUARE_ARCSEC, solid_angle
 from iris_photom_stars._catalog import Catalog
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["inside", "place_stars", "require_stars", "shift_in_pixels"]
 
-Array = NDArray[np.float64]
 
-
-def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: float) -> tuple[Catalog, Array]:
+def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: float) -> tuple[Catalog, Doubles]:
     """Return the stars in or near an image, the brightest first, and their 0-based pixels ``(n, 2)``.
 
     Parameters
@@ -56,10 +54,10 @@ def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: floa
     return nearby.take(kept), places[kept]
 
 
-def inside(places: Array, shape: tuple[int, int], distance: float = 0.0) -> NDArray[np.bool_]:
+def inside(places: Doubles, shape: tuple[int, int], distance: float = 0.0) -> Mask:
     """Return which places are in an image, `distance` pixels or more from its edges."""
     size = np.array([shape[1], shape[0]])
-    within: NDArray[np.bool_] = np.all((places >= distance - 0.5) & (places <= size - 0.5 - distance), axis=1)
+    within: Mask = np.all((places >= distance - 0.5) & (places <= size - 0.5 - distance), axis=1)
     return within
 
 
@@ -70,7 +68,7 @@ def shift_in_pixels(wcs: WCS, shape: tuple[int, int], shift: float) -> float:
 
 
 def require_stars(
-    catalog: Catalog, places: Array, shape: tuple[int, int], margin: float, params: ZeroPointParams, name: str
+    catalog: Catalog, places: Doubles, shape: tuple[int, int], margin: float, params: ZeroPointParams, name: str
 ) -> NDArray[np.intp]:
     """Return which stars lie in an image, or up to `margin` pixels outside of it.
 

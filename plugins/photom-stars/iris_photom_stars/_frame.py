@@ -6,15 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import DQ, Exposure
+from iris_core import DQ, Array, Doubles, Exposure, Image, Mask
 
-__all__ = ["Frame", "Image", "Mask", "box", "discs", "frame_of"]
-
-Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Array = NDArray[np.float64]
+__all__ = ["Frame", "box", "discs", "frame_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +63,7 @@ def frame_of(exposure: Exposure) -> Frame:
     return Frame(data=data, err=_error(exposure, valid, divisor, bad), bad=bad, saturated=saturated)
 
 
-def _as_stack(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+def _as_stack(plane: Array) -> Array:
     return plane if plane.ndim == 3 else plane[np.newaxis]
 
 
@@ -82,7 +77,7 @@ def _error(exposure: Exposure, valid: Mask, divisor: Image, bad: Mask) -> Image 
     return result
 
 
-def discs(shape: tuple[int, int], places: Iterable[Array], radius: float) -> Mask:
+def discs(shape: tuple[int, int], places: Iterable[Doubles], radius: float) -> Mask:
     """Return the pixels within `radius` of any of some places ``(x, y)``."""
     mask = np.zeros(shape, dtype=np.bool_)
     for x, y in places:

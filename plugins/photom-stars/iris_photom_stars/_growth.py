@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from photutils.profiles import CurveOfGrowth
 
 from iris_photom_stars._aperture import Apertures, measure_sky
-from iris_photom_stars._frame import Frame, Mask, box, discs
+from iris_photom_stars._frame import Frame, box, discs
 from iris_photom_stars._neighbours import Sources
 from iris_photom_stars._robust import ERROR_FLOOR, combine_scaled
 
-__all__ = ["Growth", "measure_growth"]
+if TYPE_CHECKING:
+    from iris_core import Doubles, Mask
 
-Array = NDArray[np.float64]
+__all__ = ["Growth", "measure_growth"]
 
 _RADII = 40
 _CLIP = 3.0
 _WINGS = 0.8
-# Stars with more than this times the error of the best are left out, except where there are too few others: faint light
+# Stars with more than this times the error of the best are not used, except where there are too few others: faint light
 # around them is a larger share of theirs, and that is no scatter that all stars have in common.
 _ERROR_RANGE, _LEAST_STARS = 3.0, 5
 
@@ -46,9 +48,9 @@ class Growth:
         Which stars are in the mean, ``(n,)``.
     """
 
-    radius: Array
-    stars: Array
-    curve: Array
+    radius: Doubles
+    stars: Doubles
+    curve: Doubles
     correction: float
     error: float
     used: Mask
@@ -63,13 +65,13 @@ class Growth:
         rise = 1 - float(self.share(_WINGS * self.radius[-1])) - 2 * self.error / self.correction
         return max(rise, 0.0) / float(_WINGS**-1.5 - 1)
 
-    def share(self, radius: float | Array) -> Array:
+    def share(self, radius: float | Doubles) -> Doubles:
         """Return the share of a star's light within radii in pixels."""
         shares = np.append(0.0, self.curve / self.correction)
-        share: Array = np.interp(np.asarray(radius), np.append(0.0, self.radius), shares)
+        share: Doubles = np.interp(np.asarray(radius), np.append(0.0, self.radius), shares)
         return share
 
-    def share_in_aperture(self, distance: Array, aperture: float) -> Array:
+    def share_in_aperture(self, distance: Doubles, aperture: float) -> Doubles:
         """Return the share of a star's light in an aperture of a radius, `distance` pixels away from the star.
 
         Of the ring that the aperture lies in, it covers ``aperture / (4 distance)``; the light is taken to be even
@@ -81,7 +83,7 @@ class Growth:
 
 
 def measure_growth(
-    frame: Frame, stars: NDArray[np.intp], sources: Sources, fluxes: Array, apertures: Apertures, faint: float
+    frame: Frame, stars: NDArray[np.intp], sources: Sources, fluxes: Doubles, apertures: Apertures, faint: float
 ) -> Growth | None:
     """Return the mean curve of growth of stars, None where no star has one.
 
@@ -118,15 +120,15 @@ def measure_growth(
     return Growth(radius=radius, stars=curves, curve=curve, correction=float(curve[-1]), error=last.error, used=used)
 
 
-def _worst(errors: Array) -> float:
+def _worst(errors: Doubles) -> float:
     """Return the largest error at which a star still tells something beside the others."""
     ordered = np.sort(errors)
     return float(max(_ERROR_RANGE * ordered[0], ordered[:_LEAST_STARS][-1]))
 
 
 def _grow(
-    frame: Frame, star: int, sources: Sources, apertures: Apertures, radius: Array, faint: float
-) -> tuple[Array, float]:
+    frame: Frame, star: int, sources: Sources, apertures: Apertures, radius: Doubles, faint: float
+) -> tuple[Doubles, float]:
     """Return the flux of a star within each radius, and the error of the last."""
     place = sources.places[star]
     rows, columns = box(place, apertures.total_sky[1], frame.shape)
@@ -146,7 +148,7 @@ def _grow(
 
 
 def _other_sources(
-    shape: tuple[int, int], star: int, sources: Sources, apertures: Apertures, faint: float, corner: Array
+    shape: tuple[int, int], star: int, sources: Sources, apertures: Apertures, faint: float, corner: Doubles
 ) -> Mask:
     """Return the pixels of other sources: all their light where they are bright beside the star, else their cores."""
     places = sources.places - sources.places[star]

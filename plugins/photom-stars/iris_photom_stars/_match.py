@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import pi, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+if TYPE_CHECKING:
+    from iris_core import Doubles
+
 __all__ = ["Match", "match_stars"]
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # The shift is sought with the brightest stars of both lists: pairs grow with the square of the number.
@@ -50,7 +53,7 @@ class Match:
         return replace(self, catalog=stars[self.catalog])
 
 
-def match_stars(catalog: Array, detected: Array, max_shift: float, radius: float, pixels: int) -> Match:
+def match_stars(catalog: Doubles, detected: Doubles, max_shift: float, radius: float, pixels: int) -> Match:
     """Return the pairs under the common shift that pairs the most stars.
 
     Parameters
@@ -75,7 +78,7 @@ def match_stars(catalog: Array, detected: Array, max_shift: float, radius: float
     return Match(shift=(float(shift[0]), float(shift[1])), catalog=pairs[0], detection=pairs[1], by_chance=by_chance)
 
 
-def _find_shift(catalog: Array, detected: Array, max_shift: float, radius: float) -> Array:
+def _find_shift(catalog: Doubles, detected: Doubles, max_shift: float, radius: float) -> Doubles:
     """Return the difference of places that most pairs share; the smallest of those that are equally frequent."""
     near = cKDTree(catalog).query_ball_tree(cKDTree(detected), max_shift)
     differences = np.array([detected[j] - catalog[i] for i, found in enumerate(near) for j in found])
@@ -84,11 +87,11 @@ def _find_shift(catalog: Array, detected: Array, max_shift: float, radius: float
     differences = differences[np.argsort(np.hypot(*differences.T), kind="stable")]
     tree = cKDTree(differences)
     best = int(np.argmax(tree.query_ball_point(differences, radius, return_length=True)))
-    shift: Array = differences[tree.query_ball_point(differences[best], radius)].mean(axis=0)
+    shift: Doubles = differences[tree.query_ball_point(differences[best], radius)].mean(axis=0)
     return shift
 
 
-def _mutual(catalog: Array, detected: Array, radius: float) -> tuple[Index, Index]:
+def _mutual(catalog: Doubles, detected: Doubles, radius: float) -> tuple[Index, Index]:
     """Return the pairs of which each is the nearest of the other."""
     distance, there = cKDTree(detected).query(catalog)
     _, back = cKDTree(catalog).query(detected)

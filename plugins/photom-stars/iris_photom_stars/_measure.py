@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_core import Exposure, InputError
+from iris_core import Doubles, Exposure, InputError
 from iris_photom_stars._aperture import Apertures
 from iris_photom_stars._area import area_map, solid_angle
 from iris_photom_stars._catalog import Catalog
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from iris_photom_stars._params import ZeroPointParams
 
 __all__ = ["measure_zero_point"]
-
-Array = NDArray[np.float64]
 
 # A star of this signal over noise in its aperture can tell something of the curve of growth.
 _BRIGHT = 50.0
@@ -100,7 +98,7 @@ def _radii(fwhm: float, params: ZeroPointParams) -> Apertures:
 
 def _match(
     known: Catalog,
-    places: Array,
+    places: Doubles,
     found: Detections,
     frame: Frame,
     params: ZeroPointParams,
@@ -164,7 +162,7 @@ def _combine(sample: Sample, growth: Growth, params: ZeroPointParams) -> tuple[M
     return mean, sample.without("clipped", clipped)
 
 
-def _zero_points(sample: Sample, growth: Growth) -> tuple[Array, Array]:
+def _zero_points(sample: Sample, growth: Growth) -> tuple[Doubles, Doubles]:
     """Return the zero point of each star, and its error without the intrinsic scatter and the aperture correction."""
     zero_points = sample.catalog.mag - sample.magnitude + 2.5 * np.log10(growth.correction)
     noise = POGSON * sample.fluxes.error / sample.expected()
@@ -191,7 +189,7 @@ def _refuse_scatter(mean: Mean, sample: Sample, params: ZeroPointParams, name: s
         )
 
 
-def _table(sample: Sample, blend: Array, growth: Growth, bright: NDArray[np.intp]) -> Table:
+def _table(sample: Sample, blend: Doubles, growth: Growth, bright: NDArray[np.intp]) -> Table:
     """Return a row for each star of the catalogue in the image."""
     from astropy.table import Table
 

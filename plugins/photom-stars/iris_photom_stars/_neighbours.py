@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["Sources", "is_structure"]
+if TYPE_CHECKING:
+    from iris_core import Doubles, Mask
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+__all__ = ["Sources", "is_structure"]
 
 # A detection close to a star this many times brighter is taken to be structure of that star's image.
 _STRUCTURE = 20.0
@@ -22,10 +23,10 @@ _STRUCTURE = 20.0
 class Sources:
     """All known sources: 0-based pixels ``(n, 2)``, and their flux ``(n,)``, the stars of the catalogue first."""
 
-    places: Array
-    flux: Array
+    places: Doubles
+    flux: Doubles
 
-    def light_around(self, stars: NDArray[np.intp], reach: float, share: Callable[[Array], Array]) -> Array:
+    def light_around(self, stars: NDArray[np.intp], reach: float, share: Callable[[Doubles], Doubles]) -> Doubles:
         """Return for some of the sources the light of all others within `reach`, over their own.
 
         Parameters
@@ -40,13 +41,13 @@ class Sources:
         near = cKDTree(self.places).query_ball_point(self.places[stars], reach)
         return np.array([self._light(star, others, share) for star, others in zip(stars, near, strict=True)])
 
-    def _light(self, star: int, others: list[int], share: Callable[[Array], Array]) -> float:
+    def _light(self, star: int, others: list[int], share: Callable[[Doubles], Doubles]) -> float:
         index = np.array([other for other in others if other != star], dtype=np.intp)
         distance = np.hypot(*(self.places[index] - self.places[star]).T)
         return float(np.sum(self.flux[index] * share(distance)) / self.flux[star])
 
 
-def is_structure(places: Array, peak: Array, stars: Array, star_peak: Array, reach: float) -> Mask:
+def is_structure(places: Doubles, peak: Doubles, stars: Doubles, star_peak: Doubles, reach: float) -> Mask:
     """Return which detections are close to a much brighter star, so that they are taken for a part of its image.
 
     Parameters

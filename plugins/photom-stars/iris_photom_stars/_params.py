@@ -16,13 +16,13 @@ class ZeroPointParams(Params):
 
     band: str = parameter("", "Band of the catalogue; by default that of the same name as the exposure's filter.")
     system: Literal["", "AB", "Vega"] = parameter(
-        "", "System of the catalogue's magnitudes; by default what the catalogue says."
+        "", "System of the catalogue's magnitudes; by default as the catalogue states."
     )
     ab_offset: float | None = parameter(
-        None, "AB - Vega in the band; by default what the catalogue says; used for Vega magnitudes only.", "mag"
+        None, "AB - Vega in the band; by default as the catalogue states; used for Vega magnitudes only.", "mag"
     )
     detection: float = parameter(
-        5.0, "How far a star has to stand out of the background to be found.", "standard deviations", gt=0
+        5.0, "How far above the background a star has to be to be found.", "standard deviations", gt=0
     )
     fwhm: float | None = parameter(None, "Width of a star; measured by default.", "pixel", gt=0)
     aperture: float = parameter(2.0, "Radius of the aperture.", "fwhm", gt=0)
@@ -39,7 +39,7 @@ class ZeroPointParams(Params):
     max_blend: float = parameter(
         0.01, "Largest share of the light in an aperture that may be that of known neighbours.", gt=0
     )
-    clip: float = parameter(3.0, "Where a star's zero point counts as wrong.", "standard deviations", gt=1)
+    clip: float = parameter(3.0, "Clipping threshold for a star's zero point.", "standard deviations", gt=1)
     min_stars: int = parameter(5, "Least number of stars in the mean.", ge=3)
     max_scatter: float = parameter(
         0.2, "Largest scatter of the stars beyond their errors; above it they are not the stars of the catalogue.",

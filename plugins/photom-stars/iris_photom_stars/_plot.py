@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_photom_stars._report import left_out, shift_of
+from iris_core import atomic
+from iris_photom_stars._report import shift_of, unused
 from iris_photom_stars._result import POGSON, ZeroPoint
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
 
+    from iris_core import Doubles
     from iris_photom_stars._product import Measured
 
 __all__ = ["draw"]
-
-Array = NDArray[np.float64]
 
 # Colours that people with any colour vision tell apart (Okabe & Ito 2008).
 _USED, _CLIPPED, _OTHER, _BAND = "#0072b2", "#d55e00", "#8a8a8a", "#56b4e9"
@@ -36,7 +35,7 @@ def draw(measured: Measured, path: Path) -> None:
     measured
         What is shown.
     path
-        Of the figure; its suffix says the format. Replaced if it is there.
+        Of the figure; its suffix gives the format. Replaced if it is there.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -52,10 +51,11 @@ def draw(measured: Measured, path: Path) -> None:
         figure.suptitle(
             f"{measured.product.name}: zero point {zero.value:.4f} ± {zero.error:.4f} mag "
             f"(AB magnitude of 1 {measured.unit})\n{zero.number} stars of {measured.catalog.name}, "
-            f"band {measured.catalog.band}; left out: {left_out(zero)}",
+            f"band {measured.catalog.band}; not used: {unused(zero)}",
             fontsize=12,
         )
-        figure.savefig(path, dpi=120)
+        with atomic(path) as temporary:
+            figure.savefig(temporary, dpi=120)
 
 
 def _of(stars: Table, *statuses: str) -> Table:
@@ -106,7 +106,7 @@ def _beyond(axes: Axes, zero: ZeroPoint, reach: float) -> None:
 def _detector(axes: Axes, zero: ZeroPoint, shape: tuple[int, int]) -> None:
     """Show where the stars are on the detector, and how far their zero points are from the mean."""
     others = zero.stars[~np.isin(zero.stars["status"], ("used", "clipped"))]
-    axes.plot(others["x"], others["y"], "+", color=_OTHER, ms=6, label=f"left out ({len(others)})")
+    axes.plot(others["x"], others["y"], "+", color=_OTHER, ms=6, label=f"not used ({len(others)})")
     clipped, used = _of(zero.stars, "clipped"), _of(zero.stars, "used")
     axes.plot(clipped["x"], clipped["y"], "x", color=_CLIPPED, ms=7, label=f"clipped ({len(clipped)})")
     residual = 1e3 * (np.asarray(used["zero_point"]) - zero.value)
@@ -122,10 +122,10 @@ def _detector(axes: Axes, zero: ZeroPoint, shape: tuple[int, int]) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
 
 
-def _sizes(stars: Table) -> Array:
+def _sizes(stars: Table) -> Doubles:
     """Return areas of markers that grow with the weight of a star."""
     weight = 1 / np.asarray(stars["error"]) ** 2
-    sizes: Array = 25 + 95 * weight / weight.max()
+    sizes: Doubles = 25 + 95 * weight / weight.max()
     return sizes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import Exposure, InputError, Reference, StageRecord, parse_unit, read_fits
+from iris_core import Exposure, InputError, StageRecord, load_plugins, parse_unit, read_fits, unit_string
 from iris_photom_stars._catalog import ZERO_JY, Catalog, read_catalog
 from iris_photom_stars._measure import measure_zero_point
 from iris_photom_stars._params import ZeroPointParams
@@ -31,13 +31,13 @@ class Measured:
     zero
         What was measured.
     catalog, product
-        With what, and in what.
+        The stars, and the product they were measured in.
     unit
         Of the rate, as text; of the product itself where that is a rate.
     stated
         The zero point with which the product was calibrated, AB magnitudes; None for a rate.
     params
-        With which it was measured.
+        Parameters of the measurement.
     """
 
     zero: ZeroPoint
@@ -75,16 +75,16 @@ def measure_product(path: Path, catalog: Path | None, changes: Mapping[str, Any]
         raise InputError(f"{path} has no gWCS; give a product that went through assign_wcs, x_cal.fits for example")
     record = _own_record(product)
     params = ZeroPointParams(**{**(record.params if record else {}), **changes})
-    reference = Reference(reftype="catalog", path=catalog or _recorded_catalog(record, path), provider="by hand")
-    band = params.band or product.meta.filter
-    stars = read_catalog(reference.table(), band, reference.path.name, params.system, params.ab_offset)
+    file = catalog or _recorded_catalog(record, path)
+    table = load_plugins([_PLUGIN]).read_reference(file, "catalog")
+    stars = read_catalog(table, params.band or product.meta.filter, file.name, params.system, params.ab_offset)
     rate, unit, stated = _as_rate(product)
     zero = measure_zero_point(rate, stars, params)
     return Measured(zero=zero, catalog=stars, product=product, unit=unit, stated=stated, params=params)
 
 
 def _own_record(product: Exposure) -> StageRecord | None:
-    """Return what the product keeps of its own calibration with stars."""
+    """Return the product's own record of its calibration with stars."""
     mine = [one for one in product.history if one.stage == "photom" and one.plugin == _PLUGIN]
     return mine[-1] if mine else None
 
@@ -100,15 +100,15 @@ def _recorded_catalog(record: StageRecord | None, path: Path) -> Path:
 
 def _as_rate(product: Exposure) -> tuple[Exposure, str, float | None]:
     """Return a product as a rate, the rate's unit, and the zero point with which it was calibrated."""
-    # Neighbours of a resampled image share their noise, so that a sum is less certain than ERR says.
+    # Neighbours of a resampled image share their noise, so that a sum is less certain than its ERR.
     spread = float(product.sci_header.get("CORRFAC", 1.0)) ** 2
     product = product.replace(variance={name: plane * spread for name, plane in product.variance.items()})
     unit = product.unit
     if unit is None or not unit.is_equivalent(parse_unit("MJy/sr")):
-        return product, str(unit or "unit").replace(" ", ""), None
+        return product, "unit" if unit is None else unit_string(unit), None
     header = product.sci_header
     if "PHOTMJSR" not in header or "PIXAR_SR" not in header:
-        raise InputError(f"{product.name} is in {unit} and has no PHOTMJSR and PIXAR_SR, which say what a rate means")
+        raise InputError(f"{product.name} is in {unit} and has no PHOTMJSR and PIXAR_SR to turn it into a rate")
     factor = float(header["PHOTMJSR"])
     _, _, per = str(header.comments["PHOTMJSR"]).partition(" per ")
     stated = -2.5 * float(np.log10(factor * float(header["PIXAR_SR"]) * 1e6 / ZERO_JY))

@@ -1,4 +1,4 @@
-"""What the product says of the zero point: keywords and notes."""
+"""The zero point in the product: keywords and notes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from iris_photom_stars._area import SQUARE_ARCSEC
 from iris_photom_stars._catalog import Catalog
 from iris_photom_stars._result import STATUSES, ZeroPoint
 
-__all__ = ["comparison_of", "keywords_of", "left_out", "notes_of", "shift_of"]
+__all__ = ["comparison_of", "keywords_of", "notes_of", "shift_of", "unused"]
 
 
 def keywords_of(zero: ZeroPoint, unit: str, band: str) -> dict[str, tuple[Any, str]]:
@@ -31,13 +31,13 @@ def keywords_of(zero: ZeroPoint, unit: str, band: str) -> dict[str, tuple[Any, s
 
 
 def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
-    """Return what the user should know, a sentence each."""
+    """Return the notes for the user, a sentence each."""
     counts, scale = zero.counts(), zero.pixel_scale
     notes = [
         f"zero point {zero.value:.4f} +- {zero.error:.4f} mag (AB magnitude of 1 {unit}) from "
         f"{zero.number} of {sum(counts.values())} stars of {catalog.name}, band {catalog.band}; their scatter is "
         f"{zero.mean.scatter:.4f} mag, {zero.mean.intrinsic:.4f} beyond their errors",
-        f"left out: {left_out(zero)}",
+        f"not used: {unused(zero)}",
         f"aperture of {zero.apertures.star:.2f} pixels ({zero.apertures.star * scale:.3g} arcsec, FWHM {zero.fwhm:.2f} "
         f"pixels), correction {zero.correction:.4f} mag from {zero.growth.used.sum()} stars, all light within "
         f"{zero.apertures.total:.1f} pixels",
@@ -54,14 +54,14 @@ def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
     return notes
 
 
-def left_out(zero: ZeroPoint) -> str:
-    """Return how many stars were left out for which reason, in words."""
+def unused(zero: ZeroPoint) -> str:
+    """Return how many stars were not used, by reason."""
     counts = zero.counts()
     return ", ".join(f"{counts[reason]} {reason}" for reason in STATUSES[:-1] if counts[reason]) or "none"
 
 
 def comparison_of(zero: ZeroPoint, stated: float | None) -> list[str]:
-    """Return what the zero point says of the one with which a product was calibrated, a sentence or none."""
+    """Return a comparison with the zero point of the product's calibration, a sentence or none."""
     if stated is None:
         return []
     difference = zero.value - stated

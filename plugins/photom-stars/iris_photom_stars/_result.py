@@ -8,7 +8,6 @@ from math import log, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_photom_stars._aperture import Apertures
 from iris_photom_stars._area import SQUARE_ARCSEC
@@ -18,6 +17,8 @@ from iris_photom_stars._robust import Mean
 
 if TYPE_CHECKING:
     from astropy.table import Table
+
+    from iris_core import Image
 
 __all__ = ["POGSON", "STATUSES", "ZeroPoint"]
 
@@ -56,7 +57,7 @@ class ZeroPoint:
 
     mean: Mean
     pixel_area: float
-    area: NDArray[np.float32]
+    area: Image
     fwhm: float
     apertures: Apertures
     growth: Growth

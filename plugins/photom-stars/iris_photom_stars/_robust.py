@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from iris_core import Doubles, Mask
 
 __all__ = ["ERROR_FLOOR", "Mean", "combine", "combine_scaled"]
-
-Array = NDArray[np.float64]
 
 _ROUNDS = 50
 _SCATTERS = 300
@@ -38,14 +39,14 @@ class Mean:
     error: float
     intrinsic: float
     scatter: float
-    used: NDArray[np.bool_]
+    used: Mask
 
 
-def combine(values: Array, errors: Array, clip: float) -> Mean:
+def combine(values: Doubles, errors: Doubles, clip: float) -> Mean:
     """Return the mean of values that scatter by an unknown amount that is the same for all, beside their errors.
 
     For each intrinsic scatter the weights are ``1 / (error^2 + intrinsic^2)``. Mean and error are those over all
-    intrinsic scatters, each as probable as the restricted likelihood of the values says (with a flat prior, Gelman
+    intrinsic scatters, each as probable as the restricted likelihood of the values gives (with a flat prior, Gelman
     2006, Bayesian Analysis 1, 515): few stars do not tell it well, and the error has to know that.
 
     Parameters
@@ -53,7 +54,7 @@ def combine(values: Array, errors: Array, clip: float) -> Mean:
     values, errors
         Finite, ``(n,)``, n > 0.
     clip
-        Standard deviations of a single value beyond which it is left out. That starts from the median and its MAD, and
+        Standard deviations of a single value beyond which it is rejected. That starts from the median and its MAD, and
         goes on until nothing changes.
     """
     errors = np.maximum(errors, ERROR_FLOOR)
@@ -67,7 +68,7 @@ def combine(values: Array, errors: Array, clip: float) -> Mean:
     return _finish(values, used, centre, error, spread)
 
 
-def _over_scatters(values: Array, errors: Array) -> tuple[float, float, float]:
+def _over_scatters(values: Doubles, errors: Doubles) -> tuple[float, float, float]:
     """Return the mean and its error over all intrinsic scatters, and the most probable scatter."""
     scatter = float(np.ptp(values)) * np.linspace(0, 1, _SCATTERS) ** 2
     variance = errors**2 + scatter[:, np.newaxis] ** 2
@@ -84,7 +85,7 @@ def _over_scatters(values: Array, errors: Array) -> tuple[float, float, float]:
     return centre, float(error), float(scatter[np.argmax(likelihood)])
 
 
-def combine_scaled(values: Array, errors: Array, clip: float) -> Mean:
+def combine_scaled(values: Doubles, errors: Doubles, clip: float) -> Mean:
     """Return the mean of values whose errors are all too small by one factor; see `combine` for the parameters.
 
     The weights are ``1 / error^2``, and the error of the mean is multiplied by the root of chi squared over the number
@@ -102,22 +103,22 @@ def combine_scaled(values: Array, errors: Array, clip: float) -> Mean:
     return _finish(values, used, centre, error, 0.0)
 
 
-def _robust_variance(values: Array) -> float:
+def _robust_variance(values: Doubles) -> float:
     return float((_MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) ** 2)
 
 
-def _kept(values: Array, centre: float, errors: Array, clip: float) -> NDArray[np.bool_]:
+def _kept(values: Doubles, centre: float, errors: Doubles, clip: float) -> Mask:
     """Return which values are to be used; the one that is nearest to the centre always is."""
     off = np.abs(values - centre) / errors
     return np.asarray(off <= max(clip, float(off.min())))
 
 
-def _finish(values: Array, used: NDArray[np.bool_], centre: float, error: float, spread: float) -> Mean:
+def _finish(values: Doubles, used: Mask, centre: float, error: float, spread: float) -> Mean:
     scatter = float(np.std(values[used], ddof=1)) if np.count_nonzero(used) > 1 else 0.0
     return Mean(value=centre, error=error, intrinsic=spread, scatter=scatter, used=used)
 
 
-def _with_factor(values: Array, errors: Array) -> tuple[float, float, float]:
+def _with_factor(values: Doubles, errors: Doubles) -> tuple[float, float, float]:
     """Return the weighted mean, its error, and the factor by which the errors are too small."""
     weights = errors**-2.0
     centre = float(np.average(values, weights=weights))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,14 @@ from iris_photom_stars._aperture import Apertures, Fluxes, measure_fluxes, measu
 from iris_photom_stars._catalog import Catalog
 from iris_photom_stars._detect import Detections
 from iris_photom_stars._field import inside
-from iris_photom_stars._frame import Frame, Mask, discs
+from iris_photom_stars._frame import Frame, discs
 from iris_photom_stars._match import Match
 from iris_photom_stars._neighbours import Sources, is_structure
 
-__all__ = ["USED", "Sample", "measure_sample"]
+if TYPE_CHECKING:
+    from iris_core import Doubles, Mask
 
-Array = NDArray[np.float64]
+__all__ = ["USED", "Sample", "measure_sample"]
 
 USED = "used"
 
@@ -47,9 +49,9 @@ class Sample:
     """
 
     catalog: Catalog
-    places: Array
-    offset: Array
-    area: Array
+    places: Doubles
+    offset: Doubles
+    area: Doubles
     fluxes: Fluxes
     status: NDArray[np.str_]
     others: Sources
@@ -64,17 +66,17 @@ class Sample:
         return Counter(str(one) for one in self.status if one)
 
     def without(self, reason: str, where: Mask) -> Sample:
-        """Return the sample with stars left out for a reason, where there is none yet."""
+        """Return the sample with stars rejected for a reason, where there is none yet."""
         return replace(self, status=np.where(self.good & where, reason, self.status))
 
     @property
-    def magnitude(self) -> Array:
+    def magnitude(self) -> Doubles:
         """``-2.5 log10`` of the flux in the aperture, as if it were in pixels of the mean area."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            result: Array = -2.5 * np.log10(self.fluxes.flux * self.area)
+            result: Doubles = -2.5 * np.log10(self.fluxes.flux * self.area)
         return result
 
-    def expected(self) -> Array:
+    def expected(self) -> Doubles:
         """Return the flux that each star should have in the aperture, from the catalogue and a first zero point.
 
         Weights and limits that come from it do not favour stars that came out bright.
@@ -82,7 +84,7 @@ class Sample:
         snr = np.where(self.good, self.fluxes.flux / self.fluxes.error, np.nan)
         bright = snr >= np.nanmedian(snr) if np.isfinite(snr).any() else self.good
         zero = np.median((self.catalog.mag - self.magnitude)[bright]) if bright.any() else np.nan
-        result: Array = 10 ** (-0.4 * (self.catalog.mag - zero)) / self.area
+        result: Doubles = 10 ** (-0.4 * (self.catalog.mag - zero)) / self.area
         return result
 
     def sources(self) -> Sources:
@@ -90,7 +92,7 @@ class Sample:
         flux = np.concatenate([self.expected(), self.others.flux])
         return Sources(np.concatenate([self.places, self.others.places]), flux)
 
-    def neighbours(self, reach: float, share: Callable[[Array], Array]) -> Array:
+    def neighbours(self, reach: float, share: Callable[[Doubles], Doubles]) -> Doubles:
         """Return for each good star the light of all other sources within `reach` pixels over its own, NaN for others.
 
         Parameters
@@ -107,7 +109,7 @@ class Sample:
 
 
 def measure_sample(
-    frame: Frame, found: Detections, catalog: Catalog, predicted: Array, area: Array, match: Match, radii: Apertures
+    frame: Frame, found: Detections, catalog: Catalog, predicted: Doubles, area: Doubles, match: Match, radii: Apertures
 ) -> Sample:
     """Return the stars of the catalogue, measured, with what makes some of them useless.
 
@@ -134,8 +136,8 @@ def measure_sample(
     return Sample(catalog=catalog, places=places, offset=offset, area=area, fluxes=fluxes, status=status, others=others)
 
 
-def _first_status(frame: Frame, places: Array, offset: Array, radii: Apertures) -> NDArray[np.str_]:
-    """Return what can be said of stars before they are measured."""
+def _first_status(frame: Frame, places: Doubles, offset: Doubles, radii: Apertures) -> NDArray[np.str_]:
+    """Return what is known of stars before they are measured."""
     status = np.full(len(places), "", dtype="<U9")
     there = np.flatnonzero(inside(places, frame.shape))
     mine = places[there]
@@ -149,7 +151,7 @@ def _first_status(frame: Frame, places: Array, offset: Array, radii: Apertures) 
     return status
 
 
-def _measure(frame: Frame, detected: Array, places: Array, status: NDArray[np.str_], radii: Apertures) -> Fluxes:
+def _measure(frame: Frame, detected: Doubles, places: Doubles, status: NDArray[np.str_], radii: Apertures) -> Fluxes:
     flux, error = np.full(len(places), np.nan), np.full(len(places), np.nan)
     good = status == USED
     if good.any():
@@ -160,7 +162,7 @@ def _measure(frame: Frame, detected: Array, places: Array, status: NDArray[np.st
 
 
 def _others(
-    found: Detections, detected: Array, match: Match, fluxes: Fluxes, status: NDArray[np.str_], radii: Apertures
+    found: Detections, detected: Doubles, match: Match, fluxes: Fluxes, status: NDArray[np.str_], radii: Apertures
 ) -> Sources:
     """Return the detections that are no star of the catalogue, and no structure of one's image.
 

@@ -12,13 +12,10 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 from iris_photom_stars import ZeroPointParams
-from numpy.typing import NDArray
+from iris_testkit import add_wcs, make_exposure
 from scipy.special import erf
 
-from iris_core import Exposure, Reference, References
-from iris_core.testing import add_wcs, make_exposure
-
-Array = NDArray[np.float64]
+from iris_core import Doubles, Exposure, Reference, References, load_plugins
 
 ZERO = 25.0
 FWHM = 3.0
@@ -27,21 +24,23 @@ SCALE = 0.1
 PARAMS = ZeroPointParams(total=6.0)
 
 
-def draw_stars(shape: tuple[int, int], x: Array, y: Array, flux: Array, fwhm: float = FWHM) -> Array:
+def draw_stars(shape: tuple[int, int], x: Doubles, y: Doubles, flux: Doubles, fwhm: float = FWHM) -> Doubles:
     """Return the sum of Gaussian stars, integrated over each pixel."""
     width = fwhm / 2.3548 * np.sqrt(2)
 
-    def along(size: int, place: Array) -> Array:
+    def along(size: int, place: Doubles) -> Doubles:
         edges = np.arange(size + 1) - 0.5
         return np.diff(erf((edges[:, np.newaxis] - place) / width), axis=0) / 2
 
     return np.einsum("ik,jk,k->ij", along(shape[0], y), along(shape[1], x), flux)
 
 
-def spread_places(shape: tuple[int, int], number: int, apart: float, margin: float, seed: int) -> tuple[Array, Array]:
+def spread_places(
+    shape: tuple[int, int], number: int, apart: float, margin: float, seed: int
+) -> tuple[Doubles, Doubles]:
     """Return places that are `apart` pixels from each other."""
     rng = np.random.default_rng(seed)
-    chosen: list[Array] = []
+    chosen: list[Doubles] = []
     for _ in range(100_000):
         if len(chosen) == number:
             break
@@ -58,9 +57,9 @@ class Field:
 
     exposure: Exposure
     table: Table
-    x: Array
-    y: Array
-    flux: Array
+    x: Doubles
+    y: Doubles
+    flux: Doubles
     zero: float = ZERO
 
     def with_table(self, **columns: Any) -> Field:
@@ -74,7 +73,13 @@ class Field:
         """Write the catalogue and return it as a stage is given it."""
         path = folder / name
         self.table.write(path, format="ascii.ecsv" if name.endswith("ecsv") else None, overwrite=True)
-        return References({"catalog": Reference(reftype="catalog", path=path, provider="test")})
+        return References({"catalog": catalog_file(path)})
+
+
+def catalog_file(path: Path) -> Reference:
+    """Return a catalogue as the framework gives it to the stage."""
+    table = load_plugins(["iris-photom-stars"]).read_reference(path, "catalog")
+    return Reference(reftype="catalog", path=path, provider="test", content=table)
 
 
 def make_field(
@@ -113,6 +118,18 @@ def make_field(
     return Field(exposure=exposure, table=table, x=x, y=y, flux=flux)
 
 
+@pytest.fixture(name="as_raw")
+def as_raw_fixture() -> Callable[[Exposure], Exposure]:
+    """Return a function that gives an exposure as it comes from the telescope: its WCS in the header alone."""
+    return lambda exposure: exposure.replace(wcs=None).replace(sci_header=exposure.sci_header)
+
+
+@pytest.fixture(name="catalog_file")
+def catalog_file_fixture() -> Callable[[Path], Reference]:
+    """Return the function that reads a catalogue."""
+    return catalog_file
+
+
 @pytest.fixture(name="make_field")
 def make_field_fixture() -> Callable[..., Field]:
     """Return the function that makes a field."""
@@ -120,7 +137,7 @@ def make_field_fixture() -> Callable[..., Field]:
 
 
 @pytest.fixture(name="draw_stars")
-def draw_stars_fixture() -> Callable[..., Array]:
+def draw_stars_fixture() -> Callable[..., Doubles]:
     """Return the function that draws Gaussian stars."""
     return draw_stars
 

@@ -10,8 +10,7 @@ from astropy.modeling.models import Pix2Sky_TAN, Polynomial2D, RotateNative2Cele
 from gwcs import WCS
 from gwcs.coordinate_frames import CelestialFrame, Frame2D
 from iris_photom_stars._area import SQUARE_ARCSEC, area_map, solid_angle
-
-from iris_core.testing import add_wcs, make_exposure
+from iris_testkit import add_wcs, make_exposure
 
 
 def tan_wcs(scale: float, dec: float, before: object = None) -> WCS:

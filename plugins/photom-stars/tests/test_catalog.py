@@ -11,9 +11,10 @@ from astropy import units as u
 from astropy.table import Column, MaskedColumn, Table
 from hypothesis import given
 from hypothesis import strategies as st
+from iris_photom_stars import plugin
 from iris_photom_stars._catalog import Catalog, read_catalog
 
-from iris_core import InputError, Reference
+from iris_core import InputError, Reference, load_plugins
 
 
 def make_table(meta: dict[str, Any] | None = None, **changes: Any) -> Table:
@@ -106,7 +107,7 @@ def test_files_of_three_formats_say_the_same(tmp_path: Path, ending: str) -> Non
     """A VOTable keeps no keywords, so that the system has to be said."""
     path = tmp_path / f"stars.{ending}"
     make_table().write(path, format={"ecsv": "ascii.ecsv", "vot": "votable"}.get(ending, ending))
-    table = Reference(reftype="catalog", path=path, provider="test").table()
+    table = load_plugins(["iris-photom-stars"]).read_reference(path, "catalog")
     catalog = read(table, system="AB" if ending == "vot" else "")
     np.testing.assert_array_equal(catalog.mag, [15, 16, 17])
     np.testing.assert_array_equal(catalog.dec, [-1, 0, 1])
@@ -173,3 +174,35 @@ def test_bands_differ_by_case() -> None:
     """The i of one system is not the I of another."""
     with pytest.raises(InputError, match="no star in band 'KS'; its bands are: J, Ks"):
         read(make_table(), "KS")
+
+
+def faults(table: Table, reftype: str = "catalog") -> list[str]:
+    """Return what is found wrong with a catalogue when it is added to a store."""
+    reference = Reference(reftype=reftype, path=Path("stars.ecsv"), provider="test", content=table)
+    return plugin.check_reference(reference)
+
+
+def test_a_good_catalogue_can_be_added_to_a_store() -> None:
+    assert faults(make_table()) == []
+
+
+def test_vega_magnitudes_without_an_offset_are_a_fault() -> None:
+    (fault,) = faults(make_table({"MAGSYS": "Vega"}))
+    assert "stars.ecsv" in fault
+    assert "AB - Vega" in fault
+
+
+def test_a_fault_of_all_bands_is_reported_once() -> None:
+    (fault,) = faults(make_table(mag_err=None))
+    assert "no column mag_err" in fault
+    (fault,) = faults(make_table(band=None))
+    assert "no column band" in fault
+
+
+def test_a_catalogue_without_stars_is_a_fault() -> None:
+    (fault,) = faults(make_table()[:0])
+    assert "no stars" in fault
+
+
+def test_reference_files_of_other_types_are_not_its_matter() -> None:
+    assert faults(make_table(mag=None), reftype="photom") == []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import iris_photom_stars
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
+from iris_photom_stars import plugin
+from iris_testkit import FileTruth, StageConformance, add_wcs, make_exposure
 from scipy.special import erf
 
 from iris_core import Exposure
-from iris_core.testing import FileTruth, StageConformance, add_wcs, make_exposure
 
 WIDTH = 2.5 / 2.3548 * np.sqrt(2)
 
@@ -22,9 +22,9 @@ def along(size: int, place: np.ndarray) -> np.ndarray:
 
 
 class TestConformance(StageConformance):
-    """What every stage owes, on a grid of stars over a sky that was subtracted."""
+    """The rules that every stage has to keep, on a grid of stars over a sky that was subtracted."""
 
-    plugin = iris_photom_stars
+    plugin = plugin
     stage = "photom"
     params: ClassVar = {"total": 6.0}
     shape = (128, 160)

@@ -12,9 +12,9 @@ from iris_photom_stars._detect import find_stars
 from iris_photom_stars._frame import Frame, discs, frame_of
 from iris_photom_stars._growth import Growth, measure_growth
 from iris_photom_stars._neighbours import Sources, is_structure
+from iris_testkit import make_exposure
 
 from iris_core import DQ, InputError
-from iris_core.testing import make_exposure
 
 Draw = Callable[..., np.ndarray]
 

@@ -77,6 +77,7 @@ def calibrate(tmp_path: Path) -> Calibrate:
     return calibrated
 
 
+@pytest.mark.slow
 def test_fifty_stars_on_2048_pixels_give_the_zero_point_within_5_mmag(calibrate: Calibrate) -> None:
     """The catalogue, good to 10 mmag, is found in the store; the PSF has 26 % of its light in a wide halo."""
     from iris_simulate import simulate
@@ -95,6 +96,7 @@ def test_fifty_stars_on_2048_pixels_give_the_zero_point_within_5_mmag(calibrate:
     np.testing.assert_allclose(product.area, made.scene.camera.area, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_errors_are_honest_over_realisations_of_the_noise(calibrate: Calibrate) -> None:
     """Pixels, references and catalogue; a benchmark of the project does the same on 2048 pixels."""
     from iris_simulate import simulate

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import iris_photom_stars
 import numpy as np
 import pytest
 from astropy import units as u
-from iris_photom_stars import ZeroPointParams, calibrate_with_stars, check_stars
+from iris_photom_stars import ZeroPointParams, check_stars, plugin
+from iris_testkit import cut_window, run_stage
 from pydantic import ValidationError
 
-from iris_core import DQ, Exposure, InputError, References, StageContractError, Window
-from iris_core.testing import cut_window
+from iris_core import DQ, Exposure, InputError, Window
 
 Make = Callable[..., Any]
 
@@ -25,9 +23,8 @@ FACTOR = 3631e-6 * 10 ** (-0.4 * 25.0) / PIXEL
 
 
 def calibrate(field: Any, folder: Path, params: ZeroPointParams, exposure: Exposure | None = None) -> Exposure:
-    return calibrate_with_stars(
-        exposure=field.exposure if exposure is None else exposure, params=params, references=field.references(folder)
-    )
+    given = field.exposure if exposure is None else exposure
+    return run_stage(plugin, given, references=field.references(folder).values(), **params.model_dump())
 
 
 def test_the_factor_is_that_of_the_stars(field: Any, params: ZeroPointParams, tmp_path: Path) -> None:
@@ -79,22 +76,20 @@ def test_the_notes_say_what_was_done(field: Any, params: ZeroPointParams, tmp_pa
     assert notes[0] == "the exposure is not flat-fielded: the zero point is a mean over the places of the stars"
     assert notes[1].startswith("zero point 25.0000 +- 0.00")
     assert "from 14 of 14 stars of stars.ecsv, band Kbb" in notes[1]
-    assert notes[2] == "left out: none"
+    assert notes[2] == "not used: none"
     assert "(0.638 arcsec, FWHM 3.19 pixels), correction 0.0000 mag from" in notes[3].replace("-0.0000", "0.0000")
     assert notes[4].startswith("the exposure lies (+0.00, +0.00) pixels from the catalogue")
 
 
 @pytest.mark.parametrize("ending", ["ecsv", "fits", "vot"])
 def test_the_catalogue_may_be_a_file_of_three_formats(
-    field: Any, params: ZeroPointParams, tmp_path: Path, ending: str
+    field: Any, catalog_file: Make, params: ZeroPointParams, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"stars.{ending}"
-    references = field.references(tmp_path)
-    table = references["catalog"].table()
-    table.write(path, format={"ecsv": "ascii.ecsv", "vot": "votable"}.get(ending, ending), overwrite=True)
-    given = References({"catalog": replace(references["catalog"], path=path)})
-    told = params.model_copy(update={"system": "AB"})
-    result = calibrate_with_stars(exposure=field.exposure, params=told, references=given)
+    field.table.write(path, format={"ecsv": "ascii.ecsv", "vot": "votable"}.get(ending, ending))
+    result = run_stage(
+        plugin, field.exposure, references=[catalog_file(path)], **params.model_dump() | {"system": "AB"}
+    )
     assert result.sci_header["ZP_AB"] == pytest.approx(25.0, abs=1e-6)
 
 
@@ -138,7 +133,7 @@ def test_stars_that_are_wrong_in_the_catalogue_are_clipped(
     magnitudes = field.table["mag"].copy()
     magnitudes[[2, 7]] += 0.3
     result = calibrate(field.with_table(mag=magnitudes), tmp_path, params)
-    assert "left out: 2 clipped" in result.notes
+    assert "not used: 2 clipped" in result.notes
     assert result.sci_header["ZP_NSTAR"] == 12
     assert abs(result.sci_header["ZP_AB"] - 25) < 3 * result.sci_header["ZP_ERR"]
 
@@ -149,42 +144,42 @@ def spoil(field: Any, star: int, bits: DQ, offset: int = 2) -> Exposure:
     return field.exposure.flag(where, bits)
 
 
-def test_saturated_and_flagged_stars_are_left_out(field: Any, params: ZeroPointParams, tmp_path: Path) -> None:
+def test_saturated_and_flagged_stars_are_not_used(field: Any, params: ZeroPointParams, tmp_path: Path) -> None:
     """Whatever else is set: a pixel that saturated is DO_NOT_USE, too, and the star counts as saturated."""
     exposure = spoil(field, 0, DQ.SATURATED | DQ.DO_NOT_USE)
     where = np.zeros(field.exposure.shape, dtype=bool)
     where[round(field.y[3]) + 1, round(field.x[3])] = True
     result = calibrate(field, tmp_path, params, exposure.flag(where, DQ.HOT | DQ.DO_NOT_USE))
-    assert "left out: 1 saturated, 1 flagged" in result.notes
+    assert "not used: 1 saturated, 1 flagged" in result.notes
     assert result.sci_header["ZP_AB"] == pytest.approx(25.0, abs=1e-5)
 
 
 def test_bits_that_leave_a_value_usable_leave_the_star(field: Any, params: ZeroPointParams, tmp_path: Path) -> None:
     result = calibrate(field, tmp_path, params, spoil(field, 0, DQ.JUMP_DET | DQ.WARM))
-    assert "left out: none" in result.notes
+    assert "not used: none" in result.notes
 
 
-def test_stars_at_the_edge_are_left_out(make_field: Make, params: ZeroPointParams, tmp_path: Path) -> None:
+def test_stars_at_the_edge_are_not_used(make_field: Make, params: ZeroPointParams, tmp_path: Path) -> None:
     field = make_field(margin=0.0, number=24, seed=3)
     near = np.minimum(np.minimum(field.x, 255 - field.x), np.minimum(field.y, 239 - field.y)) < 5.8
     assert near.sum() > 1
     result = calibrate(field, tmp_path, params)
-    assert f"left out: {near.sum()} edge" in result.notes
+    assert f"not used: {near.sum()} edge" in result.notes
     assert result.sci_header["ZP_AB"] == pytest.approx(25.0, abs=2e-3)
 
 
-def test_blended_stars_are_left_out(
+def test_blended_stars_are_not_used(
     make_field: Make, draw_stars: Make, params: ZeroPointParams, tmp_path: Path
 ) -> None:
     """A companion of a third of the star's light, 6.5 pixels away, that the catalogue does not know."""
     field = make_field()
     extra = draw_stars(field.exposure.shape, field.x[4:5] + 6.5, field.y[4:5], field.flux[4:5] / 3)
     result = calibrate(field, tmp_path, params, field.exposure.replace(data=field.exposure.data + extra))
-    assert "left out: 1 blended" in result.notes
+    assert "not used: 1 blended" in result.notes
     assert result.sci_header["ZP_AB"] == pytest.approx(25.0, abs=1e-3)
 
 
-def test_stars_too_faint_to_matter_are_left_out(make_field: Make, params: ZeroPointParams, tmp_path: Path) -> None:
+def test_stars_too_faint_to_matter_are_not_used(make_field: Make, params: ZeroPointParams, tmp_path: Path) -> None:
     field = make_field(noise=1, mag_err=0.01, fluxes=(30.0, 3e4))
     result = calibrate(field, tmp_path, params)
     assert "not found" in result.notes[2]
@@ -255,6 +250,7 @@ def test_the_pixels_are_as_certain_as_they_were(make_field: Make, params: ZeroPo
     np.testing.assert_allclose(ratio, 1.0, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_error_is_true_over_many_realisations(make_field: Make, params: ZeroPointParams, tmp_path: Path) -> None:
     """Noise in the pixels and in the catalogue, 40 times: (measured - truth) / ZP_ERR scatters by 1, or a bit less."""
     headers = [
@@ -315,54 +311,42 @@ def test_too_few_good_stars_are_refused_with_what_became_of_the_others(
         exposure = exposure.flag(spoil(field, star, DQ.DO_NOT_USE).dq != 0, DQ.DO_NOT_USE)
     with pytest.raises(InputError) as raised:
         calibrate(field, tmp_path, params, exposure)
-    assert str(raised.value) == (
-        "x_rate.fits: 3 stars of band 'Kbb' of stars.ecsv are left for the zero point, 5 are needed; of the others on "
-        "the detector 11 flagged; a smaller 'aperture' holds fewer bad pixels"
-    )
+    facts = ("x_rate.fits: 3 stars of band 'Kbb' of stars.ecsv", "5 are needed", "11 flagged", "'aperture'")
+    assert [fact for fact in facts if fact not in str(raised.value)] == []
 
 
 def test_a_field_of_blends_is_refused(field: Any, draw_stars: Make, params: ZeroPointParams, tmp_path: Path) -> None:
     extra = draw_stars(field.exposure.shape, field.x[:10] + 6.5, field.y[:10], field.flux[:10] / 3)
     with pytest.raises(InputError) as raised:
         calibrate(field, tmp_path, params, field.exposure.replace(data=field.exposure.data + extra))
-    assert str(raised.value) == (
-        "x_rate.fits: 4 stars of band 'Kbb' of stars.ecsv are left for the zero point, 5 are needed; of the others on "
-        "the detector 10 blended; the field is too crowded for apertures: a smaller 'aperture' or a larger 'max_blend' "
-        "may do"
+    facts = (
+        "x_rate.fits: 4 stars of band 'Kbb' of stars.ecsv",
+        "5 are needed",
+        "10 blended",
+        "'aperture'",
+        "'max_blend'",
     )
+    assert [fact for fact in facts if fact not in str(raised.value)] == []
 
 
-UNITS = {
-    "surface brightness": ("MJy/sr", "x_rate.fits is in MJy / sr already; photom converts electron/s or DN/s"),
-    "no rate": ("electron", "x_rate.fits is in electron; photom converts electron/s or DN/s"),
-}
+@pytest.mark.parametrize("unit", ["MJy/sr", "electron"])
+def test_what_is_no_rate_is_refused(make_field: Make, params: ZeroPointParams, tmp_path: Path, unit: str) -> None:
+    with pytest.raises(InputError, match=rf"x_rate\.fits is in {unit.replace('/', ' / ')}.*electron/s or DN/s"):
+        calibrate(make_field(unit=unit), tmp_path, params)
 
 
-@pytest.mark.parametrize(("unit", "message"), UNITS.values(), ids=UNITS)
-def test_what_is_no_rate_is_refused_before_and_while_pixels_are_read(
-    make_field: Make, params: ZeroPointParams, tmp_path: Path, unit: str, message: str
-) -> None:
-    field = make_field(unit=unit)
-    for act in (calibrate_with_stars, check_stars):
-        with pytest.raises(InputError) as raised:
-            act(exposure=field.exposure, params=params, references=field.references(tmp_path))
-        assert str(raised.value) == message
-
-
-def test_an_exposure_without_unit_is_refused(field: Any, params: ZeroPointParams, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"x_rate\.fits has no unit; photom converts electron/s or DN/s"):
-        calibrate(field, tmp_path, params, field.exposure.replace(unit=None))
+def test_an_exposure_without_unit_is_in_that_of_its_mode(field: Any, params: ZeroPointParams, tmp_path: Path) -> None:
+    result = calibrate(field, tmp_path, params, field.exposure.replace(unit=None))
+    assert result.sci_header.comments["PHOTMJSR"] == "MJy/sr per electron/s"
 
 
 def test_the_check_refuses_an_exposure_that_will_have_no_wcs(
     field: Any, params: ZeroPointParams, tmp_path: Path
 ) -> None:
     bare, references = field.exposure.replace(wcs=None), field.references(tmp_path)
-    with pytest.raises(InputError, match=r"x_rate\.fits has no WCS, .* put assign_wcs before photom in the recipe"):
+    with pytest.raises(InputError, match=r"x_rate\.fits has no WCS, .*assign_wcs"):
         check_stars(exposure=bare, params=params, references=references)
-    header = bare.header.copy()
-    header["S_WCS"] = "COMPLETE"
-    promised = bare.replace(header=header)
+    promised = bare.replace(done=frozenset({"assign_wcs"}))
     assert str(check_stars(exposure=promised, params=params, references=references).unit) == "MJy / sr"
 
 
@@ -378,28 +362,18 @@ def test_radii_that_do_not_grow_are_refused(radii: dict[str, float]) -> None:
         ZeroPointParams(**radii)
 
 
-def test_a_recipe_chooses_it_by_name(make_field: Make, run_recipe: Make, tmp_path: Path) -> None:
+def test_a_recipe_chooses_it_by_name(make_field: Make, as_raw: Make, run_recipe: Make, tmp_path: Path) -> None:
     """Beside iris-photom: with `use` it is this one."""
     field = make_field()
     references = field.references(tmp_path)
-    step = {"photom": {"use": "iris_photom_stars", "params": {"total": 6.0}, "save": "cal"}}
+    step = {"photom": {"use": "iris-photom-stars", "params": {"total": 6.0}, "save": "cal"}}
     recipe = [{"assign_wcs": {"use": "iris-wcs"}}, step]
     product = run_recipe(
         recipe,
-        field.exposure.replace(wcs=None),
-        plugins=[iris_photom_stars],
-        installed=["iris-wcs", "iris-photom"],
+        as_raw(field.exposure),
+        installed=["iris-wcs", "iris-photom", "iris-photom-stars"],
         references=references.values(),
     )["cal"]
-    assert product.history[-1].plugin == "iris_photom_stars"
+    assert product.history[-1].plugin == "iris-photom-stars"
     assert product.sci_header["ZP_AB"] == pytest.approx(25.0, abs=1e-5)
     assert product.status["S_PHOTOM"] == "COMPLETE"
-
-
-def test_the_result_keeps_the_contract_of_the_stage(field: Any, run_stage: Make, tmp_path: Path) -> None:
-    references = field.references(tmp_path).values()
-    try:
-        result = run_stage(iris_photom_stars, field.exposure, references=references, total=6.0)
-    except StageContractError as error:
-        pytest.fail(str(error))
-    assert result.sci_header["ZP_NSTAR"] == 14

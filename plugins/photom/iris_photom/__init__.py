@@ -6,21 +6,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import Exposure, InputError, Reference, References, hookimpl, stage
+from iris_core import Exposure, InputError, Reference, References, ReferenceType, hookimpl, stage, unit_string
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.units import UnitBase
+
     from iris_photom._conversion import Conversion
 
-__all__ = ["check_conversion", "check_reference", "convert_to_surface_brightness"]
+__all__ = ["check_conversion", "check_reference", "convert_to_surface_brightness", "reference_types"]
 
 # A map of areas in arcsec2 or sr is far from 1; distortion changes the mean of a window by a few per cent.
 _MEAN_AREA_TOLERANCE = 0.1
 
 
+@hookimpl
+def reference_types() -> Sequence[ReferenceType]:
+    """Return the types ``photom``, a table of conversion factors, and ``area``, an image of relative pixel areas."""
+    detector, filters = ("INSTRUME", "DETECTOR"), ("INSTRUME", "DETECTOR", "FILTER")
+    return [
+        ReferenceType(name="photom", kind="table", selectors=detector, stated=detector),
+        ReferenceType(name="area", selectors=filters, stated=filters, quantity="ratio", has_errors=False),
+    ]
+
+
 def check_conversion(exposure: Exposure, references: References) -> Exposure:
-    """Return the outline with its unit after photom; raise what photom would raise."""
+    """Return the outline with its unit after photom.
+
+    Raises
+    ------
+    InputError
+        When the table has no row or more than one for the exposure, or its unit does not fit, or the exposure is in
+        MJy/sr already.
+    """
     from iris_photom._conversion import SURFACE_BRIGHTNESS
 
+    if SURFACE_BRIGHTNESS.is_equivalent(exposure.unit):
+        raise InputError(f"{exposure.name} is in {exposure.unit} already; photom converts electron/s or DN/s")
     _find_conversion(exposure, references["photom"])
     return exposure.replace(unit=SURFACE_BRIGHTNESS)
 
@@ -44,8 +67,7 @@ def convert_to_surface_brightness(exposure: Exposure, references: References) ->
     Raises
     ------
     InputError
-        When the table has no row or more than one for the exposure, or its unit does not fit; when the exposure is in
-        MJy/sr already; when the areas have a unit, or their mean is not near 1.
+        When the areas have a unit, or their mean is not near 1.
     """
     from iris_photom._conversion import SURFACE_BRIGHTNESS
 
@@ -53,7 +75,7 @@ def convert_to_surface_brightness(exposure: Exposure, references: References) ->
     calibrated = exposure.scale(conversion.photmjsr).replace(unit=SURFACE_BRIGHTNESS).mask_invalid()
     if "area" in references:
         calibrated = _attach_area(calibrated, references["area"])
-    return _document(calibrated, conversion, exposure, references["photom"])
+    return _document(calibrated, conversion, exposure.unit, references["photom"])
 
 
 @hookimpl
@@ -67,12 +89,8 @@ def check_reference(reference: Reference) -> list[str]:
 
 
 def _find_conversion(exposure: Exposure, photom: Reference) -> Conversion:
-    from iris_photom._conversion import SURFACE_BRIGHTNESS, find_conversion
+    from iris_photom._conversion import find_conversion
 
-    if exposure.unit is None:
-        raise InputError(f"{exposure.name} has no unit; photom converts electron/s or DN/s")
-    if exposure.unit.is_equivalent(SURFACE_BRIGHTNESS):
-        raise InputError(f"{exposure.name} is in {exposure.unit} already; photom converts electron/s or DN/s")
     meta = exposure.meta
     selectors = {"filter": meta.filter, "detector": meta.detector, "pupil": meta.pupil}
     return find_conversion(
@@ -99,11 +117,11 @@ def _attach_area(exposure: Exposure, reference: Reference) -> Exposure:
     return exposure.replace(area=area)
 
 
-def _document(exposure: Exposure, conversion: Conversion, before: Exposure, photom: Reference) -> Exposure:
+def _document(exposure: Exposure, conversion: Conversion, before: UnitBase, photom: Reference) -> Exposure:
     """Write the keywords; the factor's uncertainty is common to all pixels, so it does not go into their errors."""
     cards = {
-        "PHOTMJSR": (conversion.photmjsr, f"MJy/sr per {str(before.unit).replace(' ', '')}"),
-        "PHOTUJA2": (conversion.photuja2, f"uJy/arcsec2 per {str(before.unit).replace(' ', '')}"),
+        "PHOTMJSR": (conversion.photmjsr, f"MJy/sr per {unit_string(before)}"),
+        "PHOTUJA2": (conversion.photuja2, f"uJy/arcsec2 per {unit_string(before)}"),
     }
     if conversion.uncertainty is None:
         exposure = exposure.note(f"the photom {photom.path.name} gives no uncertainty")

@@ -60,7 +60,7 @@ def find_conversion(table: Table, selectors: Mapping[str, str], unit: UnitBase, 
         Columns ``filter`` and ``photmjsr``; ``detector``, ``pupil``, ``uncertainty``, ``pixar_sr``, ``pixar_a2``
         where there are such.
     selectors
-        What the exposure says of ``filter``, ``detector`` and ``pupil``.
+        The exposure's ``filter``, ``detector`` and ``pupil``.
     unit
         Unit of the exposure.
     name
@@ -115,8 +115,10 @@ def _pixel_area(entry: Entry, name: str) -> float | None:
     both = [_solid_angle(entry, "pixar_sr", u.sr, name), _solid_angle(entry, "pixar_a2", u.arcsec**2, name)]
     stated = [area for area in both if area is not None]
     if stated and (min(stated) <= 0 or max(stated) / min(stated) - 1 > _AREA_TOLERANCE):
-        said = " and ".join(f"{area:.6g} sr" for area in stated)
-        raise InputError(f"{name}: PIXAR_SR and PIXAR_A2 have to be above 0 and to agree; they give {said} for {entry}")
+        given = " and ".join(f"{area:.6g} sr" for area in stated)
+        raise InputError(
+            f"{name}: PIXAR_SR and PIXAR_A2 have to be above 0 and to agree; they give {given} for {entry}"
+        )
     return stated[0] if stated else None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
-from iris_core import InputError, parse_unit
+from iris_core import InputError, parse_unit, selects
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "find_faults", "parse_quotient", "read_entries"]
 
-_ANY = ("", "ANY", "N/A")
 _SELECTORS = ("filter", "detector", "pupil")
 _NUMBERS = ("photmjsr", "uncertainty", "pixar_sr", "pixar_a2")
 _AREAS = ("pixar_sr", "pixar_a2")
@@ -40,9 +39,9 @@ class Entry:
     units: Mapping[str, UnitBase]
 
     def is_for(self, selectors: Mapping[str, str]) -> bool:
-        """Whether the row is for an exposure that says this of its filter, detector and pupil."""
+        """Whether the row is for an exposure of this filter, detector and pupil."""
         wanted = {key: value for key, value in selectors.items() if key in self.cells}
-        return all(_matches(self.text(key), value) for key, value in wanted.items())
+        return all(selects(self.text(key), value) for key, value in wanted.items())
 
     def text(self, key: str) -> str:
         """Return a cell as text."""
@@ -58,10 +57,6 @@ class Entry:
         return " ".join(f"{key} {self.text(key)}" for key in (*_SELECTORS, "photmjsr") if key in self.cells)
 
 
-def _matches(said: str, wanted: str) -> bool:
-    return said.upper() in _ANY or said.casefold() == wanted.strip().casefold()
-
-
 def read_entries(table: Table, name: str) -> list[Entry]:
     """Return the rows of a table.
 
@@ -75,7 +70,7 @@ def read_entries(table: Table, name: str) -> list[Entry]:
     Raises
     ------
     InputError
-        When a column is missing, or its unit is none.
+        When a column is missing, or has an invalid unit.
     """
     columns = {column.lower(): column for column in table.colnames}
     missing = [column for column in ("filter", "photmjsr") if column not in columns]

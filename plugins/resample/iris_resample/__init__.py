@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from iris_core import Exposure, stage
+from iris_core import Exposure, InstrumentMode, stage
 from iris_resample._params import ResampleParams
 
 __all__ = ["ResampleParams", "check_grid", "resample"]
 
 
-def check_grid(exposure: Exposure, params: ResampleParams) -> None:
-    """Raise what `resample` would raise, from the shape of the exposure and its WCS alone."""
+def check_grid(exposure: Exposure, params: ResampleParams, instrument: InstrumentMode) -> None:
+    """Refuse an exposure without WCS, or one for which there is no such grid, from its shape and its WCS alone."""
     from iris_resample import _grid
 
     # An implementation of assign_wcs whose check does not make the WCS already: nothing is known of the grid yet.
-    if exposure.wcs is not None or exposure.status.get("S_WCS") != "COMPLETE":
-        _grid.choose_grid(_grid.celestial(exposure), exposure.shape, params, exposure.name)
+    if exposure.wcs is not None or "assign_wcs" not in exposure.done:
+        request = params.of_one_grid(instrument.pixel_scale)
+        _grid.choose_grid(_grid.celestial(exposure), exposure.shape, request, exposure.name)
 
 
 def _by_integration(params: ResampleParams) -> bool:
@@ -23,7 +24,7 @@ def _by_integration(params: ResampleParams) -> bool:
 
 
 @stage("resample", params=ResampleParams, check=check_grid, by_integration=_by_integration)
-def resample(exposure: Exposure, params: ResampleParams) -> Exposure:
+def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentMode) -> Exposure:
     """Drizzle the exposure onto a TAN grid without distortion, along the detector or with north up.
 
     Parameters
@@ -32,13 +33,15 @@ def resample(exposure: Exposure, params: ResampleParams) -> Exposure:
         With a gWCS; ``(ny, nx)`` or ``(nint, ny, nx)``, in any unit: values are surface brightness, which is conserved.
     params
         The grid, the shape in which pixels fall on it, their weights.
+    instrument
+        Gives the pixel scale of a grid that is the same for several exposures.
 
     Returns
     -------
     Exposure
         In the same unit, with planes WHT (float32) and CON (int32, bit 0 where the exposure contributes). NaN with
         DO_NOT_USE where nothing fell, elsewhere the DQ bits of all contributing pixels. The variance, component
-        ``total``, is that of single pixels; the keyword CORRFAC says by how much a large aperture is noisier than
+        ``total``, is that of single pixels; the keyword CORRFAC is the ratio of the noise of a large aperture to what
         they add up to.
 
     Raises
@@ -49,7 +52,7 @@ def resample(exposure: Exposure, params: ResampleParams) -> Exposure:
     from iris_resample import _drizzle, _grid, _noise, _pixmap, _product, _weights
 
     wcs = _grid.celestial(exposure)
-    grid = _grid.choose_grid(wcs, exposure.shape, params, exposure.name)
+    grid = _grid.choose_grid(wcs, exposure.shape, params.of_one_grid(instrument.pixel_scale), exposure.name)
     to_pixel = grid.model.inverse
     mapping = _pixmap.pixel_map(lambda x, y: to_pixel(*wcs(x, y, with_bounding_box=False)), exposure.shape)
     drop = _drizzle.Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=grid.ratio)

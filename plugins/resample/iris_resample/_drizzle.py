@@ -12,16 +12,13 @@ from typing import Any
 
 import numpy as np
 from drizzle.resample import Drizzle
-from numpy.typing import NDArray
 
-from iris_core import DQ, Exposure
+from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask
 from iris_resample._grid import Grid
 from iris_resample._pixmap import PixelMap
 
 __all__ = ["Drop", "Planes", "Resampled", "drizzle_planes", "fall", "planes_of"]
 
-Image = NDArray[np.float32]
-Flags = NDArray[np.uint32]
 # Variance components of a band, by name, to the weights of its pixels: a number or an array.
 Weigh = Callable[[Mapping[str, Image]], Any]
 
@@ -56,7 +53,7 @@ class Planes:
 def planes_of(exposure: Exposure, unusable: int) -> Planes:
     """Return the planes of an exposure; a single image is one of one."""
 
-    def cube(plane: NDArray[Any]) -> NDArray[Any]:
+    def cube(plane: Array) -> Array:
         return plane.reshape(-1, *exposure.shape)
 
     variance = {name: cube(component) for name, component in exposure.variance.items()}
@@ -77,10 +74,10 @@ class Resampled:
     unweighted: int
 
 
-def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: NDArray[np.float64], **planes: Any) -> None:
+def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: Doubles, **planes: Any) -> None:
     """Let an image fall onto a grid; `planes` are further arguments of `Drizzle.add_image`."""
     with warnings.catch_warnings():
-        # Known, documented, and said in the notes of the stage.
+        # Known, documented, and in the notes of the stage.
         warnings.filterwarnings("ignore", "Kernel .* is not a flux-conserving kernel")
         onto.add_image(
             data,
@@ -204,7 +201,7 @@ def _total(variance: Mapping[str, Image]) -> Image:
     return reduce(operator.add, variance.values())
 
 
-def _weights(weigh: Weigh, variance: Mapping[str, Image], used: NDArray[np.bool_]) -> Image:
+def _weights(weigh: Weigh, variance: Mapping[str, Image], used: Mask) -> Image:
     with np.errstate(all="ignore"):
         weight = np.where(used, weigh(variance), 0.0).astype(np.float32)
     weight[~((weight > 0) & np.isfinite(weight))] = 0

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import Exposure, InputError
+from iris_core import Doubles, Exposure, InputError, s_region
 from iris_resample._params import ResampleParams
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ Pair = tuple[float, float]
 _SLIVER = 1e-3
 # Drizzle finds the input pixels of the grid by a search that misses some where their angles have a smaller sine.
 _SQUARE = 0.966
-# 2^30 pixels are 20 GB of planes; who asks for more has mistaken a unit.
+# 2^30 pixels are 20 GB of planes; a larger grid comes from a wrong unit.
 _LARGEST = 2**30
 
 
@@ -53,7 +52,7 @@ class Grid:
     sky: WCS
     crval: Pair
     origin: Pair
-    matrix: NDArray[np.float64]
+    matrix: Doubles
     shape: tuple[int, int]
     ratio: float
     cuts: bool
@@ -84,7 +83,7 @@ class Grid:
 
     @property
     def header(self) -> Header:
-        """The FITS keywords that say the same, without error."""
+        """The equivalent FITS keywords, without error."""
         from astropy.io.fits import Header
         from astropy.wcs.utils import celestial_frame_to_wcs
 
@@ -108,15 +107,10 @@ class Grid:
 
     @property
     def region(self) -> str:
-        """The footprint: ``POLYGON ICRS`` and the outer corners [deg], counterclockwise on the sky."""
-        from astropy.coordinates import SkyCoord
-
+        """The footprint."""
         ny, nx = self.shape
         corners = np.array([(0, 0), (nx, 0), (nx, ny), (0, ny)]) - 0.5
-        if np.linalg.det(self.matrix) > 0:
-            corners = corners[::-1]
-        sky = SkyCoord(*self.model(*corners.T), unit="deg", frame=self.sky.output_frame.reference_frame).icrs
-        return "POLYGON ICRS " + " ".join(f"{point.ra.deg:.9f} {point.dec.deg:.9f}" for point in sky)
+        return s_region(np.transpose(self.model(*corners.T)), self.sky.output_frame.reference_frame)
 
 
 def _plane_to_sky(crval: Pair) -> Model:
@@ -151,7 +145,7 @@ def choose_grid(wcs: WCS, shape: tuple[int, int], request: ResampleParams, name:
     shape
         Its rows and columns.
     request
-        What the user asks for.
+        The parameters of the grid.
     name
         Of the image, for messages.
 
@@ -188,7 +182,7 @@ def _sky(wcs: WCS, x: float, y: float) -> Pair:
     return float(longitude), float(latitude)
 
 
-def _jacobian(wcs: WCS, plane: Model, centre: NDArray[np.float64]) -> NDArray[np.float64]:
+def _jacobian(wcs: WCS, plane: Model, centre: Doubles) -> Doubles:
     """Return degrees on the plane per pixel, the mean over the central half of the image."""
     step = np.maximum(centre / 2, 0.5)
     offsets = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]) * step
@@ -197,7 +191,7 @@ def _jacobian(wcs: WCS, plane: Model, centre: NDArray[np.float64]) -> NDArray[np
     return np.asarray(slopes, dtype=np.float64)
 
 
-def _matrix(local: NDArray[np.float64], request: ResampleParams) -> tuple[NDArray[np.float64], float]:
+def _matrix(local: Doubles, request: ResampleParams) -> tuple[Doubles, float]:
     """Return the matrix of the grid, and its scale over that of the image.
 
     Along the detector it is the orthogonal matrix nearest to `local`, which keeps the parity of the detector.
@@ -213,13 +207,13 @@ def _matrix(local: NDArray[np.float64], request: ResampleParams) -> tuple[NDArra
     return scale * ratio * axes, float(ratio)
 
 
-def _mesh(shape: tuple[int, int]) -> NDArray[np.float64]:
+def _mesh(shape: tuple[int, int]) -> Doubles:
     """Return x and y, ``(2, 65, 65)``, from outer edge to outer edge of an image: distortion bends its edges."""
     ny, nx = shape
     return np.stack(np.meshgrid(np.linspace(-0.5, nx - 0.5, 65), np.linspace(-0.5, ny - 0.5, 65)))
 
 
-def _squareness(mesh: NDArray[np.float64]) -> float:
+def _squareness(mesh: Doubles) -> float:
     """Return the least sine of the angles of the cells of a mesh, ``(2, rows, columns)``; negative where it folds."""
     along_x, along_y = np.diff(mesh, axis=2)[:, :-1], np.diff(mesh, axis=1)[:, :, :-1]
     area = along_x[0] * along_y[1] - along_x[1] * along_y[0]
@@ -227,9 +221,7 @@ def _squareness(mesh: NDArray[np.float64]) -> float:
     return float(max(np.nanmin(sines), np.nanmin(-sines)))
 
 
-def _extent(
-    low: NDArray[np.float64], high: NDArray[np.float64], request: ResampleParams
-) -> tuple[NDArray[np.float64], tuple[int, int]]:
+def _extent(low: Doubles, high: Doubles, request: ResampleParams) -> tuple[Doubles, tuple[int, int]]:
     """Return the 0-based pixel of the tangent point and the columns and rows, for a footprint from `low` to `high`."""
     given = None if request.crpix_fits is None else np.array(request.crpix_fits) - 1
     needed = high - low if given is None else high + given + 0.5
@@ -238,7 +230,7 @@ def _extent(
     return origin, (int(size[0]), int(size[1]))
 
 
-def _check(low: NDArray[np.float64], high: NDArray[np.float64], size: tuple[int, int], name: str) -> None:
+def _check(low: Doubles, high: Doubles, size: tuple[int, int], name: str) -> None:
     if np.any(high <= -0.5) or np.any(low >= np.array(size) - 0.5):
         raise InputError(
             f"{name}: the output grid of {size[0]} x {size[1]} pixels does not touch the exposure, which would be "

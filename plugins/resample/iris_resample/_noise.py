@@ -1,15 +1,18 @@
-"""How much noisier a large aperture is than the errors of its pixels say: neighbours share noise."""
+"""How much noisier a large aperture is than the errors of its pixels: neighbours share noise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from drizzle.resample import Drizzle
-from numpy.typing import NDArray
 
 from iris_resample._drizzle import Drop, fall
 from iris_resample._pixmap import PixelMap
+
+if TYPE_CHECKING:
+    from iris_core import Doubles
 
 __all__ = ["correlated_noise_factor"]
 
@@ -27,7 +30,7 @@ def correlated_noise_factor(mapping: PixelMap, shape: tuple[int, int], drop: Dro
     output pixels is sum_i (sum_o c_oi)^2, and their variances add up to sum_i sum_o c_oi^2; the factor is the root of
     the ratio. The c_oi are measured: a single bright pixel is drizzled at 256 places of the image, since the
     overlaps change with the phase of the pixels. For the square kernel and all phases alike this is the factor of
-    Casertano et al. (2000, AJ 120, 2747, appendix A6), who take many dithered exposures.
+    Casertano et al. (2000, AJ 120, 2747, appendix A6), for many dithered exposures.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def _patch(drop: Drop) -> int:
     return int(np.ceil(2 * (_REACH[drop.kernel] + 0.71 * drop.ratio))) + 1
 
 
-def _response(pixmap: NDArray[np.float64], drop: Drop) -> NDArray[np.float64]:
+def _response(pixmap: Doubles, drop: Drop) -> Doubles:
     """Return the coefficients c_oi of the middle pixel of a patch; zeros where a pixel of it falls nowhere."""
     if not np.all(np.isfinite(pixmap)):
         return np.zeros((1, 1))

@@ -20,22 +20,32 @@ class ResampleParams(Params):
     pixfrac: float = parameter(
         1.0, "Side of the drop as a fraction of the input pixel; point and lanczos take no other than 1.", ge=0.01, le=1
     )
-    pixel_scale_ratio: float = parameter(1.0, "Output over input pixel scale (the mean over the central half).", gt=0)
-    pixel_scale: float | None = parameter(None, "Output pixel scale; goes before pixel_scale_ratio.", "arcsec", gt=0)
+    pixel_scale_ratio: float = parameter(
+        1.0,
+        "Output over input pixel scale (the mean over the central half; with crval and output_shape the camera's).",
+        gt=0,
+    )
+    pixel_scale: float | None = parameter(None, "Output pixel scale; overrides pixel_scale_ratio.", "arcsec", gt=0)
     rotation: float | None = parameter(
         None,
         "Position angle of the output's y axis, from north through east, with east to the left of north (0: north up); "
-        "by default along the detector, with its parity.",
+        "by default along the detector, with its parity; with crval and output_shape 0.",
         "deg",
     )
     output_shape: tuple[int, int] | None = parameter(
         None, "Columns and rows (nx, ny) of the output; by default what holds the whole image.", "pixel"
     )
     crval: tuple[float, float] | None = parameter(
-        None, "Tangent point (ra, dec) in the sky frame of the exposure; by default the centre of the image.", "deg"
+        None,
+        "Tangent point (ra, dec) in the sky frame of the exposure; by default the centre of the image. "
+        "With output_shape the grid is the same for all exposures.",
+        "deg",
     )
     crpix_fits: tuple[float, float] | None = parameter(
-        None, "Pixel (x, y) of the tangent point, 1-based as CRPIX; by default such that the image is centred.", "pixel"
+        None,
+        "Pixel (x, y) of the tangent point, 1-based as CRPIX; by default such that the image is centred; "
+        "with crval and output_shape the centre of the grid.",
+        "pixel",
     )
     weight_type: Literal["exptime", "ivm", "ivm-sky"] = parameter(
         "exptime",
@@ -50,6 +60,25 @@ class ResampleParams(Params):
         "by default all but DO_NOT_USE, NON_SCIENCE and REFERENCE_PIXEL.",
     )
     components: bool = parameter(False, "Whether to resample each variance component, and not their sum alone.")
+
+    def of_one_grid(self, camera_scale: float) -> Self:
+        """Return the parameters with all that makes the grid the same for every exposure, where that is asked for.
+
+        Parameters
+        ----------
+        camera_scale
+            Pixel scale of the instrument mode [arcsec]: that of an exposure differs from exposure to exposure.
+        """
+        if self.crval is None or self.output_shape is None:
+            return self
+        nx, ny = self.output_shape
+        return self.model_copy(
+            update={
+                "crpix_fits": self.crpix_fits or ((nx + 1) / 2, (ny + 1) / 2),
+                "pixel_scale": self.pixel_scale or camera_scale * self.pixel_scale_ratio,
+                "rotation": self.rotation or 0.0,
+            }
+        )
 
     @property
     def unusable(self) -> DQ:
@@ -74,7 +103,7 @@ class ResampleParams(Params):
     def _some_pixels(cls, shape: tuple[int, int] | None) -> tuple[int, int] | None:
         if shape is not None and min(shape) < 1:
             raise ValueError(
-                f"{shape[0]} x {shape[1]} is no shape; columns and rows (nx, ny), both at least 1, are needed"
+                f"{shape[0]} x {shape[1]} is not a shape; columns and rows (nx, ny), both at least 1, are needed"
             )
         return shape
 

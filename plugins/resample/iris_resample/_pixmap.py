@@ -1,6 +1,6 @@
 """The pixel map: where the pixels of the exposure fall on the output grid.
 
-It is smooth, so that a cubic spline through the WCS on a coarse grid says the same as the WCS in every pixel.
+It is smooth, so that a cubic spline through the WCS on a coarse grid is as good as the WCS in every pixel.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-__all__ = ["Coordinates", "PixelMap", "pixel_map"]
+from iris_core import Doubles
 
-Coordinates = NDArray[np.float64]
+__all__ = ["PixelMap", "pixel_map"]
+
 # Rows [pixel] and a slice of columns to coordinates on the output grid, (rows, columns, 2): x and y of each pixel.
-PixelMap = Callable[[Coordinates, slice], Coordinates]
+PixelMap = Callable[[Doubles, slice], Doubles]
 # Pixel coordinates x and y to those on the output grid.
-Transform = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
+Transform = Callable[[Doubles, Doubles], tuple[Doubles, Doubles]]
 
 # A tenth of what positions need: the area of a pixel is a difference of two of them.
 _TOLERANCE = 1e-4
@@ -56,17 +56,17 @@ def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:
     return lambda rows, cut: _quantised(_evaluate(transform, rows, columns[cut]))
 
 
-def _nodes(size: int, step: int) -> Coordinates:
+def _nodes(size: int, step: int) -> Doubles:
     return np.linspace(0, size - 1, max(4, -(-(size - 1) // step) + 1))
 
 
-def _evaluate(transform: Transform, y: Coordinates, x: Coordinates) -> Coordinates:
+def _evaluate(transform: Transform, y: Doubles, x: Doubles) -> Doubles:
     """Return the output coordinates on the grid of `y` and `x`, ``(y.size, x.size, 2)``."""
     columns, rows = np.meshgrid(x, y)
     return np.stack(transform(columns, rows), axis=-1)
 
 
-def _error(transform: Transform, values: Coordinates, y: Coordinates, x: Coordinates) -> float:
+def _error(transform: Transform, values: Doubles, y: Doubles, x: Doubles) -> float:
     """Return the largest error in the middles of the cells; infinite where a value is not finite."""
     if not np.all(np.isfinite(values)):
         return np.inf
@@ -81,7 +81,7 @@ def _part(spline: Any, cut: slice) -> Any:
     return CubicSpline.construct_fast(spline.c[:, :, cut], spline.x)
 
 
-def _quantised(coordinates: Coordinates) -> Coordinates:
+def _quantised(coordinates: Doubles) -> Doubles:
     coordinates *= 1 / _QUANTUM
     np.rint(coordinates, out=coordinates)
     coordinates *= _QUANTUM

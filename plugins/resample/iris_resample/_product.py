@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy import units as u
-from numpy.typing import NDArray
 
-from iris_core import Exposure
+from iris_core import Array, Exposure
 from iris_resample._drizzle import Drop, Resampled
 from iris_resample._grid import Grid
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
 
 __all__ = ["annotate", "assemble", "cards"]
 
 Cards = Mapping[str, tuple[Any, str]]
-
-_WINDOW = ("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2")
 
 
 def cards(grid: Grid, drop: Drop, weight_type: str, factor: float) -> Cards:
@@ -30,20 +24,20 @@ def cards(grid: Grid, drop: Drop, weight_type: str, factor: float) -> Cards:
     described: dict[str, tuple[Any, str]] = {
         "PIXAR_SR": (float(area * np.deg2rad(1) ** 2), "[sr] area of a pixel"),
         "PIXAR_A2": (area * 3600**2, "[arcsec2] area of a pixel"),
-        "PXSCLRT": (grid.ratio, "pixel scale over that of the detector"),
-        "PIXFRAC": (drop.pixfrac, "side of the drops over that of the pixels"),
+        "PXSCLRT": (grid.ratio, "pixel scale / that of the detector"),
+        "PIXFRAC": (drop.pixfrac, "drop size / pixel size"),
         "KERNEL": (drop.kernel, "shape of the drops"),
         "RESWHT": (weight_type, "weights of the pixels"),
     }
     if np.isfinite(factor):
-        described["CORRFAC"] = (round(factor, 3), "noise of large apertures over that from ERR")
+        described["CORRFAC"] = (round(factor, 3), "true / ERR-propagated noise, large apertures")
     return described
 
 
 def assemble(exposure: Exposure, grid: Grid, result: Resampled, described: Cards) -> Exposure:
     """Return `exposure` with the resampled planes on their grid; what belonged to the detector's pixels is gone."""
 
-    def plane(cube: NDArray[Any]) -> NDArray[Any]:
+    def plane(cube: Array) -> Array:
         return cube if exposure.is_integrations else cube[0]
 
     return exposure.replace(
@@ -55,25 +49,15 @@ def assemble(exposure: Exposure, grid: Grid, result: Resampled, described: Cards
         wcs=grid.wcs,
         fits_wcs=grid.header,
         meta=dataclasses.replace(exposure.meta, window=None),
-        header=_without_window(exposure.header),
-        sci_header=_without_window(exposure.sci_header),
         subarrays=(),
     ).with_keywords(described)
 
 
-def _without_window(header: Header) -> Header:
-    """Return a copy that no longer says which pixels of the detector these are."""
-    kept = header.copy()
-    for keyword in _WINDOW:
-        kept.remove(keyword, ignore_missing=True, remove_all=True)
-    return kept
-
-
 def annotate(exposure: Exposure, drop: Drop, unweighted: int, fallback: str) -> Exposure:
-    """Return the exposure with notes on what the user has to know of it."""
+    """Return the exposure with notes for its user."""
     notes = [fallback] if fallback else []
     if unweighted:
-        notes.append(f"{unweighted} usable pixels were left out: their variance gives them no weight")
+        notes.append(f"{unweighted} usable pixels are not used: their variance gives them no weight")
     if drop.kernel != "square" or drop.pixfrac != 1:
         shape = f"kernel {drop.kernel} with pixfrac {drop.pixfrac:g}"
         notes.append(f"{shape}: the flux of a source is conserved to some per cent; to 1e-4 with square and 1")

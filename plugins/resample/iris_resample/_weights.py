@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import Exposure
-from iris_resample._drizzle import Image, Weigh
+from iris_core import Exposure, Image
+from iris_resample._drizzle import Weigh
 
 __all__ = ["choose_weights"]
 
@@ -58,7 +57,7 @@ def _is_positive(exposure: Exposure, name: str) -> bool:
     return plane is not None and bool(np.any(plane > 0) or np.isnan(plane).all())
 
 
-def _median(plane: NDArray[np.float32] | None) -> float:
+def _median(plane: Image | None) -> float:
     """Return the median of an evenly spread sample; 0 for None and for a plane without values."""
     if plane is None:
         return 0.0

@@ -12,9 +12,9 @@ from astropy.coordinates import ICRS
 from astropy.modeling import models
 from gwcs import WCS
 from gwcs.coordinate_frames import CelestialFrame, Frame2D
+from iris_testkit import make_exposure
 
 from iris_core import Exposure
-from iris_core.testing import make_exposure
 
 SCALE = 0.004  # arcsec
 

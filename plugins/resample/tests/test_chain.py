@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from iris_resample import ResampleParams, resample
+from iris_testkit import iris_mode
 
 from iris_core import DQ, Exposure, calibrate
+
+IRIS = iris_mode()
 
 Maker = Callable[..., Exposure]
 
@@ -19,7 +22,7 @@ def test_the_framework_accepts_the_result(noisy_on_sky: Maker) -> None:
     """Its contract: NaN and DO_NOT_USE together in every plane, history untouched."""
     exposure = noisy_on_sky(cubic=1.0).flag(np.eye(40, 48) > 0, DQ.DO_NOT_USE)
     before = exposure.header.copy(), exposure.sci_header.copy()
-    result = resample(exposure, ResampleParams(rotation=30.0, components=True))
+    result = resample(exposure, ResampleParams(rotation=30.0, components=True), IRIS)
     unusable = (result.dq & DQ.DO_NOT_USE) != 0
     for plane in (result.data, *result.variance.values()):
         assert np.array_equal(np.isfinite(plane), ~unusable)
@@ -45,7 +48,7 @@ def test_in_a_recipe(noisy_on_sky: Maker, tmp_path: Path) -> None:
     assert product.shape == (60, 50)
     assert product.header["S_RESAMP"] == "COMPLETE"
     assert product.history[-1].params["output_shape"] in ((50, 60), [50, 60])
-    same = resample(exposure, ResampleParams(rotation=0, pixel_scale=0.005, output_shape=(50, 60)))
+    same = resample(exposure, ResampleParams(rotation=0, pixel_scale=0.005, output_shape=(50, 60)), IRIS)
     assert np.array_equal(product.data, same.data, equal_nan=True)
 
 
@@ -56,7 +59,7 @@ def test_a_real_mosaic_turned_by_thirty_degrees(on_sky: Maker) -> None:
         data, header = np.array(hdus[0].data, dtype=np.float32)[200:500, 200:500], hdus[0].header
     exposure = on_sky(data.shape, crval=(header["CRVAL1"], header["CRVAL2"]), origin=(160.0, 159.5), unit="DN/s")
     exposure = exposure.replace(data=data)
-    result = resample(exposure, ResampleParams(rotation=30.0, pixel_scale_ratio=0.8))
+    result = resample(exposure, ResampleParams(rotation=30.0, pixel_scale_ratio=0.8), IRIS)
     inner = data[20:-20, 20:-20]
     peaks = np.argsort(inner, axis=None)[-5:]
     for y, x in np.transpose(np.unravel_index(peaks, inner.shape)) + 20:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from iris_resample import ResampleParams, check_grid, resample
+from iris_testkit import iris_mode, make_exposure
 
-from iris_core import Exposure, InputError, Overrides, blank_plane, check
-from iris_core.fitswrite import write_fits
-from iris_core.testing import make_exposure
+from iris_core import Exposure, InputError, blank_plane, check, write_fits
+
+IRIS = iris_mode()
 
 Maker = Callable[..., Exposure]
 
@@ -49,36 +50,37 @@ def test_what_the_stage_refuses_the_check_refuses(
     exposure = on_sky(shape)
     for function, given in ((resample, exposure), (check_grid, outline_of(exposure))):
         with pytest.raises(InputError, match=message):
-            function(given, ResampleParams(**asked))
+            function(given, ResampleParams(**asked), IRIS)
 
 
 def test_what_the_stage_accepts_the_check_accepts(on_sky: Maker) -> None:
-    assert check_grid(outline_of(on_sky(cubic=1.0, nint=2)), ResampleParams(rotation=30.0)) is None
+    assert check_grid(outline_of(on_sky(cubic=1.0, nint=2)), ResampleParams(rotation=30.0), IRIS) is None
 
 
-def test_a_wcs_that_nobody_makes_is_found(on_sky: Maker) -> None:
+def test_a_wcs_that_no_stage_makes_is_found(on_sky: Maker) -> None:
     with pytest.raises(InputError, match=r"x_rate\.fits: resample needs a WCS .* run assign_wcs"):
-        check_grid(outline_of(on_sky()).replace(wcs=None), ResampleParams())
+        check_grid(outline_of(on_sky()).replace(wcs=None), ResampleParams(), IRIS)
 
 
 def test_a_wcs_that_another_implementation_makes_later_is_left_to_it() -> None:
-    """Its check need not make the WCS, but the outline then says that the stage will be done."""
-    assert check_grid(outline_of(make_exposure(header={"S_WCS": "COMPLETE"})), ResampleParams()) is None
+    """Its check need not make the WCS, but the outline then records that the stage will be done."""
+    planned = make_exposure().replace(done=frozenset({"assign_wcs"}))
+    assert check_grid(outline_of(planned), ResampleParams(), IRIS) is None
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "fact"),
     [
         ({"skip": {"assign_wcs": "not tonight"}}, "resample needs a WCS"),
         ({"params": {"resample.output_shape": [100_000, 100_000]}}, "would have 100000 x 100000 pixels"),
         ({"params": {"resample.crval": [330.0, 0.0]}}, "no position within 90 deg"),
     ],
 )
-def test_check_of_a_recipe_finds_it(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_check_of_a_recipe_finds_it(tmp_path: Path, options: dict[str, Any], fact: str) -> None:
     pytest.importorskip("iris_wcs")
     recipe, path = tmp_path / "rectify.yaml", tmp_path / "x_rate.fits"
     recipe.write_text(RECIPE)
     write_fits(make_exposure((32, 40), header=HEADER, sci_header=LINEAR), path)
-    assert check(recipe, path).everything() == ()
-    (problem,) = check(recipe, path, overrides=Overrides(**options)).everything()
-    assert message in str(problem)
+    assert check(recipe, path).errors == ()
+    (problem,) = check(recipe, path, **options).errors
+    assert fact in str(problem)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import iris_resample
-
-from iris_core.testing import StageConformance
+from iris_testkit import StageConformance
 
 
 class TestConformance(StageConformance):
-    """What every stage owes."""
+    """The rules that every stage has to keep."""
 
     plugin = iris_resample
     stage = "resample"

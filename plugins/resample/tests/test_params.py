@@ -21,7 +21,7 @@ from iris_core import DQ
         ({"pixfrac": 0.8, "kernel": "point"}, "pixfrac 0.8 has no meaning for the kernel point"),
         ({"pixel_scale_ratio": 0}, "greater than 0"),
         ({"pixel_scale": -0.004}, "greater than 0"),
-        ({"output_shape": [100, 0]}, r"100 x 0 is no shape; columns and rows \(nx, ny\)"),
+        ({"output_shape": [100, 0]}, r"100 x 0 is not a shape; columns and rows \(nx, ny\)"),
         ({"output_shape": [100]}, "output_shape"),
         ({"crval": [150.0, 91.0]}, r"\(150.0, 91.0\) is no position"),
         ({"crval": [float("nan"), 2.0]}, "is no position"),

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from iris_resample import ResampleParams, resample
 from iris_resample._pixmap import pixel_map
+from iris_testkit import iris_mode
 
 from iris_core import Exposure
+
+IRIS = iris_mode()
 
 SHAPE = (300, 500)
 Grid = np.ndarray
@@ -91,7 +94,7 @@ def test_pixels_without_a_position_are_left_out(on_sky: Callable[..., Exposure])
     ends = models.Tabular1D(points=np.arange(50.0), lookup_table=np.arange(50.0), bounds_error=False, fill_value=np.nan)
     transform = (models.Identity(1) & ends) | exposure.wcs.forward_transform
     wcs = WCS([(exposure.wcs.input_frame, transform), (exposure.wcs.output_frame, None)])
-    result = resample(exposure.replace(wcs=wcs), ResampleParams())
+    result = resample(exposure.replace(wcs=wcs), ResampleParams(), IRIS)
     valid = np.isfinite(result.data)
     assert np.all(result.data[valid] == 10)
     assert np.count_nonzero(valid) == pytest.approx(50 * 64, rel=0.05)

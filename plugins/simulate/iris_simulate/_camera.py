@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import InputError
+from iris_core import Image, InputError, choices, did_you_mean
 from iris_simulate._optics import Distortion, make_distortion
 from iris_simulate._photometry import electrons_per_jansky, fact, sky_brightness
 from iris_simulate._psf import PSF, adaptive_optics_psf, diffraction_fwhm, marechal_strehl
@@ -64,7 +63,7 @@ class Camera:
     shape: tuple[int, int]
     optics: Distortion
     psf: PSF
-    area: NDArray[np.float32]
+    area: Image
     pixel_area: float
     electrons_per_jy: float
     sky_rate: float
@@ -118,8 +117,8 @@ def make_camera(spec: SimulationSpec, mode: InstrumentMode) -> Camera:
 
 def _choose(mode: InstrumentMode, kind: str, name: str, known: Mapping[str, Item]) -> Item:
     if name not in known:
-        exist = ", ".join(known) or "none"
-        raise InputError(f"the mode '{mode.name}' has no {kind} '{name}'; its {kind}s are: {exist}")
+        near = did_you_mean(name, known)
+        raise InputError(f"the mode '{mode.name}' has no {kind} '{name}'{near} Its {kind}s are: {choices(known)}")
     return known[name]
 
 

@@ -150,7 +150,7 @@ def _summary(found: Table) -> str:
     return (
         f"{np.count_nonzero(measured)} of {len(found)} stars measured; the {np.count_nonzero(bright)} bright ones: "
         f"median error {100 * np.median(np.abs(error[bright])):.3f} % in flux and {np.median(offset[bright]):.3f} mas "
-        f"in position; scatter of all fluxes {np.std(pull[measured]):.2f} of what their errors say"
+        f"in position; scatter of all fluxes {np.std(pull[measured]):.2f} times their errors"
     )
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import DQ
+from iris_core import DQ, Flags, Image, Mask
 
 __all__ = ["DetectorTruth", "make_detector"]
-
-Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Flags = NDArray[np.uint32]
 
 _PIXEL_SCATTER = 0.005
 _BOWL = 0.03

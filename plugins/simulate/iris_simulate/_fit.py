@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from iris_simulate._psf import PSF, add_stars
 
-__all__ = ["FittedStars", "fit_stars"]
+if TYPE_CHECKING:
+    from iris_core import Doubles
 
-Array = NDArray[np.float64]
+__all__ = ["FittedStars", "fit_stars"]
 
 _STEP = 1e-3  # of the numerical derivatives, pixel and pixel squared
 _ROUNDS = 12
@@ -34,13 +36,13 @@ class FittedStars:
         Variance added to the PSF, pixel squared.
     """
 
-    flux: Array
-    flux_err: Array
-    x: Array
-    y: Array
-    x_err: Array
-    y_err: Array
-    broadening: Array
+    flux: Doubles
+    flux_err: Doubles
+    x: Doubles
+    y: Doubles
+    x_err: Doubles
+    y_err: Doubles
+    broadening: Doubles
 
 
 def fit_stars(
@@ -54,7 +56,7 @@ def fit_stars(
     Parameters
     ----------
     image, error
-        ``(ny, nx)``; pixels that are not finite are left out.
+        ``(ny, nx)``; pixels that are not finite are ignored.
     psf
         On these pixels.
     x, y
@@ -80,14 +82,14 @@ def fit_stars(
     return FittedStars(stars[:, 0], errors[:, 0], stars[:, 1], stars[:, 2], errors[:, 1], errors[:, 2], stars[:, 3])
 
 
-def _model(shape: tuple[int, ...], psf: PSF, stars: Array) -> Array:
+def _model(shape: tuple[int, ...], psf: PSF, stars: Doubles) -> Doubles:
     model = np.zeros(shape)
     flux, x, y, broadening = stars[np.isfinite(stars).all(axis=1)].T
     add_stars(model, psf, x, y, flux, broadening)
     return model
 
 
-def _step(rest: Array, error: Array, psf: PSF, star: Array, free: int) -> tuple[Array, Array]:
+def _step(rest: Doubles, error: Doubles, psf: PSF, star: Doubles, free: int) -> tuple[Doubles, Doubles]:
     """Return the change of the first `free` of flux, x, y and broadening, and their errors; NaN where that fails."""
     nothing = np.full(free, np.nan)
     if not np.isfinite(star).all():
@@ -106,7 +108,7 @@ def _step(rest: Array, error: Array, psf: PSF, star: Array, free: int) -> tuple[
     return _solve(design[good] * weights[good, np.newaxis], values[good] * weights[good], free)
 
 
-def _solve(design: Array, values: Array, free: int) -> tuple[Array, Array]:
+def _solve(design: Doubles, values: Doubles, free: int) -> tuple[Doubles, Doubles]:
     normal = design.T @ design
     if np.linalg.cond(normal / np.sqrt(np.outer(np.diag(normal), np.diag(normal)))) > 1e12:
         return np.full(free, np.nan), np.full(free, np.nan)
@@ -117,11 +119,11 @@ def _solve(design: Array, values: Array, free: int) -> tuple[Array, Array]:
     return step[:free], np.sqrt(np.diag(covariance))[:free]
 
 
-def _design(psf: PSF, star: Array, dx: float, dy: float, half: int, free: int) -> Array:
+def _design(psf: PSF, star: Doubles, dx: float, dy: float, half: int, free: int) -> Doubles:
     """Return the derivatives of the window by the parameters, and a column of ones for the background."""
     flux, broadening = star[0], star[3]
 
-    def share(x: float = 0.0, y: float = 0.0, width: float = 0.0) -> Array:
+    def share(x: float = 0.0, y: float = 0.0, width: float = 0.0) -> Doubles:
         return psf.pixels(dx + x, dy + y, half=half, broadening=broadening + width).ravel()
 
     columns = [share()]

@@ -120,7 +120,7 @@ def window_keywords(scene: Scene, number: int, window: Window) -> dict[str, tupl
 
 
 def reference_keywords(scene: Scene, reftype: str) -> dict[str, Any]:
-    """Return what a reference file says of itself."""
+    """Return the keywords of a reference file."""
     camera = scene.camera
     rows, columns = camera.shape
     return {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from iris_core import Exposure, InputError
+from iris_core import Doubles, Exposure, Image, InputError
 from iris_simulate._fit import fit_stars
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def measure_stars(exposure: Exposure, psf: PSF, ra: ArrayLike, dec: ArrayLike, *
     assert exposure.wcs is not None
     assert exposure.err is not None
     jy = _jansky_per_pixel(exposure)
-    # Neighbours of a resampled image share their noise, so that a sum over a star is less certain than ERR says.
+    # Neighbours of a resampled image share their noise, so that a sum over a star is less certain than its ERR.
     err = exposure.err * np.float32(exposure.sci_header.get("CORRFAC", 1.0))
     x, y = exposure.wcs.world_to_pixel_values(ra, dec)
     fitted = fit_stars(exposure.data * jy, err * jy, psf, np.rint(x), np.rint(y), broaden=broaden)
@@ -78,7 +78,7 @@ def _check(exposure: Exposure) -> None:
         raise InputError(f"{exposure.name} lacks {', '.join(name for name, lacks in lacking.items() if lacks)}")
 
 
-def _jansky_per_pixel(exposure: Exposure) -> NDArray[np.float32]:
+def _jansky_per_pixel(exposure: Exposure) -> Image:
     """Return Jy per MJy / sr of each pixel, or one number for all where they are equal."""
     scale = np.float32(exposure.sci_header["PIXAR_SR"] * 1e6)
     return np.asarray(scale) if exposure.area is None else exposure.area * scale
@@ -123,10 +123,10 @@ def compare(measured: Table, truth: Table) -> Table:
     return Table(QTable(columns))
 
 
-def _offset(measured: Table, truth: Table, suffix: str) -> NDArray[np.float64]:
+def _offset(measured: Table, truth: Table, suffix: str) -> Doubles:
     """Return the distance on the sky in mas; the angles are so small that the sky is flat."""
     ra, dec = np.asarray(truth["ra"]), np.asarray(truth["dec"])
     east = (np.asarray(measured[f"ra{suffix}"]) - ra + 180) % 360 - 180
     north = np.asarray(measured[f"dec{suffix}"]) - dec
-    distance: NDArray[np.float64] = np.hypot(east * np.cos(np.deg2rad(dec)), north) * _MAS
+    distance: Doubles = np.hypot(east * np.cos(np.deg2rad(dec)), north) * _MAS
     return distance

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import DQ
+from iris_core import DQ, Flags, Image
 
 __all__ = ["Noisy", "expose"]
-
-Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Noisy:
 
     data: Image
     variance: dict[str, Image]
-    saturated: NDArray[np.uint32]
+    saturated: Flags
 
 
 def expose(

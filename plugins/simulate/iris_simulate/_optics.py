@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.polynomial.polynomial import polyder, polyval2d, polyvander, polyvander2d
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from iris_core import Array
 
 if TYPE_CHECKING:
     from astropy.modeling import Model
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Distortion", "Pointing", "make_distortion"]
 
-Array = NDArray[np.floating[Any]]
 Pair = tuple[Array, Array]
 
 # Shape of the distortion: coefficients of u^i v^j [i, j], for an amplitude of 1; u and v go from -1 to 1.
@@ -120,6 +121,7 @@ def _polynomials(cx: Array, cy: Array) -> Model:
 
 
 def _polynomial(coefficients: Array) -> Model:
+    # iris-wcs has these lines too: what simulates the truth shares no code with the stage that is tested against it.
     from astropy.modeling.models import Polynomial2D
 
     degree = len(coefficients) - 1

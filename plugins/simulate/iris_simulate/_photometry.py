@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import InputError
+from iris_core import InputError, choices
 
 if TYPE_CHECKING:
     from iris_core import Filter, InstrumentMode
@@ -31,8 +31,9 @@ def fact(mode: InstrumentMode, name: str, unit: str) -> float:
     from astropy import units
 
     if name not in mode.facts:
-        known = ", ".join(sorted(mode.facts)) or "none"
-        raise InputError(f"the mode '{mode.name}' does not give {name}, which is needed; its facts are: {known}")
+        raise InputError(
+            f"the mode '{mode.name}' does not give {name}, which is needed; its facts are: {choices(mode.facts)}"
+        )
     item = mode.facts[name]
     try:
         return float(units.Quantity(item["value"], item["unit"]).to_value(unit))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import Exposure
+from iris_core import Exposure, atomic, unit_string
 
 if TYPE_CHECKING:
     from astropy.table import Row, Table
@@ -57,7 +57,8 @@ def draw(rate: Exposure, cal: Exposure, i2d: Exposure, stars: Table, path: Path)
             _column(figure, whole, near, exposure, _box(pointed, star["ra"], star["dec"]))
             whole.set_title(title, fontsize=14, pad=10)
         figure.supxlabel("below: the framed star; green pixels have no valid value", fontsize=11)
-        figure.savefig(path, dpi=110)
+        with atomic(path) as temporary:
+            figure.savefig(temporary, dpi=110)
 
 
 def _well_inside(stars: Table, cal: Exposure) -> Row:
@@ -106,5 +107,4 @@ def _image(figure: Figure, axes: Axes, exposure: Exposure, image: Any, softening
     bar.set_ticks([float(f"{value:.2g}") for value in norm.inverse(np.linspace(0, 1, 5))[1:-1]])
     bar.minorticks_off()
     bar.ax.xaxis.set_major_formatter("{x:g}")
-    unit = "" if exposure.unit is None else exposure.unit.to_string("generic").replace(" ", "")
-    bar.set_label(unit)
+    bar.set_label("" if exposure.unit is None else unit_string(exposure.unit))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, exp, log, pi, sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, roots_genlaguerre
 
-__all__ = ["PSF", "adaptive_optics_psf", "add_stars", "diffraction_fwhm", "marechal_strehl"]
+if TYPE_CHECKING:
+    from iris_core import Array, Doubles
 
-Array = NDArray[np.float64]
+__all__ = ["PSF", "adaptive_optics_psf", "add_stars", "diffraction_fwhm", "marechal_strehl"]
 
 _FWHM = 2 * sqrt(2 * log(2))
 _HALO_TERMS = 8
@@ -32,11 +33,11 @@ class PSF:
         The stamp is ``2 half + 1`` pixels wide.
     """
 
-    sigma: Array
-    weight: Array
+    sigma: Doubles
+    weight: Doubles
     half: int
 
-    def pixels(self, dx: float, dy: float, *, half: int | None = None, broadening: float = 0.0) -> Array:
+    def pixels(self, dx: float, dy: float, *, half: int | None = None, broadening: float = 0.0) -> Doubles:
         """Return the share of the flux in each pixel, integrated over the pixel.
 
         Parameters
@@ -56,26 +57,26 @@ class PSF:
         across, along = (self._edges(offset, sigma) for offset in (dx, dy))
         share = self.weight[:, np.newaxis] / self._total(across, along)
         inner = slice(None) if half is None else slice(self.half - half, self.half + half + 1)
-        result: Array = (np.diff(along) * share)[:, inner].T @ np.diff(across)[:, inner]
+        result: Doubles = (np.diff(along) * share)[:, inner].T @ np.diff(across)[:, inner]
         return result
 
-    def _edges(self, offset: float, sigma: Array) -> Array:
+    def _edges(self, offset: float, sigma: Doubles) -> Doubles:
         """Return each Gaussian's integral up to each pixel edge along one axis, ``(n, 2 half + 2)``."""
         edges = np.arange(2 * self.half + 2) - self.half - 0.5 - offset
-        integral: Array = ndtr(edges / sigma)
+        integral: Doubles = ndtr(edges / sigma)
         return integral
 
-    def _total(self, across: Array, along: Array) -> float:
+    def _total(self, across: Doubles, along: Doubles) -> float:
         return float(self.weight @ ((across[:, -1] - across[:, 0]) * (along[:, -1] - along[:, 0])))
 
-    def encircled_energy(self, radius: ArrayLike) -> Array:
+    def encircled_energy(self, radius: ArrayLike) -> Doubles:
         """Return the share of the flux within `radius` pixels of a star in the middle of its pixel.
 
         Exact within the stamp: ``sum_k w_k (1 - exp(-r^2 / (2 s_k^2)))`` over the share that is in the stamp.
         """
         inside = 1 - np.exp(-0.5 * (np.asarray(radius)[..., np.newaxis] / self.sigma) ** 2)
         edges = self._edges(0.0, self.sigma[:, np.newaxis])
-        energy: Array = inside @ self.weight / self._total(edges, edges)
+        energy: Doubles = inside @ self.weight / self._total(edges, edges)
         return energy
 
     def scaled(self, factor: float) -> PSF:
@@ -134,9 +135,7 @@ def marechal_strehl(wavelength: float, wavefront_error: float) -> float:
     return exp(-((2e-3 * pi * wavefront_error / wavelength) ** 2))
 
 
-def add_stars(
-    image: NDArray[np.floating[Any]], psf: PSF, x: ArrayLike, y: ArrayLike, flux: ArrayLike, broadening: ArrayLike = 0.0
-) -> None:
+def add_stars(image: Array, psf: PSF, x: ArrayLike, y: ArrayLike, flux: ArrayLike, broadening: ArrayLike = 0.0) -> None:
     """Add stars to `image`, in place.
 
     What of a stamp lies outside of the image is lost, so that a star at the edge keeps its true flux.
@@ -158,7 +157,7 @@ def add_stars(
         _add_star(image, psf, *(float(value) for value in star))
 
 
-def _add_star(image: NDArray[np.floating[Any]], psf: PSF, x: float, y: float, flux: float, broadening: float) -> None:
+def _add_star(image: Array, psf: PSF, x: float, y: float, flux: float, broadening: float) -> None:
     column, row = round(x), round(y)
     rows, inner_rows = _overlap(row, psf.half, image.shape[0])
     columns, inner_columns = _overlap(column, psf.half, image.shape[1])

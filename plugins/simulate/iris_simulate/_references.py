@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import Exposure, InputError, meta_from_header, parse_unit
+from iris_core import Exposure, Flags, Image, InputError, meta_from_header, parse_unit
 from iris_simulate._headers import reference_keywords, reference_name
 from iris_simulate._random import Stream, generator
 
@@ -21,7 +20,7 @@ __all__ = ["REFERENCE_IMAGES", "distortion_tree", "photom_table", "reference_ima
 
 REFERENCE_IMAGES = ("dark", "flat", "area")
 
-Planes = tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.uint32], str]
+Planes = tuple[Image, Image | None, Flags, str]
 
 
 def reference_image(scene: Scene, reftype: str, realisation: int) -> Exposure:
@@ -68,7 +67,7 @@ def _area(scene: Scene, realisation: int) -> Planes:
     return area, None, np.zeros(area.shape, dtype=np.uint32), ""
 
 
-def _noise(scene: Scene, stream: Stream, realisation: int) -> NDArray[np.float32]:
+def _noise(scene: Scene, stream: Stream, realisation: int) -> Image:
     rng = generator(scene.spec.seed, stream, realisation)
     return rng.standard_normal(scene.camera.shape, dtype=np.float32)
 

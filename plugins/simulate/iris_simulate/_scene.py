@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iris_simulate._camera import Camera, make_camera
 from iris_simulate._detector import DetectorTruth, make_detector
@@ -16,13 +15,10 @@ from iris_simulate._random import Stream, generator
 from iris_simulate._stars import Stars, draw_stars, near_stars
 
 if TYPE_CHECKING:
-    from iris_core import InstrumentMode
+    from iris_core import Array, Image, InstrumentMode
     from iris_simulate._spec import SimulationSpec
 
 __all__ = ["Scene", "build_scene"]
-
-Array = NDArray[np.floating[Any]]
-Image = NDArray[np.float32]
 
 _SKY_OFFSET = 60.0  # arcsec: no star of the field is in a background exposure
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))

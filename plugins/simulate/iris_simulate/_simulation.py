@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import Exposure, InputError, InstrumentMode, Reference, References, Window, meta_from_header, parse_unit
+from iris_core import (
+    Exposure,
+    Image,
+    InputError,
+    InstrumentMode,
+    Reference,
+    References,
+    Window,
+    choices,
+    did_you_mean,
+    installed_modes,
+    meta_from_header,
+    parse_unit,
+)
 from iris_simulate._headers import exposure_header, file_stem, science_header, window_keywords
 from iris_simulate._noise import expose
 from iris_simulate._random import Stream, generator
@@ -22,7 +35,6 @@ from iris_simulate._windows import blank_windows, cut_window, place_windows
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.table import Table
-    from numpy.typing import NDArray
 
     from iris_simulate._optics import Pointing
 
@@ -53,11 +65,11 @@ def simulate(
 
 
 def _installed(name: str) -> InstrumentMode:
-    from iris_core import installed_modes
-
     modes = installed_modes()
     if name not in modes:
-        raise InputError(f"no instrument mode '{name}'; installed modes are: {', '.join(sorted(modes)) or 'none'}")
+        raise InputError(
+            f"no instrument mode '{name}'{did_you_mean(name, modes)} Installed modes are: {choices(modes)}"
+        )
     return modes[name]
 
 
@@ -89,7 +101,7 @@ class SimulatedSet:
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The windows that are read out apart."""
+        """The windows that are read out as exposures of their own."""
         return place_windows(self.scene.camera.shape, self.scene.spec.subarrays)
 
     def exposure(self, index: int = 0) -> Exposure:
@@ -126,9 +138,7 @@ class SimulatedSet:
     def _name(self, stem: str) -> str:
         return f"{stem}_{self.suffix}.fits"
 
-    def _observe(
-        self, rate: NDArray[np.float32], header: Header, pointing: Pointing, rng: np.random.Generator
-    ) -> Exposure:
+    def _observe(self, rate: Image, header: Header, pointing: Pointing, rng: np.random.Generator) -> Exposure:
         spec, camera = self.scene.spec, self.scene.camera
         seconds = spec.exposure_time / max(spec.integrations, 1)
         noisy = expose(rate, seconds, spec.integrations, camera.read_noise, camera.saturation, rng)
@@ -152,11 +162,7 @@ class SimulatedSet:
 
     def _in_memory(self, reftype: str) -> Reference:
         image = self.reference_image(reftype)
-
-        def read(path: Path, kind: str, pixels: bool) -> Exposure:
-            return image
-
-        return Reference(reftype=reftype, path=image.meta.path, provider="simulated", read=read)
+        return Reference(reftype=reftype, path=image.meta.path, provider="simulated", content=image)
 
     def truth(self) -> Table:
         """Return the stars: `id`, `ra`, `dec`, `flux`, and their 0-based pixels `x_0001`, `y_0001` in each exposure."""

@@ -28,7 +28,7 @@ class SimulationSpec(Params):
     dithers: int = parameter(1, "Science exposures, each at another position.", ge=1)
     dither_step: float = parameter(20.3, "Scale of the dither pattern.", "pixel", ge=0)
     backgrounds: int = parameter(0, "Exposures of blank sky.", ge=0)
-    subarrays: int = parameter(0, "Windows that are read out apart.", ge=0, le=10)
+    subarrays: int = parameter(0, "Windows that are read out as exposures of their own.", ge=0, le=10)
     stars: int | None = parameter(None, "Number of stars; by default one for 160 x 160 pixels.", ge=0)
     faintest: float | None = parameter(None, "Lowest flux; by default a hundredth of the brightest.", "Jy", gt=0)
     brightest: float | None = parameter(None, "Highest flux; by default a peak at 0.8 of the full well.", "Jy", gt=0)

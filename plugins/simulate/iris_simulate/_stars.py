@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import InputError
+from iris_core import Array, InputError, Mask
 
 if TYPE_CHECKING:
     from iris_simulate._camera import Camera
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from iris_simulate._spec import SimulationSpec
 
 __all__ = ["Stars", "draw_stars", "near_stars"]
-
-Array = NDArray[np.floating[Any]]
 
 _WELL_SHARE = 0.8
 _DYNAMIC_RANGE = 100.0
@@ -91,7 +88,7 @@ def _places(spec: SimulationSpec, shape: tuple[int, int], rng: np.random.Generat
     return chosen[:, 0], chosen[:, 1]
 
 
-def near_stars(shape: tuple[int, int], x: Array, y: Array, distance: int) -> NDArray[np.bool_]:
+def near_stars(shape: tuple[int, int], x: Array, y: Array, distance: int) -> Mask:
     """Return the pixels within `distance` columns and rows of a star; none where it is negative."""
     near = np.zeros(shape, dtype=bool)
     if distance >= 0:

@@ -30,7 +30,7 @@ def whole(shape: tuple[int, int]) -> Window:
 
 
 def blank_windows(exposure: Exposure, windows: tuple[Window, ...]) -> Exposure:
-    """Return a full frame that has no data in the windows, and SUBARR_MAP that says which they are."""
+    """Return a full frame that has no data in the windows, and the map of them, SUBARR_MAP."""
     numbers: NDArray[np.int32] = np.zeros(exposure.shape, dtype=np.int32)
     for number, window in enumerate(windows, start=1):
         numbers[window.slices_in(whole(exposure.shape))] = number

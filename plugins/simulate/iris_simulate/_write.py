@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import Exposure, InputError
+from iris_core import Exposure, InputError, Job, atomic, exposure_stem, write_asn
 from iris_simulate._headers import file_stem, reference_name
 from iris_simulate._references import REFERENCE_IMAGES, distortion_tree, photom_table
 
@@ -84,26 +82,16 @@ def write_set(
         When a file is there already; then nothing is written. When the folder cannot be written into.
     """
     written = _plan(simulated, directory)
-    try:
-        _write_files(simulated, written, directory, overwrite, progress)
-    except OSError as error:
-        where, reason = error.filename or directory, error.strerror or error
-        raise InputError(f"{where} cannot be written: {reason}; choose another folder, or make room in it") from error
-    return written
-
-
-def _write_files(
-    simulated: SimulatedSet, written: WrittenSet, directory: Path, overwrite: bool, progress: Progress | None
-) -> None:
     existing = [path for path in written.paths if path.exists()]
     if existing and not overwrite:
         more = f" and {len(existing) - 1} more files" if len(existing) > 1 else ""
-        raise InputError(f"{existing[0]}{more} would be overwritten; allow it, or choose another folder")
-    (directory / "references").mkdir(parents=True, exist_ok=True)
+        raise InputError(f"{existing[0]}{more} would be overwritten; --overwrite replaces them, or name another folder")
     for number, (path, write) in enumerate(_files(simulated, written), start=1):
         if progress is not None:
             progress(path, number, len(written.paths))
-        _write_whole(path, write)
+        with atomic(path) as temporary:
+            write(temporary)
+    return written
 
 
 def _plan(simulated: SimulatedSet, directory: Path) -> WrittenSet:
@@ -142,21 +130,12 @@ def _files(simulated: SimulatedSet, written: WrittenSet) -> Iterator[tuple[Path,
     for index, path in enumerate(written.backgrounds):
         yield path, partial(_write_exposure, simulated.background(index))
     for path, science in zip(written.associations, written.science, strict=bool(written.associations)):
-        yield path, partial(_write_association, science, written.backgrounds)
+        yield path, partial(write_asn, [Job(science, written.backgrounds, exposure_stem(science))])
     yield written.truth, partial(simulated.truth().write, format="ascii.ecsv")
 
 
-def _write_whole(path: Path, write: Write) -> None:
-    """Write under another name first, so that no half-written file ever has the right one."""
-    partial_path = path.with_name(f".partial-{path.name}")
-    try:
-        write(partial_path)
-        os.replace(partial_path, path)
-    finally:
-        partial_path.unlink(missing_ok=True)
-
-
 def _write_exposure(exposure: Exposure, path: Path) -> None:
+    """Write what comes before a pipeline, unlike `iris_core.write_fits`: nothing in it records what was done."""
     from astropy.io import fits
 
     err = exposure.err
@@ -173,11 +152,3 @@ def _write_asdf(tree: dict[str, Any], path: Path) -> None:
     import asdf
 
     asdf.AsdfFile(tree).write_to(path)
-
-
-def _write_association(science: Path, backgrounds: tuple[Path, ...], path: Path) -> None:
-    members = [{"expname": science.name, "exptype": "science"}]
-    members += [{"expname": background.name, "exptype": "background"} for background in backgrounds]
-    name = science.stem.rpartition("_")[0]
-    content = {"asn_type": "image2", "products": [{"name": name, "members": members}]}
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

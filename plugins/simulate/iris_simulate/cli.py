@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import click
 
-from iris_simulate._spec import SimulationSpec
+from iris_core import ModelCommand
 
 __all__ = ["demo", "simulate"]
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -32,25 +29,10 @@ class _Size(click.ParamType[tuple[int, int]]):
             self.fail(f"'{value}' is not a size such as 1024 or 2048x1024", param, ctx)
 
 
-def _spec_options(command: Command) -> Command:
-    """Add one option for each field of `SimulationSpec`; one that is not given keeps the field's default."""
-    for name, info in reversed(SimulationSpec.model_fields.items()):
-        extra = info.json_schema_extra
-        unit = f" [{extra['unit']}]" if isinstance(extra, dict) and "unit" in extra else ""
-        default = "" if info.default in (None, "") else f"  [default: {info.default}]"
-        kind = _Size() if name == "size" else next(iter(get_args(info.annotation)), info.annotation)
-        option = click.option(
-            f"--{name.replace('_', '-')}", name, type=kind, default=None, help=f"{info.description}{unit}{default}"
-        )
-        command = option(command)
-    return command
-
-
-@click.command()
+@click.command(cls=ModelCommand, model="iris_simulate._spec:SimulationSpec", kinds={"size": _Size()})
 @click.option("--out", required=True, type=_FOLDER, help="Folder to write into.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@_spec_options
-def simulate(out: Path, overwrite: bool, **options: Any) -> None:
+def simulate(out: Path, overwrite: bool, given: dict[str, Any]) -> None:
     """Write exposures with known truth, and the references that calibrate them.
 
     \b
@@ -59,19 +41,9 @@ def simulate(out: Path, overwrite: bool, **options: Any) -> None:
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_simulate import _demo
     from iris_simulate._simulation import simulate as make
+    from iris_simulate._spec import SimulationSpec
 
-    spec = _spec({name: value for name, value in options.items() if value is not None})
-    _demo.print_written(_demo.write_with_progress(make(spec), out, overwrite))
-
-
-def _spec(given: dict[str, Any]) -> SimulationSpec:
-    from pydantic import ValidationError
-
-    try:
-        return SimulationSpec(**given)
-    except ValidationError as error:
-        lines = (f"--{'.'.join(map(str, one['loc'])).replace('_', '-')}: {one['msg']}" for one in error.errors())
-        raise click.UsageError("; ".join(lines)) from None
+    _demo.print_written(_demo.write_with_progress(make(SimulationSpec(**given)), out, overwrite))
 
 
 @click.command()
@@ -82,5 +54,6 @@ def _spec(given: dict[str, Any]) -> SimulationSpec:
 def demo(out: Path, size: tuple[int, int], seed: int, overwrite: bool) -> None:
     """Simulate an exposure, calibrate it with image2, and compare the result with the truth."""
     from iris_simulate import _demo
+    from iris_simulate._spec import SimulationSpec
 
     _demo.run_demo(out, SimulationSpec(size=size, seed=seed, backgrounds=4), overwrite)

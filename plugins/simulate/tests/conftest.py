@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from iris_simulate import SimulatedSet, WrittenSet, simulate, write_set
+from iris_testkit import iris_mode
 
 from iris_core import InstrumentMode
-from iris_core.testing import iris_mode
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,7 @@ def test_without_noise_the_measuring_itself_is_good_to_3e_4_and_50_microarcsecon
     assert np.max(found["offset"][bright]) < 2e-3
 
 
+@pytest.mark.slow
 def test_with_noise_the_errors_are_true(crowd: SimulatedSet) -> None:
     truth = crowd.truth()
     tables = [

@@ -11,10 +11,10 @@ from astropy.io.fits import Header
 from astropy.table import Table
 from astropy.wcs import WCS
 from iris_simulate._picture import _box, _well_inside, draw
+from iris_testkit import make_exposure
 from matplotlib.image import imread
 
 from iris_core import Exposure
-from iris_core.testing import make_exposure
 
 PAPER = np.array([15, 19, 24]) / 255
 BAD = np.array([53, 208, 186]) / 255

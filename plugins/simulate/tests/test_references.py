@@ -19,7 +19,7 @@ def test_a_reference_in_memory_is_what_a_stage_is_given(field: SimulatedSet, ref
     assert np.array_equal(image.data, made.data)
     assert np.array_equal(image.dq, made.dq)
     assert image.unit == (u.electron / u.s if reftype == "dark" else u.dimensionless_unscaled)
-    assert (image.err is None) == (reftype == "area")
+    assert image.has_errors == (reftype != "area")
 
 
 def test_a_reference_in_memory_is_cut_to_a_window(mode: InstrumentMode) -> None:

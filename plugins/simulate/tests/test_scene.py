@@ -147,8 +147,8 @@ def test_detectors_look_at_their_own_part_of_the_field(mode: InstrumentMode) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"filter": "Kb"}, "no filter 'Kb'; its filters are: Zbb"),
-        ({"detector": "IMG9"}, "no detector 'IMG9'; its detectors are: IMG1, IMG2"),
+        ({"filter": "Kb"}, r"no filter 'Kb'; did you mean 'Kbb'\? .*Ks, PaBeta"),
+        ({"detector": "IMG9"}, "no detector 'IMG9'.*IMG1, IMG2, IMG3, IMG4"),
         ({"size": (5000, 64)}, "size 5000 x 64: IMG1 has 4096 x 4096 pixels"),
         ({"size": (8, 64)}, "16 x 16 is the least"),
         ({"stars": 50}, r"only \d+ of 50 stars fit into 64 x 64 pixels"),
@@ -165,14 +165,14 @@ def test_what_cannot_be_simulated_is_refused_with_the_reason(
 
 
 def test_an_unknown_mode_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InputError, match=r"no instrument mode 'nirc9'; installed modes are: .*iris-imager"):
+    with pytest.raises(InputError, match=r"'nirc9'; did you mean 'nirc2-wide'\? .*iris-imager"):
         simulate(mode="nirc9")
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 8))
 def test_any_seed_gives_the_number_of_stars_asked_for(seed: int, stars: int) -> None:
-    from iris_core.testing import iris_mode
+    from iris_testkit import iris_mode
 
     made = simulate(instrument=iris_mode(), size=(128, 96), stars=stars, separation=10, seed=seed)
     assert len(made.truth()) == stars

@@ -1,4 +1,4 @@
-"""The parse_subarray_map stage: finds the windows that were read out apart."""
+"""The parse_subarray_map stage: finds the windows that were read out as exposures of their own."""
 
 from __future__ import annotations
 
@@ -38,13 +38,10 @@ def parse_subarray_map(exposure: Exposure, instrument: InstrumentMode) -> Exposu
     Raises
     ------
     InputError
-        When the map is of another shape, has an id that is none, or a window that is not a filled rectangle.
-    StageSkipped
-        When there is no map.
+        When the map has an invalid id, or a window that is not a filled rectangle.
     """
     from iris_subarray._map import find_windows
 
-    check_map(exposure)
     labels = exposure.planes[MAP]
     windows = find_windows(labels, f"{exposure.name}: {MAP}")
     if not windows:

@@ -1,22 +1,17 @@
-"""A map of windows: which pixels of a detector were read out apart."""
+"""A map of windows: which pixels of a detector were read out as exposures of their own."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from iris_core import InputError, Window
+from iris_core import Array, InputError, Mask, Window
 
 __all__ = ["MAX_WINDOWS", "find_windows", "moved"]
 
 MAX_WINDOWS = 10
 
-Mask = NDArray[np.bool_]
 
-
-def find_windows(labels: NDArray[Any], name: str) -> dict[int, Window]:
+def find_windows(labels: Array, name: str) -> dict[int, Window]:
     """Return the windows in a map, by id.
 
     Parameters
@@ -34,7 +29,7 @@ def find_windows(labels: NDArray[Any], name: str) -> dict[int, Window]:
     Raises
     ------
     InputError
-        When an id is none, or a window is not a filled rectangle; with the first pixel where that is so.
+        When an id is invalid, or a window is not a filled rectangle; with the first pixel where that is so.
     """
     extent = _extent(labels != 0)
     if extent is None:
@@ -68,7 +63,7 @@ def moved(window: Window, origin: Window) -> Window:
     return Window(window.xstart + origin.xstart - 1, window.ystart + origin.ystart - 1, window.xsize, window.ysize)
 
 
-def _check_ids(inside: NDArray[Any], extent: Window, name: str) -> None:
+def _check_ids(inside: Array, extent: Window, name: str) -> None:
     invalid = ~((inside >= 0) & (inside <= MAX_WINDOWS))
     if inside.dtype.kind == "f":
         invalid |= inside != np.rint(inside)
@@ -77,7 +72,7 @@ def _check_ids(inside: NDArray[Any], extent: Window, name: str) -> None:
         raise InputError(f"{name} is {value} at {where}; it has to be 0, or the id of a subarray: 1 to {MAX_WINDOWS}")
 
 
-def _check_filled(k: int, inside: NDArray[Any], box: Window, name: str) -> None:
+def _check_filled(k: int, inside: Array, box: Window, name: str) -> None:
     hole = inside != k
     if hole.any():
         value, where = _first(hole, inside, box)
@@ -87,7 +82,7 @@ def _check_filled(k: int, inside: NDArray[Any], box: Window, name: str) -> None:
         )
 
 
-def _first(mask: Mask, inside: NDArray[Any], origin: Window) -> tuple[str, str]:
+def _first(mask: Mask, inside: Array, origin: Window) -> tuple[str, str]:
     """Return the value of the first pixel of a mask, and where it is on the detector."""
     y, x = np.unravel_index(mask.argmax(), mask.shape)
     return f"{inside[y, x]:g}", f"column {x + origin.xstart}, row {y + origin.ystart}"

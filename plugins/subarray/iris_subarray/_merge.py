@@ -23,7 +23,7 @@ def merge_subarrays(full: Exposure, parts: Sequence[Exposure]) -> Exposure:
     full
         The product of the full frame: SUBARRID is 0, and `subarrays` are known.
     parts
-        Products of the subarrays, calibrated like `full`. One that is missing stays blank, and a note says so.
+        Products of the subarrays, calibrated like `full`. One that is missing stays blank, with a note.
 
     Returns
     -------

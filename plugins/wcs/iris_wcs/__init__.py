@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from iris_core import Exposure, InstrumentMode, Params, Reference, References, hookimpl, parameter, stage
+from typing import TYPE_CHECKING
 
-__all__ = ["WcsParams", "assign_wcs", "check_reference"]
+from iris_core import (
+    Exposure,
+    InstrumentMode,
+    Params,
+    Reference,
+    References,
+    ReferenceType,
+    hookimpl,
+    parameter,
+    stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["WcsParams", "assign_wcs", "check_reference", "reference_types"]
 
 
 class WcsParams(Params):
@@ -21,19 +36,16 @@ class WcsParams(Params):
     )
 
 
-def _attach(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
-    from iris_wcs import _build
-
-    reference = references.get("distortion")
-    if reference is None:
-        return _build.from_header(exposure)
-    return _build.from_distortion(exposure, reference, instrument, params.position_angle, params.sip_max_error)
+@hookimpl
+def reference_types() -> Sequence[ReferenceType]:
+    """Return the type ``distortion``: a model from pixel to arcsec, chosen by detector and filter."""
+    selectors = ("INSTRUME", "DETECTOR", "FILTER")
+    return [ReferenceType(name="distortion", kind="model", selectors=selectors, stated=selectors)]
 
 
-# The stage looks at headers only, so that its check is the stage itself.
-@stage("assign_wcs", params=WcsParams, optional=("distortion",), check=_attach, by_integration=True)
+@stage("assign_wcs", params=WcsParams, optional=("distortion",), headers_only=True, by_integration=True)
 def assign_wcs(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
-    """Attach `wcs`, a gWCS from 0-based detector pixel to sky, and `fits_wcs`, the FITS keywords that say the same.
+    """Attach `wcs`, a gWCS from 0-based detector pixel to sky, and `fits_wcs`, the equivalent FITS keywords.
 
     Units: unchanged; no pixel is touched. With a `distortion` reference that is the geometry and the header gives
     the reference point on the sky and the orientation; without one the header's own WCS is used in full.
@@ -44,7 +56,12 @@ def assign_wcs(exposure: Exposure, params: WcsParams, references: References, in
         When there is no WCS with RA and DEC, or one that cannot be represented to 1e-6 pixel, and when the
         distortion reference is no invertible map of the detector.
     """
-    return _attach(exposure, params, references, instrument)
+    from iris_wcs import _build
+
+    reference = references.get("distortion")
+    if reference is None:
+        return _build.from_header(exposure)
+    return _build.from_distortion(exposure, reference, instrument, params.position_angle, params.sip_max_error)
 
 
 @hookimpl

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from astropy import units as u
 from astropy.modeling import models
 from gwcs import WCS
 from gwcs.coordinate_frames import CelestialFrame, Frame2D
-from numpy.typing import NDArray
 
-from iris_core import Exposure, InputError, InstrumentMode, Reference
+from iris_core import Doubles, Exposure, InputError, InstrumentMode, Reference
 from iris_wcs import _fits, _header, _optics, _pointing
 from iris_wcs._header import HeaderWcs
 from iris_wcs._inverse import with_inverse
@@ -45,7 +43,7 @@ def from_header(exposure: Exposure) -> Exposure:
     wcs = _wcs([(_detector(), to_plane | own.sky)], own.frame, exposure.shape)
     _verify(wcs, cards, header, exposure.name)
     if cards["CTYPE1"] != header["CTYPE1"]:
-        exposure = exposure.note("CTYPE does not say so, but the header has SIP polynomials; they are applied")
+        exposure = exposure.note("CTYPE has no -SIP, but the header has SIP polynomials; they are applied")
     return exposure.replace(wcs=wcs, fits_wcs=_fits.described(cards, wcs))
 
 
@@ -56,7 +54,7 @@ def from_distortion(
     position_angle: float | None,
     sip_max_error: float,
 ) -> Exposure:
-    """Return the exposure with the geometry of a distortion reference, pointed as its header says.
+    """Return the exposure with the geometry of a distortion reference and the pointing of its header.
 
     Parameters
     ----------
@@ -119,7 +117,7 @@ def _sip(sip: Sip) -> Model:
     return models.Mapping((0, 1, 0, 1)) | first & second
 
 
-def _polynomial(coefficients: NDArray[np.float64]) -> Model:
+def _polynomial(coefficients: Doubles) -> Model:
     degree = len(coefficients) - 1
     terms = {f"c{i}_{j}": coefficients[i, j] for i in range(degree + 1) for j in range(degree + 1 - i)}
     return models.Polynomial2D(degree, **terms)

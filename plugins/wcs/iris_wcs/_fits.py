@@ -1,4 +1,4 @@
-"""The FITS keywords that say the same as a gWCS, and by how much they do not."""
+"""The FITS keywords equivalent to a gWCS, and by how much they differ from it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.io.fits import Header
 
+from iris_core import s_region
 from iris_wcs._header import WCS_CARD, parse_fits
 from iris_wcs._inverse import grid
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
     from gwcs import WCS
 
-__all__ = ["described", "fit_sip", "largest_difference", "region"]
+__all__ = ["described", "fit_sip", "largest_difference"]
 
 MAX_DEGREE = 6
 _RADESYS = {"icrs": "ICRS", "fk5": "FK5", "fk4": "FK4", "fk4noeterms": "FK4-NO-E"}
 
 
 def described(cards: Header, wcs: WCS) -> Header:
-    """Return `cards` with the frame said in today's keywords, and the footprint."""
+    """Return `cards` with the frame in today's keywords, and the footprint."""
     header = cards.copy()
     for keyword in ("RADECSYS", "EPOCH"):
         header.remove(keyword, ignore_missing=True)
@@ -32,7 +32,7 @@ def described(cards: Header, wcs: WCS) -> Header:
     header["RADESYS"] = (_RADESYS[frame.name], "celestial reference frame")
     if frame.name != "icrs":
         header["EQUINOX"] = (_equinox(frame), "[yr] equinox of the coordinates")
-    footprint = region(wcs)
+    footprint = s_region(wcs.footprint(), frame)
     if footprint:
         header["S_REGION"] = (footprint, "outer corners of the image")
     return header
@@ -40,22 +40,6 @@ def described(cards: Header, wcs: WCS) -> Header:
 
 def _equinox(frame: BaseCoordinateFrame) -> float:
     return round(float(frame.equinox.jyear if frame.name == "fk5" else frame.equinox.byear), 6)
-
-
-def region(wcs: WCS) -> str:
-    """Return the footprint, ``POLYGON ICRS`` and the outer corners of the image [deg], counterclockwise on the sky.
-
-    Empty where a corner is not on the sky.
-    """
-    corners = wcs.footprint()
-    if not np.all(np.isfinite(corners)):
-        return ""
-    sky = SkyCoord(*corners.T, unit="deg", frame=wcs.output_frame.reference_frame).icrs
-    first, second, _, last = sky.cartesian.xyz.value.T
-    # Seen from inside the sphere, so that the triple product is negative where the turn is counterclockwise.
-    if np.dot(np.cross(second - first, last - first), first) > 0:
-        sky = sky[::-1]
-    return "POLYGON ICRS " + " ".join(f"{point.ra.deg:.9f} {point.dec.deg:.9f}" for point in sky)
 
 
 def largest_difference(wcs: WCS, fits: fits_wcs.WCS) -> float:

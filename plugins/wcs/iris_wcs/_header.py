@@ -17,9 +17,8 @@ from astropy.io.fits import VerifyError
 from astropy.modeling import models, projections
 from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
-from numpy.typing import NDArray
 
-from iris_core import Exposure, InputError
+from iris_core import Doubles, Exposure, InputError
 
 if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
@@ -45,7 +44,7 @@ _SCAMP = re.compile(r"PV[12]_([5-9]|\d\d+)")
 
 @dataclass(frozen=True, slots=True)
 class HeaderWcs:
-    """What a header says of its pixels on the sky.
+    """The WCS of a header.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class HeaderWcs:
     """
 
     crpix: tuple[float, float]
-    matrix: NDArray[np.float64]
+    matrix: Doubles
     sip: Sip | None
     sky: Model
     frame: BaseCoordinateFrame
@@ -71,7 +70,7 @@ class HeaderWcs:
 def find_header(exposure: Exposure) -> Header | None:
     """Return the header that has a WCS with RA and DEC, whether or not it can be represented.
 
-    That of the science extension goes before the primary one.
+    That of the science extension takes precedence over the primary one.
 
     Raises
     ------
@@ -133,7 +132,7 @@ def wcs_cards(header: Header, name: str) -> Header:
 
 
 def _drop_scamp(cards: Header) -> None:
-    """Drop the PV cards that say once more what SIP says; SIP goes first (Shupe et al. 2012, section 7)."""
+    """Drop the PV cards that repeat the SIP polynomials; SIP takes precedence (Shupe et al. 2012, section 7)."""
     if any(map(_SCAMP.fullmatch, cards)):
         for keyword in cards["PV*"]:
             del cards[keyword]
@@ -186,7 +185,7 @@ def _has_further_axis(header: Header) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says: wcslib names its source lines first."""
+    """Return the message of an error without the source lines that wcslib puts first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("ERROR")]
     return lines[0] if lines else type(error).__name__
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 from astropy.modeling import Model, fitting, models
-from numpy.typing import NDArray
 
-from iris_core import InputError
+from iris_core import Doubles, InputError
 
 __all__ = ["Range", "grid", "inverse_error", "with_inverse"]
 
 Range = tuple[float, float]
-Grid = tuple[NDArray[np.float64], NDArray[np.float64]]
+Grid = tuple[Doubles, Doubles]
 
 _DEGREE = 5
 _STEPS = 3

@@ -51,7 +51,7 @@ def _window(exposure: Exposure, instrument: InstrumentMode) -> tuple[Exposure, W
 
 
 def _is_full_frame(exposure: Exposure) -> bool:
-    """Whether the header says so, whatever size the mode gives the detector."""
+    """Whether it is one by its header, whatever size the mode gives the detector."""
     return exposure.meta.subarray_id == 0 and str(exposure.header.get("SUBARRAY", "")).strip().upper() == "FULL"
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.coordinates import ICRS
 from astropy.modeling import models
-from numpy.typing import NDArray
 
-from iris_core import Exposure, InputError
+from iris_core import Doubles, Exposure, InputError
 from iris_wcs import _header
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Pointing:
         Their frame.
     """
 
-    matrix: NDArray[np.float64]
+    matrix: Doubles
     sky: Model
     frame: BaseCoordinateFrame
 
@@ -74,7 +73,7 @@ def _from_telescope(exposure: Exposure, position_angle: float | None) -> tuple[E
     return exposure.note(note), Pointing(matrix=_matrix(np.deg2rad(angle)), sky=sky, frame=ICRS())
 
 
-def _matrix(angle: float) -> NDArray[np.float64]:
+def _matrix(angle: float) -> Doubles:
     """Return focal plane to sky for a position angle [rad]: columns are the x and the y axis, rows east and north."""
     return np.array([[-np.cos(angle), np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
@@ -87,7 +86,7 @@ def _position_angle(exposure: Exposure) -> float | None:
 
 
 def no_wcs(exposure: Exposure) -> str:
-    """Return the words for a header without WCS, with what it has instead."""
+    """Return the message for a header without WCS, with what it has instead."""
     types = [
         f"{keyword} = '{header[keyword]}'"
         for header in (exposure.sci_header, exposure.header)

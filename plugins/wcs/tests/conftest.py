@@ -14,10 +14,10 @@ from astropy.io.fits import Header
 from astropy.modeling import Model
 from astropy.wcs import WCS as FitsWcs  # noqa: N811 - there are two classes of this name
 from gwcs import WCS
+from iris_testkit import iris_mode
 from iris_wcs import WcsParams, assign_wcs
 
-from iris_core import Exposure, InstrumentMode, Reference, References
-from iris_core.testing import iris_mode
+from iris_core import Exposure, InstrumentMode, Reference, References, load_plugins
 
 PIXEL = 0.004 / 3600
 LINEAR = {
@@ -58,7 +58,8 @@ def assign(tmp_path: Path, mode: InstrumentMode) -> Callable[..., Exposure]:
     def store(model: Model) -> Reference:
         path = tmp_path / "distortion.asdf"
         asdf.AsdfFile({"model": model}).write_to(path)
-        return Reference(reftype="distortion", path=path, provider="test")
+        content = load_plugins(["iris-wcs"]).read_reference(path, "distortion")
+        return Reference(reftype="distortion", path=path, provider="test", content=content)
 
     return call
 

@@ -12,9 +12,9 @@ import pytest
 from astropy.io import fits
 from astropy.io.fits import Header
 from gwcs import WCS
+from iris_testkit import make_exposure
 
 from iris_core import Exposure, InputError, blank_plane, read_fits
-from iris_core.testing import make_exposure
 
 Assign = Callable[..., Exposure]
 Difference = Callable[[WCS, Header, tuple[int, int]], float]
@@ -47,13 +47,21 @@ def files() -> list[Path]:
     return sorted(path for path in DATA.glob("odd_fits/*/*")) + sorted(DATA.glob("ukidss*/*.fits"))
 
 
+def without_dates(header: Header) -> Header:
+    """Return a header without times, which the framework refuses where it cannot read them: '19/05/94'."""
+    kept = header.copy()
+    for keyword in ("DATE-OBS", "MJD-OBS", "TIME-OBS"):
+        kept.remove(keyword, ignore_missing=True, remove_all=True)
+    return kept
+
+
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in files()])
 def test_odd_header(assign: Assign, difference: Difference, path: Path) -> None:
     for header in headers(path):
         sizes = header.get("NAXIS2"), header.get("NAXIS1")
         shape: Any = sizes if all(isinstance(size, int) and 0 < size < 5000 for size in sizes) else (256, 256)
         exposure = make_exposure((2, 2)).replace(
-            data=blank_plane(shape), dq=blank_plane(shape, np.uint32), variance={}, sci_header=header
+            data=blank_plane(shape), dq=blank_plane(shape, np.uint32), variance={}, sci_header=without_dates(header)
         )
         try:
             result = assign(exposure)

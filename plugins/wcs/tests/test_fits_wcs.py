@@ -14,10 +14,10 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.modeling import Model, models
 from astropy.wcs import WCS
+from iris_testkit import make_exposure
 from iris_wcs._fits import largest_difference
 
 from iris_core import Exposure, blank_plane
-from iris_core.testing import make_exposure
 
 Assign = Callable[..., Exposure]
 

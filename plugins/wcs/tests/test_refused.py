@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from astropy.io.fits import Header
+from iris_testkit import make_exposure
 
 from iris_core import Exposure, InputError
-from iris_core.testing import make_exposure
 
 Assign = Callable[..., Exposure]
 

@@ -1,0 +1,47 @@
+"""Names of arrays, and what is done to any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Flags = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
+Array = NDArray[Any]
+
+BLOCK_PIXELS = 1 << 18
+
+
+def blank_plane(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
+    """Return a plane of `shape` that takes no memory: NaN (zero for integers) in every pixel.
+
+    A reader that is asked for an outline fills the exposure with these.
+    """
+    value = np.nan if np.dtype(dtype).kind == "f" else 0
+    return np.broadcast_to(np.asarray(value, dtype=dtype), shape)
+
+
+def root_of_sum(planes: Iterable[Image]) -> Image:
+    """Return the standard deviation that one component of the variance, or several, add up to."""
+    first, *others = planes
+    total = first.copy()
+    for plane in others:
+        total += plane
+    return np.sqrt(total, out=total)
+
+
+def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
+    """Yield indices that cut planes of `shape` into blocks of rows that fit a processor's cache.
+
+    What is computed block by block needs no further plane in memory.
+    """
+    *cube, rows, columns = shape
+    step = max(1, BLOCK_PIXELS // max(1, columns))
+    for integration in np.ndindex(*cube):
+        for start in range(0, rows, step):
+            yield (*integration, slice(start, start + step))

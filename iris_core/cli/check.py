@@ -1,0 +1,114 @@
+"""What `iris check` prints: each plan once, with the exposures that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from iris_core.cli.tables import print_errors, print_json, say
+from iris_core.plan import Plan, PlannedStep
+from iris_core.prepare import Check
+
+# What is shown of a plan and compared with others: labels and texts.
+Lines = tuple[tuple[str, str], ...]
+
+
+def print_check(recipe: str, checked: Check, as_json: bool) -> None:
+    """Print what would be done with the exposures, and everything that is wrong."""
+    plans = checked.plans.values()
+    if as_json:
+        print_json({"problems": [str(error) for error in checked.errors], "exposures": [*map(_plain, plans)]})
+        return
+    same: dict[Lines, list[Plan]] = {}
+    for plan in plans:
+        same.setdefault(tuple(_lines(plan)), []).append(plan)
+    if same:
+        _print_plans(same)
+    notes = _by_text((plan.job.path, note) for plan in plans for note in plan.notes)
+    _say_some([f"note: {note} ({_names(names)})" for note, names in notes], 10, "yellow")
+    bad = ((job.path, str(error)) for job, errors in checked.bad.items() for error in errors)
+    general = dict.fromkeys(map(str, checked.problems))
+    print_errors("\n".join(general))
+    for message, names in _by_text((path, text) for path, text in bad if text not in general):
+        print_errors(f"{message} (the same for {_names(names[1:])})" if names[1:] else message)
+    exposures = f"{len(plans)} of {_count(len(checked.jobs), 'exposure')} can be calibrated, " if checked.jobs else ""
+    say(f"{recipe}: {exposures}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
+
+
+def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "", f"{plan.mode.name}, {_count(len(plan.job.backgrounds), 'background exposure')}"
+    for one in plan.steps:
+        yield one.step.stage, f"skipped: {one.skip}" if one.skip else str(one.step.implementation)
+        yield from ((f"  {name}", f"{used.path} ({used.provider})") for name, used in one.references.items())
+        yield from (("    note", note) for note in _notes(one))
+
+
+def _print_plans(same: Mapping[Lines, Sequence[Plan]]) -> None:
+    """Print the first plan as it is, and of the others what is different."""
+    (first, plans), *others = same.items()
+    several = len(plans) > 1
+    width = max(len(label) for label, _ in first)
+    say(f"{_files(plans)}: {first[0][1]}", "bold")
+    for label, text in first[1:]:
+        say(f"  {label:{width}}  {text}")
+    for path in plans[0].outputs:
+        say(f"  -> {path}{' ...' if several else ''}", "green")
+    like = plans[0].job.path.name
+    _say_some([f"{_files(plans)}: as {like}, but {_difference(first, lines)}" for lines, plans in others], 30)
+    say("")
+
+
+def _files(plans: Sequence[Plan]) -> str:
+    return _names([plan.job.path.name for plan in plans])
+
+
+def _say_some(lines: Sequence[str], most: int, style: str = "") -> None:
+    for line in lines[:most]:
+        say(line, style)
+    if lines[most:]:
+        say(f"... and {len(lines) - most} more; --json shows all", style)
+
+
+def _difference(first: Lines, lines: Lines) -> str:
+    changed = [f"{label.strip()}: {text}".removeprefix(": ") for label, text in lines if (label, text) not in first]
+    gone = {label.strip() for label, _ in first} - {label.strip() for label, _ in lines}
+    return ", ".join([*changed, *(f"no {label}" for label in sorted(gone))])
+
+
+def _notes(planned: PlannedStep) -> list[str]:
+    return [*planned.references.notes, *(note for one in planned.references.values() for note in one.notes)]
+
+
+def _by_text(texts: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each text once, with the names of its files; texts that differ in the name of the file only are one."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for path, text in texts:
+        found.setdefault(text.replace(str(path), "").replace(path.name, ""), (text, []))[1].append(path.name)
+    yield from found.values()
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]} ({len(names)} exposures)"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    facts = {"path": plan.job.path, "mode": plan.mode.name, "backgrounds": plan.job.backgrounds, "notes": plan.notes}
+    return {**facts, "steps": [*map(_plain_step, plan.steps)]}
+
+
+def _plain_step(planned: PlannedStep) -> dict[str, Any]:
+    return {
+        "stage": planned.step.stage,
+        "plugin": planned.step.implementation.plugin,
+        "version": planned.step.implementation.version,
+        "skip": planned.skip,
+        "params": planned.step.params.model_dump(mode="json"),
+        "references": {name: one.path for name, one in planned.references.items()},
+        "notes": _notes(planned),
+        "product": planned.output,
+    }

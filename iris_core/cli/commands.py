@@ -1,0 +1,107 @@
+"""The core's own commands: thin, over the functions of the package."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iris_core.cli.options import as_json, complete, recipe_options
+
+_recipe = click.argument("recipe", shell_complete=complete)
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """Start no threads of numpy and collect no garbage: both take longer than to print a list."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    atexit.register(gc.freeze)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@click.command()
+@_recipe
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@recipe_options
+@click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append the log to this file.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the log.")
+@click.pass_obj
+def run(arguments: tuple[str, ...], /, recipe: str, files: tuple[Path, ...], **options: Any) -> None:
+    """Calibrate FILES (exposures, associations) with RECIPE, a name or a YAML file.
+
+    \b
+    iris run image2 x_rate.fits --reference store=references
+    iris run image2 night.json --set resample.pixfrac=0.8 --save-bsub
+    """  # noqa: D301 - click wants the character, not a backslash
+    import iris_core
+    from iris_core.cli.run import RunDisplay
+
+    shown = {name: options.pop(name) for name in ("as_json", "traceback", "log_file", "verbose")}
+    with RunDisplay(arguments, **shown) as display:
+        display.finish(iris_core.run(recipe, *files, watch=display, on_result=display.add, **_names(options)))
+    if any(result.error for result in display.results):
+        raise SystemExit(1)
+
+
+@click.command()
+@_recipe
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@recipe_options
+def check(recipe: str, files: tuple[Path, ...], as_json: bool, traceback: bool, **options: Any) -> None:
+    """Do everything that a run does before it reads the first pixel, and report all errors together."""
+    import iris_core
+    from iris_core.cli.check import print_check
+
+    checked = iris_core.check(recipe, *files, **_names(options))
+    print_check(recipe, checked, as_json)
+    if not checked:
+        raise SystemExit(1)
+
+
+def _names(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the command line by the names that the functions have for them."""
+    also = ("background",) if options.pop("save_bsub") else ()
+    return {**options, "save": (*options["save"], *also), "flags": True}
+
+
+@click.command(name="list")
+@as_json
+@_quickly()
+def list_(as_json: bool) -> None:
+    """List plugins, stages, recipes and instrument modes."""
+    from iris_core.cli.show import list_all
+
+    list_all(as_json)
+
+
+@click.command()
+@as_json
+@_quickly()
+def plugins(as_json: bool) -> None:
+    """List plugins with their distributions and hooks, and what is broken and why; exit code 1 if any is."""
+    from iris_core.cli.show import list_plugins
+
+    if not list_plugins(as_json):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True, shell_complete=complete)
+@as_json
+@_quickly()
+def show(what: tuple[str, ...], as_json: bool) -> None:
+    """Show a STAGE's parameters, a RECIPE resolved, the numbers of a MODE, or the history of a FILE."""
+    from iris_core.cli.show import show
+
+    for name in what:
+        show(name, as_json)

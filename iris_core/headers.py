@@ -1,0 +1,76 @@
+"""FITS headers that cannot be written to, and the cards in them that describe the sky."""
+
+from __future__ import annotations
+
+import re
+from copy import copy
+from functools import wraps
+from typing import Any
+
+from astropy.io.fits import Header
+
+# A keyword belongs to a FITS WCS where this matches (EQUINOX apart, which also describes the target).
+is_wcs_keyword = re.compile(
+    r"((WCSAXES|WCSNAME|(CRPIX|CRVAL|CTYPE|CUNIT|CDELT|CROTA|CNAME)\d|(PC|CD)\d_\d|P[VS]\d_\d+"
+    r"|LONPOLE|LATPOLE|RADESYS)[A-Z]?|LTV\d|LTM\d_\d|RADECSYS|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR"
+    r"|(PC|CD)0\d{2}0\d{2}|(CPDIS|CQDIS|D2IMDIS|DP|DQ|CPERR|CQERR|D2IMERR)\d|D2IMARR|D2IMEXT|AXISCORR)"
+).fullmatch
+
+
+class FrozenHeader(Header):  # type: ignore[misc]  # astropy is not typed
+    """A header that is read-only once it is frozen; its `copy` is an ordinary `astropy.io.fits.Header`."""
+
+    frozen = False
+
+    def copy(self, strip: bool = False) -> Header:
+        """Return a header that can be written to; `strip` leaves out the cards that describe the HDU itself."""
+        copied = Header([copy(card) for card in super().cards])
+        if strip:
+            copied.strip()
+        return copied
+
+    @property
+    def cards(self) -> Any:
+        """Copies of the cards: to change one of them changes no header."""
+        return self.copy().cards
+
+
+def _refuse_to_write(name: str) -> Any:
+    write = getattr(Header, name)
+
+    @wraps(write)
+    def refuse(self: FrozenHeader, *args: Any, **kwargs: Any) -> Any:
+        if self.frozen:
+            raise TypeError(
+                "the header of an exposure is read-only; return exposure.with_keywords({...}), or change "
+                "exposure.header.copy() and return exposure.replace(header=...)"
+            )
+        return write(self, *args, **kwargs)
+
+    return refuse
+
+
+_WRITERS = (
+    "__setitem__ __delitem__ __iadd__ add_blank add_comment add_history append clear extend insert pop popitem remove "
+    "rename_keyword set setdefault strip update"
+)
+for _name in _WRITERS.split():
+    setattr(FrozenHeader, _name, _refuse_to_write(_name))
+
+
+def freeze(header: Header) -> FrozenHeader:
+    """Return a read-only copy of a header; one that is read-only already is returned as it is."""
+    if isinstance(header, FrozenHeader) and header.frozen:
+        return header
+    frozen = FrozenHeader(header, copy=True)
+    frozen.frozen = True
+    return frozen
+
+
+def with_wcs(header: Header, cards: Header | None = None) -> Header:
+    """Return a copy of a header with the `cards` of a WCS in place of its own, or with none."""
+    copied = Header([card for card in header.copy().cards if not is_wcs_keyword(card.keyword)])
+    if cards is not None:
+        copied.remove("EQUINOX", ignore_missing=True)  # FITS wants WCSAXES before it
+        copied.update(cards.copy())
+    return copied

@@ -1,0 +1,163 @@
+"""Read and write ASDF: the extension inside our FITS products, and products of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from os.path import isfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iris_core.arrays import blank_plane
+from iris_core.errors import InputError, one_line
+from iris_core.exposure import Exposure
+from iris_core.io.tree import describe, removed_before, restore
+from iris_core.keywords import meta_of_headers, parse_unit, unit_string
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from gwcs import WCS
+
+__all__ = ["dump_tree", "read_asdf", "restore_tree", "write_asdf"]
+
+log = logging.getLogger(__name__)
+
+_CARD = 80
+
+
+def dump_tree(exposure: Exposure) -> bytes:
+    """Return the ASDF extension of a product: ``meta.wcs`` (the gWCS) and ``iris`` (the provenance)."""
+    import asdf
+
+    buffer = BytesIO()
+    asdf.AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
+    return buffer.getvalue()
+
+
+def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the fields of an `Exposure` that an ASDF extension carries."""
+    import asdf
+
+    try:
+        # Nothing else of the tree is looked at: stdatamodels refers to images outside of it, which asdf cannot follow.
+        with asdf.open(BytesIO(content), lazy_load=False, memmap=False, lazy_tree=True) as file:
+            return {"wcs": _wcs(file.tree), **restore(_plain(file.tree.get("iris", {})))}
+    except Exception as error:
+        words = "%s: its ASDF extension cannot be read (%s); WCS and history in it are not used"
+        log.warning(words, path, one_line(error))
+        return {}
+
+
+def _plain(node: Any) -> Any:
+    """Return what asdf gives lazily as dicts, lists, numbers and text."""
+    if isinstance(node, Mapping):
+        return {key: _plain(value) for key, value in node.items()}
+    return [_plain(item) for item in node] if isinstance(node, Sequence) and not isinstance(node, str) else node
+
+
+def _wcs(tree: Mapping[str, Any]) -> WCS | None:
+    """Return the gWCS of a tree; one that asdf cannot build is a plain mapping, and no WCS."""
+    from gwcs import WCS
+
+    found = tree.get("meta", {}).get("wcs")
+    return found if isinstance(found, WCS) else None
+
+
+def write_asdf(exposure: Exposure, path: str | Path) -> Path:
+    """Write a product as ASDF, with the content of its FITS form."""
+    import asdf
+
+    tree = {
+        "meta": {"wcs": exposure.wcs},
+        "iris": describe(exposure),
+        "unit": None if exposure.unit is None else unit_string(exposure.unit),
+        "headers": {
+            "primary": _cards(exposure.header),
+            "sci": _cards(exposure.sci_header),
+            "wcs": _cards(exposure.fits_wcs),
+        },
+        "data": np.asarray(exposure.data),
+        "dq": np.asarray(exposure.dq),
+        "variance": {name: np.asarray(plane) for name, plane in exposure.variance.items()},
+        "planes": {name: np.asarray(plane) for name, plane in exposure.planes.items()},
+        "area": exposure.area,
+    }
+    # Given a name, asdf would write to a hidden file of its own first, and leave it there when it is killed.
+    with Path(path).open("wb") as file:
+        asdf.AsdfFile(tree).write_to(file)
+    return Path(path)
+
+
+def read_asdf(path: str | Path, pixels: bool = True) -> Exposure:
+    """Return the exposure in an ASDF file that `write_asdf` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pixels
+        Whether to read pixels; an outline is returned otherwise.
+
+    Raises
+    ------
+    InputError
+        When it is no such file.
+    """
+    import asdf
+
+    path = Path(path)
+    if not isfile(path):
+        raise InputError(f"{path}: no such file")
+    try:
+        with asdf.open(path, lazy_load=not pixels, memmap=False) as file:
+            return _exposure(file.tree, path, pixels)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: not readable as an ASDF exposure: {one_line(error)}") from error
+
+
+def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
+    missing = sorted({"data", "dq", "headers", "iris", "unit", "variance"} - set(tree))
+    if missing:
+        raise InputError(f"{path}: not an exposure: {', '.join(missing)} missing; there are: {', '.join(sorted(tree))}")
+
+    def plane(array: Any) -> Any:
+        return np.array(array) if pixels else blank_plane(tuple(array.shape), array.dtype)
+
+    header, sci_header = _header(tree["headers"]["primary"]), _header(tree["headers"]["sci"])
+    wcs_cards = tree["headers"]["wcs"]
+    return Exposure(
+        data=plane(tree["data"]),
+        dq=plane(tree["dq"]),
+        variance={name: plane(item) for name, item in tree["variance"].items()},
+        planes={name: plane(item) for name, item in tree.get("planes", {}).items()},
+        area=None if tree.get("area") is None else plane(tree["area"]),
+        unit=None if tree["unit"] is None else parse_unit(tree["unit"]),
+        meta=meta_of_headers(header, sci_header, path),
+        header=header,
+        sci_header=sci_header,
+        fits_wcs=_header(wcs_cards) if wcs_cards else None,
+        wcs=_wcs(tree),
+        **_state(tree["iris"], header, sci_header, path),
+    )
+
+
+def _state(described: Mapping[str, Any], header: Header, sci_header: Header, path: Path) -> dict[str, Any]:
+    fields = restore(described)
+    return {**fields, "removed": fields["removed"] or removed_before(header, sci_header, path.name)}
+
+
+def _cards(header: Header | None) -> list[str]:
+    """Return a header as the lines it has in a FITS file: there is no card that these cannot hold."""
+    text = "" if header is None else header.tostring(endcard=False, padding=False)
+    return [text[start : start + _CARD].rstrip() for start in range(0, len(text), _CARD)]
+
+
+def _header(lines: Iterable[str]) -> Header:
+    from astropy.io.fits import Header
+
+    return Header.fromstring("".join(line.ljust(_CARD) for line in lines))

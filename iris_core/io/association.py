@@ -1,0 +1,122 @@
+"""Association files: exposures, each with its background exposures."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from os.path import isfile, normpath
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from iris_core.errors import one_line
+from iris_core.io.files import atomic
+from iris_core.report import Job
+
+__all__ = ["describe_asn", "read_asn", "write_asn"]
+
+
+class _Member(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    expname: str
+    exptype: Literal["science", "background"]
+
+
+class _Product(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    members: list[_Member]
+
+
+class _Association(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    asn_type: Literal["image2"] = "image2"
+    products: list[_Product]
+
+
+def describe_asn(jobs: Iterable[Job], folder: Path) -> dict[str, Any]:
+    """Return exposures as the content of an association file in a folder; the paths of members are relative to it."""
+    return {"asn_type": "image2", "products": [_plain(job, folder) for job in jobs]}
+
+
+def _plain(job: Job, folder: Path) -> dict[str, Any]:
+    kinds = [(job.path, "science"), *((path, "background") for path in job.backgrounds)]
+    members = [{"expname": _relative(path, folder), "exptype": kind} for path, kind in kinds]
+    return {"name": job.name, "members": members}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+
+
+def write_asn(jobs: Iterable[Job], path: str | Path) -> Path:
+    """Write exposures, each with its background exposures and the name of its products, as an association file.
+
+    Parameters
+    ----------
+    jobs
+        The exposures; each becomes a product.
+    path
+        The file, ``.json``; it is replaced where it exists.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = Path(path)
+    content = describe_asn(jobs, path.parent)
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def read_asn(path: Path, allow_outside: bool = False) -> list[Job]:
+    """Return one job for each product of an association file; the paths of members are relative to it.
+
+    A file that is not an association gives one job with a `problem`; so does a product of which a member is missing or,
+    unless that is allowed, outside the folder of the file, or that has not exactly one science member.
+    """
+    try:
+        content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        return [Job(path, problem=f"{path}: not an association: {_first(error)}")]
+    except FileNotFoundError:
+        return [Job(path, problem=f"{path}: no such file")]
+    except (OSError, ValueError, RecursionError) as error:
+        return [Job(path, problem=f"{path}: not an association: {one_line(error)}")]
+    if not content.products:
+        return [Job(path, problem=f"{path}: the association has no products")]
+    return [_job(product, path, allow_outside) for product in content.products]
+
+
+def _first(error: ValidationError) -> str:
+    item: Any = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}, not {item['input']!r}"
+
+
+def _job(product: _Product, path: Path, allow_outside: bool) -> Job:
+    science = [path.parent / member.expname for member in product.members if member.exptype == "science"]
+    backgrounds = [path.parent / member.expname for member in product.members if member.exptype == "background"]
+    where = f"{path}: product '{product.name}'"
+    if len(science) != 1:
+        named = ", ".join(member.name for member in science) or "none"
+        problem = f"{where} has {len(science)} science members ({named}); one is needed"
+        return Job(path, name=product.name, problem=problem)
+    outside = [str(one) for one in (*science, *backgrounds) if not allow_outside and not _is_inside(one, path.parent)]
+    if outside:
+        problem = f"{where}: outside the folder of the association: {', '.join(outside)}; --allow-outside allows it"
+        return Job(path, name=product.name, problem=problem)
+    missing = [str(member) for member in (*science, *backgrounds) if not isfile(member)]
+    problem = f"{where}: no such file: {', '.join(missing)}" if missing else ""
+    return Job(science[0], tuple(backgrounds), product.name, problem)
+
+
+def _is_inside(member: Path, folder: Path) -> bool:
+    """Whether a path leads to below a folder by its words; a link that lies in it may point elsewhere."""
+    return Path(normpath(member.absolute())).is_relative_to(normpath(folder.absolute()))

@@ -1,0 +1,71 @@
+"""What was done to an exposure, as plain data that a file can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from iris_core.errors import InputError
+from iris_core.exposure import Exposure
+from iris_core.meta import ReferenceUse, Removal, StageRecord, Subarray, Window
+from iris_core.provenance import FORMAT
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["describe", "removed_before", "restore"]
+
+
+def describe(exposure: Exposure) -> dict[str, Any]:
+    """Return history, windows, state and provenance of an exposure as lists, dicts, numbers and text."""
+    return {
+        "format": FORMAT,
+        "provenance": dict(exposure.provenance),
+        "history": [_plain(record) for record in exposure.history],
+        "subarrays": [asdict(subarray) for subarray in exposure.subarrays],
+        "done": sorted(exposure.done),
+        "removed": {name: str(amount) for name, amount in exposure.removed.items()},
+    }
+
+
+def _plain(record: StageRecord) -> dict[str, Any]:
+    plain = asdict(record)
+    plain["references"] = list(plain["references"])
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+def restore(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an `Exposure` that `describe` wrote, in this version or an earlier one."""
+    return {
+        "provenance": dict(described.get("provenance", {})),
+        "history": tuple(_record(item) for item in described.get("history", ())),
+        "subarrays": tuple(_subarray(item) for item in described.get("subarrays", ())),
+        "done": frozenset(described.get("done", ())),
+        "removed": {name: Removal(amount) for name, amount in described.get("removed", {}).items()},
+    }
+
+
+def _record(item: Mapping[str, Any]) -> StageRecord:
+    plain = dict(item)
+    plain["references"] = tuple(ReferenceUse(**use) for use in plain.get("references", ()))
+    plain["notes"] = tuple(plain.get("notes", ()))
+    plain["backgrounds"] = tuple(plain.get("backgrounds", ()))
+    plain["params"] = dict(plain.get("params", {}))
+    return StageRecord(**plain)
+
+
+def _subarray(item: Mapping[str, Any]) -> Subarray:
+    return Subarray(**{**item, "window": Window(**item["window"])})
+
+
+def removed_before(header: Header, sci_header: Header, name: str) -> dict[str, Removal]:
+    """Return how much of the dark current is gone from the pixels, as products of version 0.1 record it."""
+    if "BKG_METH" in sci_header:
+        return {"dark": Removal.PART}
+    value = sci_header.get("BKG_DARK", header.get("BKG_DARK"))
+    if value is None:
+        return {}
+    if not isinstance(value, bool):
+        raise InputError(f"{name}: BKG_DARK = {value!r} is neither T nor F; write it as a FITS logical")
+    return {"dark": Removal.WHOLE if value else Removal.NO}

@@ -1,0 +1,55 @@
+"""From the files that are given to the exposures to calibrate, each with its background exposures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from iris_core.plugins import Plugins
+from iris_core.report import Job
+
+
+def read_jobs(
+    files: Iterable[Path],
+    backgrounds: Sequence[Path],
+    plugins: Plugins,
+    use_others: bool = False,
+    allow_outside: bool = False,
+) -> list[Job]:
+    """Return what to calibrate; a job with a `problem` fails alone.
+
+    Parameters
+    ----------
+    files
+        Exposures and association files.
+    backgrounds
+        Background exposures of every exposure that is not in an association.
+    plugins
+        They read association files.
+    use_others
+        Whether every exposure has the other ones as its background exposures.
+    allow_outside
+        Whether an association may name files outside its own folder.
+    """
+    jobs: list[Job] = []
+    for path in files:
+        listed = plugins.ask_one("read_association", path, path=path, allow_outside=allow_outside)
+        jobs += [Job(path, tuple(backgrounds))] if listed is None else listed
+    if use_others:
+        jobs = [job if job.backgrounds else _with_others(job, jobs) for job in jobs]
+    return [replace(job, problem=job.problem or _wrong_backgrounds(job)) for job in jobs]
+
+
+def _with_others(job: Job, jobs: Iterable[Job]) -> Job:
+    others = (one.path for one in jobs if one.path != job.path and not one.problem)
+    return replace(job, backgrounds=tuple(others))
+
+
+def _wrong_backgrounds(job: Job) -> str:
+    """Return what is wrong where an exposure is its own background, or a background is named twice."""
+    science, backgrounds = job.path.resolve(), [path.resolve() for path in job.backgrounds]
+    if science in backgrounds:
+        return f"{job.path}: it is its own background; remove it from the background exposures"
+    twice = [str(path) for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
+    return f"{job.path}: background exposures named more than once: {', '.join(twice)}" if twice else ""

@@ -1,0 +1,8 @@
+"""The public names of the package, and the modules they come from."""
+
+from ._comparison import Comparison as Comparison
+from ._comparison import compare_stages as compare_stages
+from ._difference import Difference as Difference
+from ._difference import measure_difference as measure_difference
+from ._picture import draw_difference as draw_difference
+from ._runs import Outcome as Outcome

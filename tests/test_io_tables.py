@@ -1,0 +1,80 @@
+"""Reference files that are no image: tables and astropy models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import asdf
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.modeling.models import Polynomial2D, Shift
+from astropy.table import Table
+from iris_testkit import make_exposure, make_reference
+from numpy.testing import assert_array_equal
+
+from iris_core import InputError, Plugins, Reference
+from iris_core.io.tables import read_model, read_table
+
+
+@pytest.mark.parametrize("name", ["t.fits", "t.ecsv"])
+def test_a_table_is_read_with_its_units(tmp_path: Path, name: str) -> None:
+    table = Table({"filter": ["Kbb", "J"], "photmjsr": [0.5, 0.25]}, units={"photmjsr": "MJy s/sr"})
+    table.write(tmp_path / name, format="ascii.ecsv" if name.endswith("ecsv") else None)
+    read = read_table(tmp_path / name)
+    assert list(read["filter"]) == ["Kbb", "J"]
+    assert str(read["photmjsr"].unit) == "MJy s / sr"
+
+
+def test_a_table_has_the_keywords_of_its_file(tmp_path: Path) -> None:
+    """Those of a FITS table may be in the primary header, or in that of the table."""
+    table = fits.BinTableHDU(Table({"x": [1.0]}, meta={"FILTER": "Kbb"}))
+    fits.HDUList([fits.PrimaryHDU(header=fits.Header({"REFTYPE": "photom"})), table]).writeto(tmp_path / "t.fits")
+    assert {"REFTYPE": "photom", "FILTER": "Kbb"}.items() <= read_table(tmp_path / "t.fits").meta.items()
+    Table({"x": [1.0]}, meta={"reftype": "photom"}).write(tmp_path / "t.ecsv")
+    assert read_table(str(tmp_path / "t.ecsv")).meta == {"reftype": "photom"}
+
+
+@pytest.mark.parametrize("content", [b"", b"no table\n\x00", b"SIMPLE  =                    T"])
+@pytest.mark.parametrize("name", ["t.fits", "t.ecsv", "t.txt"])
+def test_what_is_no_table_is_an_error_with_the_file_on_one_line(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name} is not a table \(FITS or ECSV\): ") as caught:
+        read_table(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_is_read_whole_with_the_keywords_of_its_file(tmp_path: Path) -> None:
+    model = Shift(1) & Shift(2) | Polynomial2D(2, c1_0=3)
+    asdf.AsdfFile({"model": model, "meta": {"reftype": "distortion"}}).write_to(tmp_path / "d.asdf")
+    read = read_model(tmp_path / "d.asdf")
+    (tmp_path / "d.asdf").unlink()
+    assert read(1, 1) == model(1, 1) == 6
+    assert read.meta["reftype"] == "distortion"
+
+
+@pytest.mark.parametrize("tree", [{}, {"model": 3}, None])
+def test_what_is_no_model_is_an_error_with_the_file_on_one_line(tmp_path: Path, tree: dict[str, Any] | None) -> None:
+    path = tmp_path / "d.asdf"
+    if tree is None:
+        path.write_bytes(b"#ASDF 1.0.0\nnonsense: [")
+    else:
+        asdf.AsdfFile(tree).write_to(path)
+    with pytest.raises(InputError, match=r"d\.asdf is not an ASDF file with .* model .*'model'") as caught:
+        read_model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["f.fits.gz", "f.fits.fz"])
+def test_a_compressed_image_is_read_as_it_is(tmp_path: Path, bare: Plugins, name: str) -> None:
+    plane = np.arange(12.0 * 10).reshape(12, 10)
+    with fits.open(make_reference(tmp_path / "f.fits", "flat", plane).path) as hdus:
+        if name.endswith("fz"):
+            packed = fits.CompImageHDU(hdus["SCI"].data, hdus["SCI"].header, name="SCI", quantize_level=0)
+            fits.HDUList([hdus[0], packed]).writeto(tmp_path / name)
+        else:
+            hdus.writeto(tmp_path / name)
+    reference = Reference(reftype="flat", path=tmp_path / name, provider="test")
+    read = reference.with_content(bare.read_reference(reference.path, "flat"))
+    assert_array_equal(read.image(make_exposure((12, 10))).data, plane)
