@@ -160,7 +160,7 @@ def test_a_header_that_tells_of_a_part_or_of_nothing_known_is_refused(
 
 
 def test_a_header_that_tells_nothing_sensible_is_refused(calibrated: Callable[..., Exposure]) -> None:
-    with pytest.raises(InputError, match=r"x_rate\.fits: RM_DARK = 'most'.*WHOLE"):
+    with pytest.raises(InputError, match=r"x_rate\.fits: RM_DARK = 'MOST'.*WHOLE"):
         calibrated("dark_current", RM_DARK="MOST")
 
 
