@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iris_core import InstrumentMode, load_mode
+from iris_core import load_mode
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["base_mode", "camera_modes", "camera_number", "number"]
+    from iris_core import InstrumentMode
 
+__all__ = ["BASE", "camera_modes", "camera_number", "number"]
 
-@cache  # the file is part of the package: it does not change, and every frame asks for it
-def base_mode() -> InstrumentMode:
-    """Return what the three cameras have in common, with the facts of all."""
-    return load_mode(Path(__file__).with_name("nirc2.yaml"))
+# What the three cameras have in common, with the facts of all; the file is part of the package.
+BASE = load_mode(Path(__file__).with_name("nirc2.yaml"))
 
 
 def camera_modes() -> list[InstrumentMode]:
     """Return one mode for each camera, with its pixel scale of today."""
-    base = base_mode()
     return [
-        replace(base, name=f"nirc2-{camera}", detectors={camera: detector}, pixel_scale=number(f"pixel_scale_{camera}"))
-        for camera, detector in base.detectors.items()
+        replace(BASE, name=f"nirc2-{camera}", detectors={camera: detector}, pixel_scale=number(f"pixel_scale_{camera}"))
+        for camera, detector in BASE.detectors.items()
     ]
 
 
 def number(name: str) -> Any:
     """Return the value of a fact."""
-    return base_mode().facts[name]["value"]
+    return BASE.facts[name]["value"]
 
 
 def camera_number(name: str, camera: str, when: datetime | None) -> float:
@@ -47,7 +44,7 @@ def camera_number(name: str, camera: str, when: datetime | None) -> float:
     when
         Start of the exposure, UTC.
     """
-    earlier = base_mode().facts.get(f"{name}_{camera}_before")
+    earlier = BASE.facts.get(f"{name}_{camera}_before")
     if earlier is not None and when is not None and when.date() < earlier["until"]:
         return float(earlier["value"])
     return float(number(f"{name}_{camera}"))

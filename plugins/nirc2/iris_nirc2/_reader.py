@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iris_core import DQ, Exposure, Flags, Image, InputError, Meta, blank_plane, meta_from_header, parse_unit
-from iris_nirc2._camera import base_mode, camera_number, number
+from iris_nirc2._camera import BASE, camera_number, number
 from iris_nirc2._keywords import is_nirc2, required, translated
 from iris_nirc2._noise import read_variance, reads_of, shot_variance
 from iris_nirc2._pointing import position_angle, tangent_plane
@@ -137,7 +137,7 @@ def _wcs_header(header: Header, meta: Meta, shape: tuple[int, int]) -> Header:
     """Return the WCS of the pointing, empty where camera, pointing or angle are not known."""
     cards: dict[str, tuple[Any, str]] = {}
     angle = position_angle(header)
-    if meta.detector in base_mode().detectors and meta.ra is not None and meta.dec is not None and angle is not None:
+    if meta.detector in BASE.detectors and meta.ra is not None and meta.dec is not None and angle is not None:
         angle += camera_number("position_angle", meta.detector, meta.start_time)
         scale = camera_number("pixel_scale", meta.detector, meta.start_time)
         cards = tangent_plane(meta.ra, meta.dec, angle, scale, shape, header.get("EQUINOX", 2000.0))

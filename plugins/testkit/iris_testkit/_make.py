@@ -6,7 +6,6 @@ from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ __all__ = ["iris_mode", "make_exposure", "make_reference"]
 _IRIS = {"TELESCOP": "TMT", "INSTRUME": "IRIS", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}
 
 
-@cache
 def iris_mode() -> InstrumentMode:
     """Return the mode of the IRIS imager, ``iris-imager``."""
     return load_plugins(["iris-imager"]).modes()["iris-imager"]

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 __all__ = ["opened_files"]
@@ -25,19 +24,12 @@ def opened_files() -> Iterator[list[str]]:
 
     Python modules that are imported do not count.
     """
-    _install()
     opened: list[str] = []
     _lists.append(opened)
     try:
         yield opened
     finally:
         _lists.pop()
-
-
-@cache
-def _install() -> None:
-    """Add the hook to the process, once: Python cannot remove it again, so it is idle outside the blocks."""
-    sys.addaudithook(_note)
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
@@ -53,3 +45,7 @@ def _name(what: Any) -> str:
     if isinstance(what, int):
         return ""
     return os.fsdecode(what) if isinstance(what, str | bytes | os.PathLike) else str(what)
+
+
+# Python cannot remove such a hook again: it is added once, with this module, and is idle outside the blocks.
+sys.addaudithook(_note)
