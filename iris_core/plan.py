@@ -54,6 +54,12 @@ class PlannedStep:
     skip: str = ""
     output: Path | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on its reference files, each once."""
+        chosen = (note for reference in self.references.values() for note in reference.notes)
+        return tuple(dict.fromkeys((*self.references.notes, *chosen)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from iris_core.compile import compile_recipe
 from iris_core.errors import InputError, IrisError, Problems, RecipeError, choices, collect, did_you_mean
 from iris_core.exposure import Exposure
-from iris_core.instruments import InstrumentMode, find_mode, match_mode
+from iris_core.instruments import InstrumentMode, Offered, find_mode, match_mode
 from iris_core.loading import add_file
 from iris_core.plan import Plan, make_plan
 from iris_core.plugins import STORE, Plugins
@@ -21,7 +22,7 @@ from iris_core.report import Job, Products
 from iris_core.step import Step
 
 
-@dataclass(slots=True)
+@dataclass
 class Run:
     """One recipe with the plugins and reference files of a run; `problems` are the errors of the recipe itself."""
 
@@ -43,14 +44,20 @@ class Run:
             self.compiled[key] = steps
         return self.compiled[key]
 
+    @cached_property
+    def modes(self) -> Offered[InstrumentMode]:
+        """The installed instrument modes."""
+        return self.plugins.modes()
+
+    @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Return what is true of every exposure of the run."""
+        """What is true of every exposure of the run."""
         origins = self.plugins.origins
         wrappers = {name: origins[name].version if name in origins else "" for name in self.recipe.plugins}
         files = self.plugins.files()
         hashes = {name: {"file": str(files[name].absolute()), "sha256": origins[name].sha256} for name in files}
-        named = {"plugin_files": hashes} if hashes else {}
-        return {"recipe": self.recipe.name, "with": wrappers, "software": software(), **named}
+        known = {"recipe": self.recipe.name, "with": wrappers, "software": software()}
+        return {**known, "plugin_files": hashes} if hashes else known
 
     def plan(self, job: Job) -> Plan:
         """Return the plan of one exposure; nothing is read but headers, tables and models."""
@@ -62,9 +69,9 @@ class Run:
     def plan_outlines(self, job: Job, outline: Exposure, backgrounds: Sequence[Exposure]) -> Plan:
         """Return the plan of an exposure whose headers have been read."""
         recipe, plugins = self.recipe, self.plugins
-        mode = match_mode(outline, plugins.modes(), recipe.instrument, recipe.forced)
+        mode = match_mode(outline, self.modes, recipe.instrument, recipe.forced)
         given = self.compile(mode), mode, recipe, plugins, self.references, self.products
-        return replace(make_plan(job, outline, backgrounds, *given), provenance=self.provenance())
+        return replace(make_plan(job, outline, backgrounds, *given), provenance=self.provenance)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -159,7 +166,7 @@ def check_jobs(run: Run, jobs: Sequence[Job]) -> Check:
     if not run.compiled:
         with collect(run.problems, f"recipe {run.recipe.label}"):
             name = run.recipe.instrument
-            run.compile(find_mode(run.plugins.modes(), name) if name else None)
+            run.compile(find_mode(run.modes, name) if name else None)
     inputs = [path for job in bad for path in (job.path, *job.backgrounds)]
     inputs += [path for plan in plans.values() for path in plan.inputs]
     for job, error in run.products.conflicts({job: plan.outputs for job, plan in plans.items()}, inputs):

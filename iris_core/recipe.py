@@ -212,7 +212,7 @@ def explain(
         elif item["type"] == "invalid_key":
             message = f"a key is a string, not {item['input']!r}"
         else:
-            message = f"{name}: {_lowered(item['msg'])}, not {item['input']!r}"
+            message = f"{name}: {item['msg'][:1].lower()}{item['msg'][1:]}, not {item['input']!r}"
         yield RecipeError(" ".join(f"{place(path)}: {message}".split()))
 
 
@@ -230,7 +230,3 @@ def _keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:]

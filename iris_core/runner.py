@@ -131,8 +131,7 @@ class _Line:
         if skipped:
             log.info("%s: %s skipped: %s", name, step.stage, skipped)
         else:
-            chosen = (note for reference in planned.references.values() for note in reference.notes)
-            notes = (*dict.fromkeys((*planned.references.notes, *chosen, *notes)), *self._notes_on(offered))
+            notes = (*dict.fromkeys((*planned.notes, *notes)), *self._notes_on(offered))
             for note in notes:
                 log.info("%s: %s: %s", name, step.stage, note)
             log.info("%s: %s by %s in %.2f s", name, step.stage, step.implementation, seconds)

@@ -34,17 +34,12 @@ def prepare_exposure(
         notes = (*notes, f"no BUNIT in the file: taken to be in {mode.unit}")
         exposure = exposure.replace(unit=parse_unit(mode.unit))
     done = [spec for spec in specs if spec.name in exposure.done or _recorded(spec, exposure)]
-    removed = {**exposure.removed, **_removal_cards(specs, exposure)}
-    for spec in done:
-        removed.setdefault(spec.removes, Removal.WHOLE)
-    for spec in done:
-        for name in spec.may_remove:
-            removed.setdefault(name, Removal.UNKNOWN)
-    removed.pop("", None)
+    unknown = dict.fromkeys((name for spec in done for name in spec.may_remove), Removal.UNKNOWN)
+    whole = dict.fromkeys((spec.removes for spec in done if spec.removes), Removal.WHOLE)
     return exposure.replace(
         meta=replace(exposure.meta, mode=mode.name),
         done=exposure.done | {spec.name for spec in done} | _done_elsewhere(specs, exposure),
-        removed=removed,
+        removed={**unknown, **whole, **exposure.removed, **_removal_cards(specs, exposure)},
         notes=(*exposure.notes, *notes),
     )
 

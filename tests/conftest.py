@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -22,26 +21,6 @@ settings.load_profile("core")
 
 UNITS = {"photom": "MJy / sr"}
 IRIS = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the reference folder and the plugins that the shell names out of the tests."""
-    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
-    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
-
-
-@pytest.fixture
-def log_as_it_was() -> Iterator[None]:
-    """Put the root logger back as it was: commands give it handlers of their own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

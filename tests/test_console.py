@@ -53,7 +53,9 @@ def iris(*arguments: Any, code: int = 0) -> Result:
 
 def start(*arguments: Any, folder: Path, **options: Any) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(folder / "site"), "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-c", "from iris_core.cli import main; main()", *map(str, arguments)]
+    # Where the tests themselves run in the background, SIGINT is ignored, and processes inherit that.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; from iris_core.cli import main; main()", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, text=True, **options)
 
 

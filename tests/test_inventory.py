@@ -51,7 +51,7 @@ def only_of_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def output(*arguments: str, code: int = 0) -> str:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
+    result = CliRunner(env={"COLUMNS": "400"}).invoke(main, arguments)
     assert result.exit_code == code, result.output
     return result.output
 

@@ -200,3 +200,20 @@ def test_a_mode_without_filters_takes_any(lab: Lab, write_recipe: Write, write_e
     path = write_exposure(header={"INSTRUME": "CAM", "DETECTOR": "A", "FILTER": "mine"})
     plan = plan_of(check(write_recipe(), path, plugins=plugins))
     assert (plan.mode.name, plan.notes) == ("cam", ())
+
+
+def test_modes_are_asked_for_once_in_a_run_whatever_the_number_of_exposures(
+    lab: Lab, write_recipe: Write, write_exposure: Write
+) -> None:
+    asked: list[str] = []
+
+    class Camera:
+        @hookimpl
+        def instrument_modes(self) -> list[InstrumentMode]:
+            asked.append("modes")
+            return []
+
+    plugins = lab(flat_field=leave)
+    plugins.add("camera", Camera())
+    checked = check(write_recipe(), *(write_exposure(f"{name}.fits") for name in "abc"), plugins=plugins)
+    assert (len(checked.plans), asked) == (3, ["modes"])

@@ -41,7 +41,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     for one in plan.steps:
         yield one.step.stage, f"skipped: {one.skip}" if one.skip else str(one.step.implementation)
         yield from ((f"  {name}", f"{used.path} ({used.provider})") for name, used in one.references.items())
-        yield from (("    note", note) for note in _notes(one))
+        yield from (("    note", note) for note in one.notes)
 
 
 def _print_plans(same: Mapping[Lines, Sequence[Plan]]) -> None:
@@ -76,10 +76,6 @@ def _difference(first: Lines, lines: Lines) -> str:
     return ", ".join([*changed, *(f"no {label}" for label in sorted(gone))])
 
 
-def _notes(planned: PlannedStep) -> list[str]:
-    return [*planned.references.notes, *(note for one in planned.references.values() for note in one.notes)]
-
-
 def _by_text(texts: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, list[str]]]:
     """Yield each text once, with the names of its files; texts that differ in the name of the file only are one."""
     found: dict[str, tuple[str, list[str]]] = {}
@@ -109,6 +105,6 @@ def _plain_step(planned: PlannedStep) -> dict[str, Any]:
         "skip": planned.skip,
         "params": planned.step.params.model_dump(mode="json"),
         "references": {name: one.path for name, one in planned.references.items()},
-        "notes": _notes(planned),
+        "notes": planned.notes,
         "product": planned.output,
     }

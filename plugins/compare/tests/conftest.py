@@ -52,13 +52,6 @@ def flat(exposure, params):
 """
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the shell says of references and plugins out of the tests."""
-    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
-    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
-
-
 def install(site: Path, name: str, source: str) -> None:
     """Put a plugin into a folder as pip would leave it."""
     module = name.replace("-", "_")

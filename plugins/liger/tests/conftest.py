@@ -22,13 +22,6 @@ MODES = {"Liger": instrument_modes()[0], "IRIS": iris_mode()}
 NOT_OF_LIGER = ("BUNIT", "WCSAXES")
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the shell says of references and plugins out of the tests."""
-    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
-    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
-
-
 @pytest.fixture(scope="session")
 def liger() -> InstrumentMode:
     """Return the mode of the Liger imager."""

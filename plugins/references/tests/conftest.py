@@ -29,13 +29,6 @@ KEYWORDS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the store and the plugins that the shell names out of the tests."""
-    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
-    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
-
-
 @pytest.fixture
 def plugins() -> Plugins:
     """Return what is installed: the types of references come with the stages that use them."""

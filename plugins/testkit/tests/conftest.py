@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
@@ -12,26 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the shell tells of references and plugins out of the tests."""
-    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
-    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
-
-
-@pytest.fixture
-def log_as_it_was() -> Iterator[None]:
-    """Put the root logger back as it was: commands give it handlers of their own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

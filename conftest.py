@@ -1,0 +1,28 @@
+"""What the tests of every package share: neither the shell nor another test has a say in them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the reference folder and the plugins that the shell names out of the tests."""
+    monkeypatch.delenv("IRIS_REFERENCES", raising=False)
+    monkeypatch.delenv("IRIS_LOAD_PLUGINS", raising=False)
+
+
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    """Put the root logger back as it was: commands give it handlers of their own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
