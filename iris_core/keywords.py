@@ -54,7 +54,7 @@ def _to_integer(value: Any) -> int:
     return number
 
 
-def _to_time(value: Any) -> datetime:
+def parse_time(value: Any) -> datetime:
     """Parse ISO 8601, a modified Julian date or a Julian date."""
     if isinstance(value, int | float):
         mjd = value - _JD_MINUS_MJD if value > _JD_MINUS_MJD else value
@@ -88,7 +88,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword("OBJECT", "target", "target", _to_text),
     Keyword("PROGNUM", "program", "program", _to_text),
     Keyword("EXPTIME", "exposure time", "exposure_time", _to_number, "s"),
-    Keyword("DATE-OBS", "start of the exposure, UTC", "start_time", _to_time, "", ("EXPDTST", "MJD-OBS", "EXPJDST")),
+    Keyword("DATE-OBS", "start of the exposure, UTC", "start_time", parse_time, "", ("EXPDTST", "MJD-OBS", "EXPJDST")),
     Keyword("RA", "pointing, right ascension", "ra", _degrees(15.0), "deg"),
     Keyword("DEC", "pointing, declination", "dec", _degrees(1.0), "deg"),
     Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "subarray_id", _to_integer),
@@ -132,7 +132,7 @@ def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
                 return keyword.parse(_with_time_of_day(header, name, raw, path))
             except (ValueError, TypeError, OverflowError):
                 expected = (
-                    "a time (2026-11-23T01:02:03)" if keyword.parse is _to_time else f"a number ({keyword.meaning})"
+                    "a time (2026-11-23T01:02:03)" if keyword.parse is parse_time else f"a number ({keyword.meaning})"
                 )
                 raise InputError(f"{path}: {name} = {raw!r} is not {expected}") from None
     return None
@@ -145,7 +145,7 @@ def _with_time_of_day(header: Mapping[str, Any], name: str, raw: Any, path: Path
     time, mjd = _card(header, "TIME-OBS", path), _card(header, "MJD-OBS", path)
     if time:
         return f"{str(raw).strip()}T{time}"
-    same_day = isinstance(mjd, int | float) and _to_time(mjd).date().isoformat() == str(raw).strip()
+    same_day = isinstance(mjd, int | float) and parse_time(mjd).date().isoformat() == str(raw).strip()
     return mjd if same_day else raw
 
 
@@ -195,7 +195,7 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
 def _as_card(value: Any) -> Any:
     if not isinstance(value, datetime):
         return value
-    return _to_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat()
+    return parse_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
 def _put(headers: tuple[Header, Header], name: str, value: Any, aliases: tuple[str, ...] = ()) -> None:

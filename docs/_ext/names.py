@@ -7,6 +7,7 @@ single backticks around names and parameters alike.
 from __future__ import annotations
 
 import pkgutil
+from types import GenericAlias
 from typing import Any
 
 import iris_testkit
@@ -19,10 +20,10 @@ import iris_core
 
 
 def public_name(target: str) -> str | None:
-    """Return the name under which something of the core is documented."""
+    """Return the name under which something of the core is documented; names of arrays have no page."""
     name = target.rpartition(".")[2]
     for module in (iris_core, iris_testkit):
-        if name in module.__all__:
+        if name in module.__all__ and not isinstance(getattr(module, name), GenericAlias):
             return f"{module.__name__}.{name}"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from types import GenericAlias
 from typing import Any
 
 import iris_testkit
@@ -35,15 +36,29 @@ TITLES = {
 def page() -> str:
     """Return the page: every public name of `iris_core` and `iris_testkit`."""
     groups: dict[str, list[str]] = {title: [] for title in TITLES.values()}
-    for name in iris_core.__all__:
+    for name in sorted({*iris_core.__all__} - {*aliases()}):
         groups.setdefault(title_of(home(name)), []).append(f"iris_core.{name}")
     groups["Testing plugins"] = [f"iris_testkit.{name}" for name in iris_testkit.__all__]
-    return "\n".join(["# Python\n", *(section(title, names) for title, names in groups.items()), fixtures(), rules()])
+    sections = (section(title, names) for title, names in groups.items())
+    return "\n".join(["# Python\n", *sections, arrays(), fixtures(), rules()])
 
 
 def title_of(module: str) -> str:
     """Return the section of the names of a module; those of a package are in the section of the package."""
     return TITLES.get(module) or TITLES.get(module.rpartition(".")[0], "Writing plugins")
+
+
+def aliases() -> dict[str, Any]:
+    """Return the public names of `iris_core` that stand for arrays of a type: they have no page of their own."""
+    items = {name: getattr(iris_core, name) for name in iris_core.__all__}
+    return {name: item for name, item in items.items() if isinstance(item, GenericAlias)}
+
+
+def arrays() -> str:
+    """Return the section of the names of arrays, for the annotations of plugins."""
+    elements = {name: alias.__args__[1].__args__[0] for name, alias in aliases().items()}
+    rows = [(f"`{name}`", "any type" if element is Any else element.__name__) for name, element in elements.items()]
+    return f"## Arrays\n\nFor the annotations of a plugin: numpy arrays of one type.\n\n{table(rows, 'name', 'of')}"
 
 
 def fixtures() -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iris_core.exposure import Exposure
-from iris_core.keywords import selects
+from iris_core.keywords import parse_time, selects
 from iris_core.meta import Meta
 from iris_core.reference import ReferenceType
 
@@ -73,5 +73,4 @@ def useafter(header: Mapping[str, Any]) -> datetime:
     text = str(header.get("USEAFTER", "")).strip()
     if not text:
         return datetime.min.replace(tzinfo=UTC)
-    when = datetime.fromisoformat(text)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return parse_time(text)
