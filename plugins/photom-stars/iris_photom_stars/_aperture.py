@@ -13,7 +13,7 @@ from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture,
 from iris_photom_stars._frame import Frame
 
 if TYPE_CHECKING:
-    from iris_core import Doubles, Mask
+    from iris_core import Doubles, Image, Mask
 
 __all__ = ["Apertures", "Fluxes", "Sky", "measure_fluxes", "measure_sky", "touched"]
 
@@ -76,18 +76,25 @@ def measure_sky(frame: Frame, sources: Mask, places: Doubles, radii: tuple[float
 def measure_fluxes(frame: Frame, places: Doubles, radius: float, sky: Sky) -> Fluxes:
     """Return the sums in circles, their sky subtracted.
 
-    The variance is the sum of the image's, and that of the sky times the area squared; where the image has no errors,
-    the scatter of the sky stands for them, which leaves out the photons of the star itself.
+    The variance is that of each pixel times the square of its share in the circle, and that of the sky times the area
+    squared; where the image has no errors, the scatter of the sky stands for them, which leaves out the photons of the
+    star itself.
     """
     circles = CircularAperture(places, radius)
-    found = aperture_photometry(frame.data, circles, error=frame.err, mask=frame.bad)
+    found = aperture_photometry(frame.data, circles, mask=frame.bad)
     area = pi * radius**2
-    if frame.err is None:
-        variance = area * sky.scatter**2
-    else:
-        variance = np.asarray(found["aperture_sum_err"], dtype=np.float64) ** 2
     flux = np.asarray(found["aperture_sum"], dtype=np.float64) - area * sky.level
+    if frame.err is None:
+        variance = sky.scatter**2 * _variances(np.ones_like(frame.data), circles, frame.bad)
+    else:
+        variance = _variances(frame.err, circles, frame.bad)
     return Fluxes(flux=flux, error=np.sqrt(variance + (area * sky.error) ** 2))
+
+
+def _variances(err: Image, circles: CircularAperture, bad: Mask) -> Doubles:
+    # not photutils' own sum of errors, which before version 3.1 takes the share itself
+    shares = circles.to_mask(method="exact")
+    return np.array([np.sum(np.square(share.get_values(err, mask=bad), dtype=np.float64)) for share in shares])
 
 
 def touched(pixels: Mask, places: Doubles, radius: float) -> Mask:

@@ -132,14 +132,23 @@ def test_the_flux_in_a_circle_is_that_of_the_gaussian(draw_stars: Draw) -> None:
     sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]))
     found = measure_fluxes(frame(data, err=0.5), at((40.3, 39.6)), 4.0, sky)
     assert found.flux[0] == pytest.approx(1000 * within(4.0), rel=2e-3)
-    area = np.pi * 16
-    assert found.error[0] == pytest.approx(np.sqrt(area * 0.25 + (area * 0.1) ** 2))
 
 
-def test_without_errors_the_scatter_of_the_sky_stands_for_them() -> None:
-    sky = Sky(level=np.array([0.0]), error=np.array([0.0]), scatter=np.array([2.0]))
-    found = measure_fluxes(frame(np.ones((80, 80)), err=None), at((40, 40)), 4.0, sky)
-    assert found.error[0] == pytest.approx(2 * np.sqrt(np.pi * 16))
+@pytest.mark.parametrize("err", [2.0, None], ids=["errors", "no errors"])
+def test_the_error_of_a_flux_is_its_scatter(err: float | None) -> None:
+    """The circles lie 12 pixels apart, at any place within a pixel; a pixel at the rim counts by its share."""
+    rng = np.random.default_rng(20)
+    x, y = (12.0 * axis.ravel() + rng.uniform(size=2500) for axis in np.mgrid[1:51, 1:51])
+    sky = Sky(level=np.full(2500, 5.0), error=np.zeros(2500), scatter=np.full(2500, 2.0))
+    found = measure_fluxes(frame(rng.normal(5, 2, (620, 620)), err), np.column_stack([x, y]), 3.0, sky)
+    assert np.std(found.flux / found.error) == pytest.approx(1, abs=0.04)
+    assert found.error.mean() < 0.97 * 2 * np.sqrt(np.pi * 9)
+
+
+def test_the_error_of_the_sky_counts_by_the_area() -> None:
+    sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]))
+    found = measure_fluxes(frame(np.ones((80, 80)), err=0.0), at((40, 40)), 4.0, sky)
+    assert found.error[0] == pytest.approx(0.1 * np.pi * 16)
 
 
 def test_a_circle_is_touched_by_any_part_of_a_pixel() -> None:
