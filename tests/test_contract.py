@@ -68,6 +68,7 @@ BROKEN: list[tuple[Callable[[Exposure], Any], list[str]]] = [
     (lambda exposure: exposure.replace(variance={"total": with_nan(exposure.data)}), ["1 pixels", "total"]),
     (lambda exposure: exposure.replace(dq=exposure.dq | 1), ["20 pixels", "data", "DO_NOT_USE"]),
     (lambda exposure: exposure.replace(data=np.full((4, 5), np.inf)), ["20 pixels", "data"]),
+    (lambda exposure: exposure.scale(np.nan).replace(dq=exposure.dq | 2), ["20 pixels", "data"]),
 ]
 
 

@@ -136,6 +136,12 @@ def test_of_two_distributions_with_a_plugin_of_one_name_neither_is_used_and_both
     assert plugins.implementations("flat_field") == {}
 
 
+def test_broken_plugins_come_in_name_order_whatever_broke_them(install: Install) -> None:
+    install("lab-b", "1 / 0")
+    install("lab-a", STAGE.format(stage="no_stage", factor=2))
+    assert list(load_plugins(["lab-b", "lab-a"]).broken) == ["lab-a", "lab-b"]
+
+
 def test_a_plugin_with_the_name_of_one_of_the_framework_is_broken(install: Install) -> None:
     install("lab-flat", FLAT, plugin="iris-nir")
     plugins = load_plugins(["iris-nir"])

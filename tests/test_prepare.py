@@ -175,8 +175,10 @@ def test_a_product_never_replaces_an_input_or_another_product_even_with_overwrit
     recipe = write_recipe(steps)
     paths, backgrounds = [write_exposure(name) for name in names], [write_exposure(name) for name in skies]
     options: dict[str, Any] = {"directory": tmp_path / "out"} if "out/" in words else {}
-    (error,) = errors(recipe, *paths, backgrounds=backgrounds, plugins=plugins, overwrite=True, **options)
+    checked = check(recipe, *paths, backgrounds=backgrounds, plugins=plugins, overwrite=True, **options)
+    (error,) = (str(one) for one in checked.errors)
     assert re.search(words, error)
+    assert len(checked.plans) == len(paths) - 1  # the one that is named is not planned
 
 
 def test_a_product_never_replaces_a_reference(
