@@ -51,6 +51,7 @@ from .io.files import product_name as product_name
 from .io.fits_read import read_fits as read_fits
 from .io.fits_write import write_fits as write_fits
 from .io.footprint import s_region as s_region
+from .io.modes import get_fact as get_fact
 from .io.modes import load_mode as load_mode
 from .keywords import KEYWORDS as KEYWORDS
 from .keywords import agree as agree

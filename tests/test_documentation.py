@@ -42,7 +42,7 @@ NOT_RUN = {
     ),
     "pip install . ./plugins/*         # from a checkout: the core and every plugin": "installs everything anew",
     "cd my-dark": "installs a package; the tests of the package type these commands",
-    "cd my-camera": "installs a package; the tests of the package type these commands",
+    '(cd my-camera && pip install -e ".[test]" && pytest)': "installs a package; the tests of new-plugin do that",
 }
 
 

@@ -105,30 +105,6 @@ def test_what_is_offered_is_in_name_order_and_whole() -> None:
     ]  # fmt: skip
 
 
-MODE = """\
-name: cam
-telescope: T
-instrument: C
-pixel_scale: 0.01
-unit: DN/s
-detectors: {A: {shape: [10, 20]}}
-filters: {J: [1.1, 1.25, 1.4], K: [2, 2.2, 2.4, 15]}
-use: {flat_field: lab-flat}
-params: {resample: {pixfrac: 0.8}}
-"""
-
-
-def test_a_mode_is_read_from_yaml(tmp_path: Path) -> None:
-    (tmp_path / "cam.yaml").write_text(MODE)
-    cam = load_mode(tmp_path / "cam.yaml")
-    assert load_mode(f"{tmp_path}/cam.yaml") == cam
-    assert cam.detectors["A"].shape == (10, 20)
-    assert cam.detectors["A"].offset == (0, 0)
-    assert (cam.filters["J"].sky, cam.filters["K"].sky) == (None, 15)
-    assert cam.use == {"flat_field": "lab-flat"}
-    assert cam.params == {"resample": {"pixfrac": 0.8}}
-
-
 class Brings:
     """Brings modes, recipes and executors, or fails to."""
 
@@ -169,9 +145,7 @@ def test_one_mode_that_two_plugins_bring_alike_is_one(bare: Plugins) -> None:
     assert bare.modes()["cam"] == mode("cam")
 
 
-@pytest.mark.parametrize(
-    "content", ["", "- a", "name: cam", MODE + "colour: red", MODE.replace("[10, 20]", "3"), "a: ["]
-)
+@pytest.mark.parametrize("content", ["", "- a", "name: cam", "name: cam\ncolour: red", "a: ["])
 def test_a_mode_that_cannot_be_read_is_named_and_stops_nobody_else(
     bare: Plugins, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
