@@ -212,7 +212,7 @@ def write_file(path: Path, reftype: str, content: Any) -> None:
 def test_a_table_of_factors_is_checked_by_its_plugin(
     plugins: Plugins, tmp_path: Path, rows: list[Any], facts: list[str]
 ) -> None:
-    table = Table(rows=rows, names=("filter", "photmjsr"), dtype=(str, float))
+    table = Table(rows=rows or None, names=("filter", "photmjsr"), dtype=(str, float))
     table["photmjsr"].unit = "MJy s / (sr electron)"
     write_file(tmp_path / "p.ecsv", "photom", table)
     problems = "\n".join(validate_reference(tmp_path / "p.ecsv", plugins).problems)
