@@ -146,6 +146,7 @@ BAD = [
     ("bad.py", "raise SystemExit(3)", ["bad.py", "SystemExit: 3"]),
     ("bad.py", "def f(:", ["bad.py", "SyntaxError: "]),
     ("bad.py", STAGE.replace("flat_field", "flat_feild"), ["plugin bad:", "did you mean 'flat_field'?"]),
+    ("empty.py", STAGE.replace("@stage", "# @stage"), ["empty.py", "no hook", "@stage"]),
     ("ghosts.py", NEW_STAGE, ["ghosts.py", "remove_ghosts", "recipe.yaml", "flat_field"]),
 ]
 

@@ -121,18 +121,18 @@ def _options(model: type[Model], options: Mapping[str, Any], problems: list[Iris
 
 def _use_files(recipe: Recipe, use: Mapping[str, str], plugins: Plugins, problems: list[IrisError]) -> dict[str, str]:
     """Return the implementation by stage, single-file plugins included: to name a file is to choose it."""
-    steps = {step.stage for step in recipe.steps}
+    steps = [step.stage for step in recipe.steps]
     chosen = dict(use)
     for name, path in plugins.files().items():
         stages = {stage for stage in plugins.stages() if name in plugins.implementations(stage)}
-        if stages and stages >= plugins.hooks_of(name) and not stages & steps:
-            problems.append(
-                RecipeError(
-                    f"plugin {path}: it implements {choices(stages)}, which is no step of recipe {recipe.label}; "
-                    f"its steps: {', '.join(step.stage for step in recipe.steps)}"
-                )
-            )
-        for stage in sorted(stages & steps - use.keys()):
+        taken = stages & {*steps}
+        nothing_else = stages >= plugins.hooks_of(name)
+        if not stages and nothing_else:
+            problems.append(RecipeError(f"plugin {path}: it implements no hook; is a function without its @stage?"))
+        elif not taken and nothing_else:
+            others = f"which is no step of recipe {recipe.label}; its steps: {', '.join(steps)}"
+            problems.append(RecipeError(f"plugin {path}: it implements {choices(stages)}, {others}"))
+        for stage in sorted(taken - use.keys()):
             other = chosen.setdefault(stage, name)
             if other != name:
                 problems.append(

@@ -74,6 +74,21 @@ class RulesOfPixels:
         _compare_bits(bench, bench.references(), own)
         _compare_bits(bench, bench.references(blemish), own | theirs)
 
+    @rule("reference-flags")
+    def test_the_bits_of_reference_images_are_passed_on(self, bench: Bench) -> None:
+        """A pixel that a reference image flags has its bits after the stage, too: who reads the product needs them."""
+        if not bench.images or bench.step.spec.reshapes:
+            bench.skip("it has no reference image, or reshapes")
+        given = bench.references(blemish)
+        result = bench.run(bench.truth, given)
+        for reftype in bench.images:
+            lost = given[reftype].image(bench.truth).dq & ~result.dq
+            if lost.any():
+                bits = names_of(int(np.bitwise_or.reduce(lost, axis=None)))
+                bench.fail(
+                    f"{np.count_nonzero(lost)} pixels lack {bits} of the {reftype}: dq=exposure.dq | {reftype}.dq"
+                )
+
     @rule("variance")
     def test_variance_follows_the_data(self, bench: Bench) -> None:
         """No component is lost or negative, and what a pixel's data are multiplied by, its variance is, squared."""

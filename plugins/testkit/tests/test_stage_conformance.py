@@ -97,6 +97,7 @@ OFFENCES: dict[str, tuple[str, str, str]] = {
     ),
     "invalid-pixels": (RETURN, RETURN.removesuffix(".mask_invalid()"), "pixels data is NaN without DO_NOT_USE"),
     "dq-bits": (RETURN, f"{RETURN}.flag(exposure.data > 110, DQ.JUMP_DET)", "it added JUMP_DET, which neither"),
+    "reference-flags": ("dq=exposure.dq | dark.dq", "dq=exposure.dq", "of the dark: dq=exposure.dq | dark.dq"),
     "variance": (
         SUBTRACTED,
         f"({SUBTRACTED}) * 1.4",
@@ -162,7 +163,7 @@ OFFENCES: dict[str, tuple[str, str, str]] = {
 }
 # What breaks one rule can break another with it: noise that is not the same twice is not that of the full frame.
 ALONG: dict[str, set[str]] = {
-    "acts": {"errors-true"},
+    "acts": {"errors-true", "reference-flags"},
     "repeatable": {"subarray", "integrations"},
     "variance": {"errors-true"},
     "parameters": set(StageConformance.rules()),
