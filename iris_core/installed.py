@@ -44,5 +44,5 @@ def distribution_of(point: EntryPoint) -> tuple[str, str]:
     """Return name and version of the distribution that brings an entry point."""
     with suppress(OSError, LookupError, TypeError):  # the file METADATA may be missing, or empty
         metadata: Any = point.dist and point.dist.metadata  # a file that is parsed at each access
-        return str(metadata["Name"] or "unknown"), str(metadata["Version"] or "")
+        return str(metadata.get("Name") or "unknown"), str(metadata.get("Version") or "")
     return "unknown", ""

@@ -56,9 +56,15 @@ def aliases() -> dict[str, Any]:
 
 def arrays() -> str:
     """Return the section of the names of arrays, for the annotations of plugins."""
-    elements = {name: alias.__args__[1].__args__[0] for name, alias in aliases().items()}
+    elements = {name: _element(alias) for name, alias in aliases().items()}
     rows = [(f"`{name}`", "any type" if element is Any else element.__name__) for name, element in elements.items()]
     return f"## Arrays\n\nFor the annotations of a plugin: numpy arrays of one type.\n\n{table(rows, 'name', 'of')}"
+
+
+def _element(alias: Any) -> Any:
+    """Return T of ``ndarray[shape, dtype[T]]``, which is ``NDArray[T]`` from numpy 2.5 on."""
+    inner = alias.__args__[-1]
+    return getattr(inner, "__args__", (inner,))[0]
 
 
 def fixtures() -> str:
