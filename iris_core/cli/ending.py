@@ -21,7 +21,6 @@ from iris_core.workers.warned import warnings_in_log
 
 __all__ = ["EachOnce", "ending"]
 
-_BROKEN_PIPE = 141  # what a shell reports of a program that ends by SIGPIPE
 _INTERRUPTED = 130
 
 
@@ -87,7 +86,7 @@ def _output() -> Iterator[None]:
         with suppress(OSError):  # standard error may be the one that is full
             print_errors("" if error.errno == errno.EPIPE else f"the output cannot be written: {error.strerror}")
         _give_up()
-        raise SystemExit(_BROKEN_PIPE if error.errno == errno.EPIPE else 1) from None
+        raise SystemExit(1) from None
 
 
 def _is_of_output(error: Exception) -> bool:
