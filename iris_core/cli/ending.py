@@ -22,6 +22,7 @@ from iris_core.workers.warned import warnings_in_log
 __all__ = ["EachOnce", "ending"]
 
 _INTERRUPTED = 130
+_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def _output() -> Iterator[None]:
 
 def _is_of_output(error: Exception) -> bool:
     """Whether it is a standard stream that cannot be written: errors of files name them."""
-    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO) and not error.filename
+    return isinstance(error, OSError) and error.errno in _OUTPUT and not error.filename
 
 
 def _streams() -> list[TextIO]:
