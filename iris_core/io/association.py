@@ -90,7 +90,9 @@ def read_asn(path: Path, allow_outside: bool = False) -> list[Job]:
         return [Job(path, problem=f"{path}: not an association: {_first(error)}")]
     except FileNotFoundError:
         return [Job(path, problem=f"{path}: no such file")]
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        return [Job(path, problem=f"{path}: cannot be read: {error.strerror}")]
+    except (ValueError, RecursionError) as error:
         return [Job(path, problem=f"{path}: not an association: {one_line(error)}")]
     if not content.products:
         return [Job(path, problem=f"{path}: the association has no products")]

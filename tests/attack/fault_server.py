@@ -140,8 +140,6 @@ def serve() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # What takes long is done once; no threads are started, which a fork would not have.
     import asdf  # noqa: F401
-    import astropy.io.ascii
-    import astropy.io.fits
     import gwcs  # noqa: F401
 
     import iris_core
