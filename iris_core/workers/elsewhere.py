@@ -72,7 +72,7 @@ def _calibrate_in_worker(job: Job, planned: Planned) -> tuple[ExposureResult, li
     if parent_process() is None:
         return calibrate_job(job, planned), []
     records: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)], format="%(message)s", force=True)
     with warnings_in_log():
         result = calibrate_job(job, planned)
     return result, [records.get() for _ in range(records.qsize())]
