@@ -43,9 +43,9 @@ from .io.asdf_files import write_asdf as write_asdf
 from .io.association import describe_asn as describe_asn
 from .io.association import read_asn as read_asn
 from .io.association import write_asn as write_asn
+from .io.atomic import atomic as atomic
 from .io.exposures import read_exposure as read_exposure
 from .io.exposures import write_exposure as write_exposure
-from .io.files import atomic as atomic
 from .io.files import exposure_stem as exposure_stem
 from .io.files import product_name as product_name
 from .io.fits_read import read_fits as read_fits

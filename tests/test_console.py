@@ -196,7 +196,7 @@ def test_from_the_command_to_a_stage_there_are_at_most_nine_frames_of_ours(
     iris("run", write_recipe(), write_exposure(), "--plugin", tmp_path / "frames.py")
     (note,) = read_fits(tmp_path / "x_cal.fits").history[-1].notes
     frames = note.split(" < ")
-    assert (frames[0], frames[-1]) == ("flat", "invoke")
+    assert (frames[0], frames[-1]) == ("flat", "main")
     assert len(frames) <= 9, note
 
 

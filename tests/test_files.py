@@ -1,9 +1,7 @@
-"""Names of products follow from the name of the exposure, and under its name a file is whole or not there."""
+"""Names of products follow from the name of the exposure; an exposure is written whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, InputError, Plugins, atomic, hookimpl, product_name, read_fits, write_exposure
+from iris_core import Exposure, InputError, Plugins, hookimpl, product_name, read_fits, write_exposure
 
 LEVEL_1 = "2024B-P123-008_IRIS_IMG1_SCI_LVL1_0001-00.fits"
 words = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
@@ -76,72 +74,6 @@ def test_compression_does_not_show_in_the_name_of_the_product(stem: str, suffix:
 def test_the_source_of_a_name_may_be_text_or_a_path(stem: str, suffix: str) -> None:
     source = f"night/{stem}_rate.fits"
     assert product_name(source, suffix, False) == product_name(Path(source), suffix, False)
-
-
-ERRORS = [OSError(28, "No space left on device"), ValueError("a bug"), KeyboardInterrupt()]
-
-
-@pytest.mark.parametrize("as_text", [True, False])
-def test_a_file_is_written_under_a_hidden_name_in_its_folder_and_renamed(tmp_path: Path, as_text: bool) -> None:
-    path = tmp_path / "new" / "x_cal.fits"
-    with atomic(str(path) if as_text else path) as temporary:
-        temporary.write_text("whole")
-        assert temporary.parent == path.parent
-        assert temporary.name.startswith(".x_cal.")
-        assert ".part" in temporary.name
-        assert temporary.suffix == ".fits"
-        assert not path.exists()
-    assert [(one.name, one.read_text()) for one in path.parent.iterdir()] == [("x_cal.fits", "whole")]
-
-
-def write_half(path: Path, error: BaseException) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text("half")
-        raise error
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=repr)
-@pytest.mark.parametrize("before", ["old", None])
-def test_a_failure_leaves_nothing_and_the_old_file_as_it_was(
-    tmp_path: Path, error: BaseException, before: str | None
-) -> None:
-    path = tmp_path / "x_cal.fits"
-    if before is not None:
-        path.write_text(before)
-    expected = InputError if isinstance(error, OSError) else type(error)
-    with pytest.raises(expected) as caught:
-        write_half(path, error)
-    if isinstance(error, OSError):
-        assert str(path) in str(caught.value)
-        assert "No space left on device" in str(caught.value)
-    assert [one.read_text() for one in tmp_path.iterdir()] == ([] if before is None else [before])
-
-
-def test_two_files_of_one_name_are_not_written_into_one_another(tmp_path: Path) -> None:
-    with atomic(tmp_path / "x.fits") as one, atomic(tmp_path / "x.fits") as other:
-        assert one != other
-        one.write_text("first to begin")
-        other.write_text("last to begin")
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["first to begin"]
-
-
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file/x\.fits"), atomic(tmp_path / "file" / "x.fits"):
-        pass
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_must_not_be_written_to_is_an_error(tmp_path: Path) -> None:
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(InputError, match=r"x\.fits: .*Permission denied"), atomic(tmp_path / "x.fits") as temporary:
-        temporary.touch()
-
-
-def test_a_block_that_writes_no_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"x\.fits"), atomic(tmp_path / "x.fits"):
-        pass
-    assert list(tmp_path.iterdir()) == []
 
 
 class Writer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -32,16 +34,14 @@ class _Iris(click.Group):
         ctx.obj = tuple(args)
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        from iris_core.errors import IrisError
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run a command to its end; the exit code is 0 only where nothing went wrong and all was written."""
+        if not options.get("standalone_mode", True):
+            return super().main(args, *more, **options)
+        from iris_core.cli.ending import ending
 
-        try:
-            return super().invoke(ctx)
-        except IrisError as error:
-            if "--traceback" in ctx.obj:
-                raise
-            _print_error(error, "--json" in ctx.obj)
-            ctx.exit(1)
+        with ending(sys.argv[1:] if args is None else args):
+            raise SystemExit(super().main(args, *more, **{**options, "standalone_mode": False}) or 0)
 
 
 def _entry_points(ctx: click.Context) -> dict[str, list[EntryPoint]]:
@@ -74,15 +74,12 @@ def _broken(name: str, message: str) -> click.Command:
     return click.Command(name, settings, fail, [everything], short_help=f"broken: {message}")
 
 
-def _print_error(error: Exception, as_json: bool) -> None:
-    from iris_core.cli.tables import print_errors, print_json
-
-    if as_json:
-        print_json({"problems": [str(one) for one in getattr(error, "problems", (error,))]})
-    print_errors(str(error))
-
-
 @click.group(cls=_Iris, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="iris")
 def main() -> None:
     """Calibrate exposures of near-infrared imagers: a recipe of stages, each stage a plugin."""
+
+
+@main.result_callback()
+def _ignore(*_: object, **__: object) -> None:
+    """Take what a command returns for no exit code."""

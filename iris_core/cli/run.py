@@ -6,11 +6,13 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iris_core import __version__
+from iris_core.cli.ending import EachOnce
 from iris_core.cli.tables import print_json, printable, say
 from iris_core.errors import InputError
 from iris_core.stages import hookimpl
@@ -51,7 +53,7 @@ class RunDisplay:
     def __enter__(self) -> Self:
         self._start_log()
         log.info("iris %s: %s", __version__, shlex.join(["iris", *self.command]))
-        if sys.stderr.isatty():
+        if sys.stderr and sys.stderr.isatty():
             self._bar = _make_bar()
             self._bar.start()
         return self
@@ -125,7 +127,7 @@ class RunDisplay:
 
     def _say(self, text: str, style: str = "", err: bool = False) -> None:
         """Print lines, above the bar if they go to the same terminal."""
-        if self._bar and (err or sys.stdout.isatty()):
+        if self._bar and (err or (sys.stdout and sys.stdout.isatty())):
             self._bar.console.print(printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
         else:
             say(text, style, err)
@@ -136,10 +138,12 @@ class RunDisplay:
         handlers: list[logging.Handler] = [shown]
         if self.log_file:
             try:
-                handlers.append(logging.FileHandler(self.log_file, encoding="utf-8"))
+                handlers.append(_LogFile(self.log_file, encoding="utf-8"))
             except OSError as error:
                 raise InputError(f"--log-file {self.log_file}: cannot be written: {error.strerror}") from None
             handlers[1].setFormatter(_Printable("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        for handler in handlers:
+            handler.addFilter(EachOnce())
         root = logging.getLogger()
         self._before = root.handlers[:], root.level
         root.handlers[:] = handlers
@@ -163,7 +167,23 @@ class _Shown(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
         if record.name != __name__:
-            self._print(self.format(record), err=True)
+            with suppress(OSError):  # that nobody can read it is no failure of a stage
+                self._print(self.format(record), err=True)
+
+
+class _LogFile(logging.FileHandler):
+    """A log that ends, with a line, where it can no longer be written: a full disk is no failure of a stage."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging gives it
+        """Say once why, and write no more."""
+        logging.getLogger().removeHandler(self)
+        with suppress(OSError):
+            say(f"warning: the log file {self.baseFilename} cannot be written: {sys.exc_info()[1]}", "yellow", err=True)
+
+    def close(self) -> None:
+        """Close it, also where what is left cannot be written."""
+        with suppress(OSError):
+            super().close()
 
 
 class _Printable(logging.Formatter):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from iris_core.errors import one_line
-from iris_core.io.files import atomic
+from iris_core.io.atomic import atomic
 from iris_core.report import Job
 
 __all__ = ["describe_asn", "read_asn", "write_asn"]
@@ -54,7 +54,7 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
 
 
-def write_asn(jobs: Iterable[Job], path: str | Path) -> Path:
+def write_asn(jobs: Iterable[Job], path: str | Path, *, overwrite: bool = True) -> Path:
     """Write exposures, each with its background exposures and the name of its products, as an association file.
 
     Parameters
@@ -62,16 +62,18 @@ def write_asn(jobs: Iterable[Job], path: str | Path) -> Path:
     jobs
         The exposures; each becomes a product.
     path
-        The file, ``.json``; it is replaced where it exists.
+        The file, ``.json``.
+    overwrite
+        Whether a file of that name is replaced.
 
     Raises
     ------
     InputError
-        When it cannot be written.
+        When it cannot be written, or exists and is not to be replaced.
     """
     path = Path(path)
     content = describe_asn(jobs, path.parent)
-    with atomic(path) as temporary:
+    with atomic(path, replace=overwrite) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
 
@@ -88,7 +90,9 @@ def read_asn(path: Path, allow_outside: bool = False) -> list[Job]:
         return [Job(path, problem=f"{path}: not an association: {_first(error)}")]
     except FileNotFoundError:
         return [Job(path, problem=f"{path}: no such file")]
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        return [Job(path, problem=f"{path}: cannot be read: {error.strerror}")]
+    except (ValueError, RecursionError) as error:
         return [Job(path, problem=f"{path}: not an association: {one_line(error)}")]
     if not content.products:
         return [Job(path, problem=f"{path}: the association has no products")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from os.path import lexists
 from pathlib import Path
 
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
-from iris_core.io.files import atomic
+from iris_core.io.atomic import atomic
 from iris_core.loading import load_plugins
 from iris_core.plugins import Plugins
 
@@ -55,8 +56,8 @@ def write_exposure(
         When the file exists or cannot be written, or no writer knows the suffix.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
+    if lexists(path) and not overwrite:
         raise InputError(f"{path} exists; overwrite=True replaces it")
-    with atomic(path) as temporary:
+    with atomic(path, replace=overwrite) as temporary:
         (plugins or load_plugins()).write_product(exposure, temporary)
     return path

@@ -1,18 +1,16 @@
-"""Products as files: their names, what is in their way, and files that are whole or not there."""
+"""Products as files: their names, and what is in their way."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from os import W_OK, access
-from os.path import exists, isdir
+from os.path import isdir, lexists
 from pathlib import Path
-from secrets import token_hex
 
 from iris_core.errors import InputError, IrisError, RecipeError
 from iris_core.exposure import Exposure
+from iris_core.io.atomic import atomic, real_path, unusable
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
 from iris_core.report import Job
@@ -67,52 +65,6 @@ def exposure_stem(source: str | Path) -> str:
     return _RATE.sub("", name[: len(name) - len(ending)])
 
 
-@contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
-    """Write a file so that under its name it is whole or not there.
-
-    Gives a temporary name in the same folder. At the end the file is synchronised to the disk and renamed; where the
-    block raises, nothing is left behind and a file of that name stays as it was.
-
-    Parameters
-    ----------
-    path
-        The final name; folders that are missing are made, a file of that name is replaced.
-
-    Raises
-    ------
-    InputError
-        When the file cannot be written.
-
-    Examples
-    --------
-    >>> with atomic("table.ecsv") as temporary:  # doctest: +SKIP
-    ...     table.write(temporary)
-    """
-    path = Path(path)
-    # The name cannot be guessed, so nothing can be put in its way.
-    temporary = path.with_name(f".{path.stem}.{token_hex(8)}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # the folder itself may be missing
-            temporary.unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class ProductFiles:
     """Where the products of a run go, as the recipe says.
 
@@ -135,29 +87,32 @@ class ProductFiles:
         return folder / product_name(job.name or job.path, suffix, outline.is_integrations, ending)
 
     def obstacles(self, paths: Sequence[Path]) -> list[IrisError]:
-        """Return what is in the way of products: a folder that cannot be written, files that exist."""
-        parents = {next(one for one in path.absolute().parents if exists(one)) for path in paths}
+        """Return what is in the way of products: names that no file can have, a closed folder, files that exist."""
+        odd = [f"{path}: cannot be written: {why}" for path in paths if (why := unusable(path))]
+        if odd:
+            return [InputError(problem) for problem in odd]
+        parents = {next(one for one in path.absolute().parents if lexists(one)) for path in paths}
         closed = [one for one in sorted(parents) if not (isdir(one) and access(one, W_OK))]
         if closed:
             remedy = "--output-dir names another"
             return [InputError(f"{one} is not a folder that can be written; {remedy}") for one in closed]
-        there = [path for path in paths if exists(path) and not self._output.overwrite]
+        there = [path for path in paths if lexists(path) and not self._output.overwrite]
         return [InputError(f"{path} exists; --overwrite replaces it, --output-dir writes elsewhere") for path in there]
 
     def conflicts(
         self, outputs: Mapping[Job, Sequence[Path]], inputs: Iterable[Path]
     ) -> Iterator[tuple[Job, IrisError]]:
         """Yield the exposures whose products would replace an input of the run, or a product of another exposure."""
-        owners = {path.resolve(): f"is an input of this run ({path})" for path in inputs}
+        owners = {real_path(path): f"is an input of this run ({path})" for path in inputs}
         for job, paths in outputs.items():
-            taken = [path for path in paths if path.resolve() in owners]
+            taken = [path for path in paths if real_path(path) in owners]
             if taken:
-                why = owners[taken[0].resolve()]
+                why = owners[real_path(taken[0])]
                 yield job, RecipeError(f"{job.path}: its product {taken[0]} {why}; give it another name")
             else:
-                owners |= {path.resolve(): f"is also that of {job.path}" for path in paths}
+                owners |= {real_path(path): f"is also that of {job.path}" for path in paths}
 
     def write(self, product: Exposure, path: Path) -> None:
-        """Write a product so that under its name it is whole or not there."""
-        with atomic(path) as temporary:
+        """Write a product so that under its name it is whole or not there, and replaces one only if it may."""
+        with atomic(path, replace=self._output.overwrite) as temporary:
             self._plugins.write_product(product, temporary)

@@ -47,8 +47,7 @@ def executors() -> Mapping[str, Callable[[int], Executor]]:
 
 
 def start_processes(workers: int) -> Executor:
-    """Return an executor of `workers` fresh processes; they share nothing with this one."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    """Return an executor of `workers` fresh processes; they share nothing with this one, and end when it does."""
+    from iris_core.workers.processes import executor_of
 
-    return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+    return executor_of(workers)

@@ -20,6 +20,7 @@ from iris_core.prepare import Run, start_run
 from iris_core.recipe import ExecutorOptions, Overrides, Recipe
 from iris_core.report import ExposureResult, Job
 from iris_core.workers.here import Planned, calibrate_job, failure
+from iris_core.workers.warned import warnings_in_log
 
 __all__ = ["calibrate_with_executor"]
 
@@ -68,10 +69,12 @@ def _submit(
 
 def _calibrate_in_worker(job: Job, planned: Planned) -> tuple[ExposureResult, list[logging.LogRecord]]:
     """Calibrate in a process that has no log, and return the records for that of the run."""
+    if parent_process() is None:
+        return calibrate_job(job, planned), []
     records: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    if parent_process() is not None:
-        logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)], force=True)
-    result = calibrate_job(job, planned)
+    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)], format="%(message)s", force=True)
+    with warnings_in_log():
+        result = calibrate_job(job, planned)
     return result, [records.get() for _ in range(records.qsize())]
 
 

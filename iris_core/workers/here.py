@@ -20,6 +20,7 @@ from iris_core.prepare import Run
 from iris_core.provenance import stamp_product
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
+from iris_core.workers.identity import run_identity
 
 log = logging.getLogger(__name__)
 
@@ -56,19 +57,28 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
         read = run.plugins.read_exposure
         exposure = plan.prepare(read(plan.job.path), *plan.notes)
         backgrounds = [plan.prepare(read(path)) for path in plan.job.backgrounds]
+        identity = run_identity(plan)
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
         for done, product in steps:
             history, path = product.history, done.output
             if path is not None:
                 _warn_of_nothing(product, path)
-                run.products.write(stamp_product(product, path), path)
+                run.products.write(_stamped(product, path, identity), path)
                 products[done.step.save] = path
             del product  # the stages to come need the memory
     except Exception as error:
         return replace(failure(job.path, error, perf_counter() - start), products=products, history=history)
     seconds = perf_counter() - start
     return ExposureResult(path=job.path, mode=plan.mode.name, products=products, history=history, seconds=seconds)
+
+
+def _stamped(product: Exposure, path: Path, identity: str) -> Exposure:
+    """Return a product with its name, what made it, and what it has in common with those that belong to it."""
+    stamped = stamp_product(product, path)
+    header = stamped.header.copy()
+    header["RUNID"] = (identity, "equal in products made together")
+    return stamped.replace(header=header)
 
 
 def _warn_of_nothing(product: Exposure, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from os.path import isfile, realpath
 from pathlib import Path
 
 from iris_core.plugins import Plugins
@@ -48,8 +49,8 @@ def _with_others(job: Job, jobs: Iterable[Job]) -> Job:
 
 def _wrong_backgrounds(job: Job) -> str:
     """Return what is wrong where an exposure is its own background, or a background is named twice."""
-    science, backgrounds = job.path.resolve(), [path.resolve() for path in job.backgrounds]
+    science, *backgrounds = (realpath(path) if isfile(path) else str(path) for path in (job.path, *job.backgrounds))
     if science in backgrounds:
         return f"{job.path}: it is its own background; remove it from the background exposures"
-    twice = [str(path) for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
+    twice = [path for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
     return f"{job.path}: background exposures named more than once: {', '.join(twice)}" if twice else ""

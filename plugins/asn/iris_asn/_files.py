@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from os.path import lexists, realpath
 from pathlib import Path
 
 from iris_asn._group import Grouping, Member
@@ -63,8 +64,8 @@ def write_association(jobs: Sequence[Job], path: Path, *, overwrite: bool, input
     """
     if path.suffix != ".json":
         raise InputError(f"{path}: an association file ends in .json, by which iris run knows it")
-    if path.resolve() in {one.resolve() for one in inputs}:
+    if realpath(path) in map(realpath, inputs):
         raise InputError(f"{path} is one of the exposures")
-    if path.exists() and not overwrite:
+    if lexists(path) and not overwrite:
         raise InputError(f"{path} exists; --overwrite replaces it")
-    write_asn(jobs, path)
+    write_asn(jobs, path, overwrite=overwrite)

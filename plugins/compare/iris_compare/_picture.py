@@ -57,14 +57,15 @@ def draw_difference(
     names, title
         What to call the two, and what they are.
     """
-    from matplotlib import rc_context
+    from matplotlib import style
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     planes = _planes(first, other, difference.unit)
     x, y, *integration = _middle(first, other, difference)
     box = _box(first.shape, x, y)
-    with rc_context(_STYLE):
+    # What a file matplotlibrc of the current folder says (TeX, which runs programs) is put aside.
+    with style.context(["default", _STYLE]):
         figure = Figure(figsize=(17, 14.5), layout=ConstrainedLayoutEngine(h_pad=0.12))
         panels = figure.subplots(3, 4, squeeze=False, height_ratios=[1.25, 1.25, 1])
         _draw_images(panels[0], planes, _whole(first.shape), tuple(integration))

@@ -13,7 +13,7 @@ from iris_compare._comparison import Comparison
 from iris_compare._difference import Difference
 from iris_compare._runs import Outcome
 from iris_compare._tables import differences_table, runs_table
-from iris_core import print_json
+from iris_core import print_json, printable
 
 __all__ = ["progress", "show"]
 
@@ -26,7 +26,7 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     with console.status("") as status:
-        yield lambda text: status.update(escape(text))
+        yield lambda text: status.update(escape(printable(text)))
 
 
 def show(comparison: Comparison, *, as_json: bool, traceback: bool) -> None:
@@ -85,7 +85,7 @@ def _places(comparison: Comparison) -> list[str]:
 def _print(console: Console, *lines: str) -> None:
     """Print lines of markup unbroken: a path that is broken in two cannot be copied."""
     for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(printable(line), soft_wrap=True, highlight=False)
 
 
 def _print_table(table: Table, console: Console) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
+from os import W_OK, X_OK, access, listdir
+from os.path import isdir, islink, lexists
 from pathlib import Path, PurePosixPath
-from shutil import rmtree
 
-from iris_core import InputError
+from iris_core import InputError, atomic
 
 __all__ = ["check_folder", "tree_of", "write_package"]
 
@@ -20,13 +20,20 @@ def check_folder(folder: Path) -> None:
     InputError
         When it is not empty, is no folder, or cannot be made.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    if lexists(folder) and (islink(folder) or not isdir(folder)):
         raise InputError(f"{folder} exists and is not a folder; choose another name, or another folder with --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"the folder {folder} is not empty; choose another name, or another folder with --out")
-    parent = next(one for one in folder.absolute().parents if one.exists())
-    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+    parent = next(one for one in folder.absolute().parents if lexists(one))
+    if not (isdir(parent) and access(parent, W_OK | X_OK)):
         raise InputError(f"{parent} cannot be written to, or is not a folder; choose another with --out")
+    if isdir(folder) and _has_something(folder):
+        raise InputError(f"the folder {folder} is not empty; choose another name, or another folder with --out")
+
+
+def _has_something(folder: Path) -> bool:
+    try:
+        return bool(listdir(folder))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be looked into: {error.strerror}") from error
 
 
 def write_package(files: Mapping[PurePosixPath, str], folder: Path) -> None:
@@ -38,19 +45,11 @@ def write_package(files: Mapping[PurePosixPath, str], folder: Path) -> None:
         When the folder is not empty, or cannot be written.
     """
     check_folder(folder)
-    made = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
+    with atomic(folder, replace=False) as made:
         for path, text in files.items():
             target = made / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
-        if folder.is_dir():
-            folder.rmdir()  # empty; not every system renames a folder onto an existing one
-        made.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error}") from error
-    finally:
-        rmtree(made, ignore_errors=True)
 
 
 def tree_of(files: Mapping[PurePosixPath, str]) -> Iterator[str]:

@@ -158,6 +158,7 @@ def _ask(question: str, otherwise: str) -> str:
 def _make(name: str, blueprint: Blueprint, out: Path, author: str | None, email: str, description: str) -> None:
     import shlex
 
+    from iris_core import printable
     from iris_new_plugin._render import render
     from iris_new_plugin._write import check_folder, tree_of, write_package
 
@@ -166,8 +167,8 @@ def _make(name: str, blueprint: Blueprint, out: Path, author: str | None, email:
     signed = blueprint.signed(author or _git_author() or f"The {name} developers", email, description)
     files = render(signed.layers, signed.values)
     write_package(files, folder)
-    click.echo("\n".join([f"{folder}/", *tree_of(files), "", "Next:", ""]))
-    click.echo(f'  cd {shlex.quote(str(folder))}\n  pip install -e ".[test]"\n  pytest')
+    click.echo("\n".join([printable(f"{folder}/"), *tree_of(files), "", "Next:", ""]))
+    click.echo(f'  cd {printable(shlex.quote(str(folder)))}\n  pip install -e ".[test]"\n  pytest')
 
 
 def _git_author() -> str:

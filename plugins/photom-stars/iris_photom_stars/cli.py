@@ -59,7 +59,7 @@ def zeropoint(
 
 
 def _print(measured: Measured, as_json: bool) -> None:
-    from iris_core import print_json
+    from iris_core import print_json, printable
     from iris_photom_stars._report import comparison_of, keywords_of, notes_of
 
     zero = measured.zero
@@ -69,4 +69,4 @@ def _print(measured: Measured, as_json: bool) -> None:
         print_json(content)
         return
     for line in (*notes_of(zero, measured.catalog, measured.unit), *comparison_of(zero, measured.stated)):
-        click.echo(line)
+        click.echo(printable(line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from os import W_OK, access
 from os.path import getsize, isfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from iris_core import Entry, InputError
+from iris_references._before import is_unfinished, restore_unfinished
 
 __all__ = ["INDEX", "IndexEntry", "ReferenceIndex", "drop", "put", "read"]
 
@@ -89,17 +92,25 @@ class ReferenceIndex:
         return self._select("", [], "type, name")
 
     def _select(self, where: str, values: list[str], order: str = "name") -> list[IndexEntry]:
+        if is_unfinished(self.folder) and self._is_writable():
+            with self.changing():  # waits for the process that is at it, and restores what a killed one has left
+                pass
         with self._opened(write=False) as connection:
             return read(connection, where, values, order)
+
+    def _is_writable(self) -> bool:
+        return access(self.path, W_OK) and access(self.folder, W_OK)
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
         """Change the index while no other process does; an error in the block leaves it as it was."""
         with self._opened(write=True) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN EXCLUSIVE")  # nobody reads the index while the files do not fit it
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
                 for statement in _TABLE.split(";"):
                     connection.execute(statement)
+            if is_unfinished(self.folder):
+                restore_unfinished(self.folder, {one.name: one.sha256 for one in read(connection)})
             try:
                 yield connection
             except BaseException:
@@ -111,14 +122,27 @@ class ReferenceIndex:
     def _opened(self, write: bool) -> Iterator[sqlite3.Connection]:
         # Without a write-ahead log the index can be read on a disk that cannot be written. Where it can be written,
         # a reader rolls back what a process left half done when it was killed.
-        mode = "rwc" if write else "rw" if access(self.path, W_OK) and access(self.folder, W_OK) else "ro"
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         try:
-            with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None)) as connection:
-                self._check_version(connection, write)
-                yield connection
+            with self._rolled_back(write) as (path, mode):
+                uri = f"{path.absolute().as_uri()}?mode={mode}"
+                with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None)) as connection:
+                    self._check_version(connection, write)
+                    yield connection
         except sqlite3.Error as error:
             raise InputError(f"the index {self.path}: {error}") from error
+
+    @contextmanager
+    def _rolled_back(self, write: bool) -> Iterator[tuple[Path, str]]:
+        """Give the file to open, and how; a copy where it has to be rolled back and must not be written."""
+        journal = self.path.with_name(f"{INDEX}-journal")
+        if write or self._is_writable():
+            yield self.path, "rwc" if write else "rw"
+        elif not isfile(journal):
+            yield self.path, "ro"
+        else:
+            with TemporaryDirectory() as folder:
+                copies = [shutil.copy(one, folder) for one in (self.path, journal)]
+                yield Path(copies[0]), "rw"
 
     def _check_version(self, connection: sqlite3.Connection, write: bool) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

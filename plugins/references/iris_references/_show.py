@@ -18,6 +18,7 @@ from iris_core import (
     one_line,
     print_json,
     print_rows,
+    printable,
     start_run,
 )
 from iris_references._explain import Explanation, explain_references
@@ -43,7 +44,7 @@ def add(store: Path, files: Sequence[Path], replace: bool, as_json: bool) -> Non
         return
     print_rows(f"store {store}", _short_rows(entries, outcomes))
     for note in notes:
-        click.echo(f"{click.style('note:', fg='yellow')} {note}", err=True)
+        click.echo(f"{click.style('note:', fg='yellow')} {printable(note)}", err=True)
 
 
 def list_store(store: Path, verify: bool, as_json: bool) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from iris_core import (
     InputError,
@@ -22,6 +20,7 @@ from iris_core import (
     sha256_of,
     useafter,
 )
+from iris_references._before import restorable
 from iris_references._index import IndexEntry, ReferenceIndex, drop, put, read
 from iris_references._provider import not_indexed
 from iris_references._validate import Validation, validate_reference
@@ -81,7 +80,7 @@ def add_references(
             others = [one for name, one in known.items() if name not in {entry.name for entry in new}]
             taken = () if replace else _taken(new, known, places.values())
             _refuse((*taken, *_ambiguous(new, others, plugins)))
-            with _restored(folder, places.values()):
+            with restorable(folder, {entry.name: entry.sha256 for entry in new}):
                 copies.close()  # each copy gets its name
                 put(connection, new)
                 connection.commit()
@@ -127,32 +126,6 @@ def _copy(valid: Validation, place: Path, folder: Path, copies: ExitStack) -> In
             raise InputError(f"{valid.path} cannot be copied to {folder}: {error.strerror}") from None
     status, name = path.stat(), place.relative_to(folder.resolve()).as_posix()
     return IndexEntry.make(name, valid.header, sha256=sha256_of(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
-
-
-@contextmanager
-def _restored(folder: Path, places: Iterable[Path]) -> Iterator[None]:
-    """Where the block raises, restore the files of these names, and remove those that were not there before it."""
-    places = list(places)
-    with TemporaryDirectory(prefix=".before-", dir=folder) as name:
-        before = {place: Path(name) / str(number) for number, place in enumerate(places) if place.is_file()}
-        for place, copy in before.items():
-            _link(place, copy)
-        try:
-            yield
-        except BaseException:
-            for place, copy in before.items():
-                copy.replace(place)
-            for place in places:
-                if place not in before and place.is_file():
-                    place.unlink()
-            raise
-
-
-def _link(path: Path, copy: Path) -> None:
-    try:
-        os.link(path, copy)
-    except OSError:  # not every file system has links
-        shutil.copy2(path, copy)
 
 
 def _taken(new: Iterable[IndexEntry], known: Mapping[str, IndexEntry], places: Iterable[Path]) -> Iterator[str]:
@@ -251,6 +224,15 @@ def remove_references(folder: str | Path, names: Sequence[str], *, delete: bool 
         )
         drop(connection, names)
     if delete:
-        for name in names:
-            (folder / name).unlink(missing_ok=True)
+        _delete(folder / name for name in names)
     return [known[name] for name in dict.fromkeys(names)]
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename} is no longer in the index, but cannot be deleted: {error.strerror}"
+        ) from error

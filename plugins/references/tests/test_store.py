@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from iris_references import add_references, list_references, remove_references
 from iris_references._index import INDEX, ReferenceIndex
 
-from iris_core import InputError, Plugins, Problems, ReferenceType, as_plugin, hookimpl
+from iris_core import InputError, Plugins, Problems, ReferenceType, as_plugin, hookimpl, load_plugins, sha256_of
 
 Put = Callable[..., Path]
 
@@ -249,6 +250,109 @@ def test_an_index_that_cannot_be_written_leaves_the_files_as_they_were(
     assert (store / "a.fits").read_bytes() == old.read_bytes()
     assert files_in(store) == ["a.fits", INDEX]
     assert [one.problem for one in list_references(store, verify=True)] == [""]
+
+
+KILLED = """\
+import os, signal, sqlite3, sys
+from pathlib import Path
+from iris_core import load_plugins
+from iris_references import _store, add_references
+
+moment, store, *names = sys.argv[1:]
+
+def kill(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killed_at(number, real):
+    calls = iter(range(1, 100))
+    return lambda *a, **k: kill() if next(calls) == number else real(*a, **k)
+
+if moment == "put":
+    _store.put = kill
+elif moment == "end":
+    import shutil
+    shutil.rmtree = lambda path, **options: kill() if Path(path).name == ".before" else None
+else:
+    kind, _, number = moment.partition(" ")
+    setattr(os, kind, killed_at(int(number), getattr(os, kind)))
+add_references(store, names, load_plugins(), replace=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "moment", ["replace 1", "replace 2", "replace 3", "replace 4", "link 1", "link 2", "put", "end"]
+)
+def test_a_kill_while_files_are_replaced_leaves_all_old_or_all_new(put: Put, store: Path, moment: str) -> None:
+    kinds = {"a.fits": "Kbb", "b.fits": "J", "c.fits": "H"}
+    plugins = load_plugins()
+    old = [put(f"old/{name}", FILTER=filter_name) for name, filter_name in kinds.items() if name != "c.fits"]
+    new = [put(f"new/{name}", FILTER=filter_name, DESCRIP="new") for name, filter_name in kinds.items()]
+    add_references(store, old, plugins)
+    command = [sys.executable, "-c", KILLED, moment, str(store), *map(str, new)]
+    assert subprocess.run(command, check=False).returncode == -9
+    listed = list_references(store, verify=True)
+    assert {one.problem for one in listed} == {""}
+    state = {one.entry.header["DESCRIP"] for one in listed}
+    assert state == {"new"} if moment == "end" else "new" not in state
+    assert [one.entry.name for one in listed] == (
+        ["a.fits", "b.fits", "c.fits"] if moment == "end" else ["a.fits", "b.fits"]
+    )
+    add_references(store, new, plugins, replace=True)
+    assert {one.entry.header["DESCRIP"] for one in list_references(store, verify=True)} == {"new"}
+    assert sorted(path.name for path in store.iterdir()) == [*kinds, INDEX]
+
+
+def test_a_plan_that_leads_out_of_the_store_is_refused(plugins: Plugins, put: Put, store: Path) -> None:
+    """A store may be shared: what somebody has put there must not remove files elsewhere."""
+    add_references(store, [put("new/a.fits")], plugins)
+    victim = store.parent / "victim"
+    victim.write_text("precious")
+    (store / ".before").mkdir()
+    plan = {"../victim": {"new": sha256_of(victim), "old": None}}
+    (store / ".before" / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(InputError, match="victim is not a name"):
+        list_references(store)
+    assert victim.read_text() == "precious"
+
+
+def test_a_store_that_cannot_be_written_is_read_with_the_journal_of_a_killed_process(
+    plugins: Plugins, put: Put, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_references(store, [put("new/a.fits")], plugins)
+    code = (
+        "import os, signal, sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('pragma cache_size=1')\nc.execute('begin')\nc.execute('create table filler (x)')\n"
+        "for _ in range(200): c.execute('insert into filler values (zeroblob(4000))')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(store / INDEX)], check=False)
+    assert len(files_in(store)) == 3
+    monkeypatch.setattr("iris_references._index.access", lambda *_: False)
+    before = (store / INDEX).read_bytes()
+    assert names_in(store) == ["a.fits"]
+    assert (store / INDEX).read_bytes() == before
+
+
+def test_a_copy_is_on_the_disk_before_the_index_says_so(
+    plugins: Plugins, put: Put, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        order.append(f"sync {os.fstat(descriptor).st_ino}")
+        fsync(descriptor)
+
+    def note_put(*_arguments: Any) -> None:
+        order.append("index")
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr("iris_references._store.put", note_put)
+    add_references(store, [put("new/a.fits")], plugins)
+    place = f"sync {(store / 'a.fits').stat().st_ino}"
+    folder = f"sync {store.stat().st_ino}"
+    assert order.index(place) < order.index(folder) < order.index("index")
 
 
 def test_nothing_is_written_through_a_link_that_is_put_in_the_way(plugins: Plugins, put: Put, store: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import Exposure, InputError, read_fits, run
+from iris_core import Exposure, InputError, printable, read_fits, run
 from iris_simulate._measure import compare, measure_stars
 from iris_simulate._simulation import SimulatedSet, simulate
 from iris_simulate._write import WrittenSet, write_set
@@ -52,6 +52,7 @@ def print_written(written: WrittenSet) -> None:
     """Print which files there are now."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     windows = tuple(path for group in written.windows for path in group)
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -67,7 +68,7 @@ def print_written(written: WrittenSet) -> None:
     }
     for name, paths in groups.items():
         if paths:
-            table.add_row(name, "\n".join(map(str, paths)))
+            table.add_row(name, Text("\n".join(map(printable, paths))))
     Console().print(table)
 
 
@@ -157,4 +158,5 @@ def _summary(found: Table) -> str:
 def _print_places(directory: Path, picture: Path) -> None:
     from rich.console import Console
 
-    Console().print(f"products in {directory}, picture {picture}", highlight=False, soft_wrap=True)
+    words = printable(f"products in {directory}, picture {picture}")
+    Console().print(words, highlight=False, markup=False, soft_wrap=True)

@@ -40,7 +40,7 @@ def draw(rate: Exposure, cal: Exposure, i2d: Exposure, stars: Table, path: Path)
     path
         Of the picture; replaced if it is there.
     """
-    from matplotlib import rc_context
+    from matplotlib import style
     from matplotlib.figure import Figure
 
     star = _well_inside(stars, cal)
@@ -50,7 +50,8 @@ def draw(rate: Exposure, cal: Exposure, i2d: Exposure, stars: Table, path: Path)
         "cal: calibrated": (cal, cal),
         "i2d: rectified, north up": (i2d, i2d),
     }
-    with rc_context(_STYLE):
+    # What a file matplotlibrc of the current folder says (TeX, which runs programs) is put aside.
+    with style.context(["default", _STYLE]):
         figure = Figure(figsize=(13.5, 10.4), facecolor=_PAPER, layout="constrained")
         panels = figure.subplots(2, 3, squeeze=False)
         for (title, (exposure, pointed)), (whole, near) in zip(columns.items(), panels.T, strict=True):

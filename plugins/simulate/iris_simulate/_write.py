@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import Exposure, InputError, Job, atomic, exposure_stem, write_asn
+from iris_core import Exposure, InputError, Job, atomic, describe_asn, exposure_stem
 from iris_simulate._headers import file_stem, reference_name
 from iris_simulate._references import REFERENCE_IMAGES, distortion_tree, photom_table
 
@@ -82,14 +84,14 @@ def write_set(
         When a file is there already; then nothing is written. When the folder cannot be written into.
     """
     written = _plan(simulated, directory)
-    existing = [path for path in written.paths if path.exists()]
+    existing = [path for path in written.paths if lexists(path)]
     if existing and not overwrite:
         more = f" and {len(existing) - 1} more files" if len(existing) > 1 else ""
         raise InputError(f"{existing[0]}{more} would be overwritten; --overwrite replaces them, or name another folder")
     for number, (path, write) in enumerate(_files(simulated, written), start=1):
         if progress is not None:
             progress(path, number, len(written.paths))
-        with atomic(path) as temporary:
+        with atomic(path, replace=overwrite) as temporary:
             write(temporary)
     return written
 
@@ -130,7 +132,8 @@ def _files(simulated: SimulatedSet, written: WrittenSet) -> Iterator[tuple[Path,
     for index, path in enumerate(written.backgrounds):
         yield path, partial(_write_exposure, simulated.background(index))
     for path, science in zip(written.associations, written.science, strict=bool(written.associations)):
-        yield path, partial(write_asn, [Job(science, written.backgrounds, exposure_stem(science))])
+        job = Job(science, written.backgrounds, exposure_stem(science))
+        yield path, partial(_write_json, describe_asn([job], path.parent))
     yield written.truth, partial(simulated.truth().write, format="ascii.ecsv")
 
 
@@ -152,3 +155,7 @@ def _write_asdf(tree: dict[str, Any], path: Path) -> None:
     import asdf
 
     asdf.AsdfFile(tree).write_to(path)
+
+
+def _write_json(content: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,110 @@
+"""The worker processes of a run: they end with it, and run no code of the folder in which the data are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from iris_core import load_plugins, run
+from iris_core.workers import start_processes
+
+pytestmark = pytest.mark.slow
+
+Write = Callable[..., Path]
+Install = Callable[..., None]
+
+SLOW = """\
+import os, time, warnings
+from pathlib import Path
+from iris_core import stage
+
+@stage("flat_field")
+def flat(exposure):
+    warnings.warn("odd\\n value", stacklevel=1)
+    Path(exposure.meta.path).with_suffix(f".{os.getpid()}").touch()
+    if exposure.meta.target == "slow":
+        time.sleep(300)
+    return exposure.scale(2)
+"""
+RUN = "from iris_core.cli import main; main()"
+
+
+@pytest.fixture(autouse=True)
+def installed(install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install("lab", SLOW)
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", "lab,iris-imager")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process is there; one that has ended and that nobody has asked about counts as ended."""
+    told = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False).stdout
+    return bool(told.strip()) and not told.strip().startswith("Z")
+
+
+def wait_until(is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 120
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return is_so()
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_the_run_however_it_ends(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path, by: signal.Signals
+) -> None:
+    files = [write_exposure(f"{name}.fits", header={"OBJECT": "slow"}) for name in "ab"]
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; {RUN}", "run", write_recipe(), *files, "--executor", "processes"]
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+    def workers() -> list[int]:
+        return [int(path.suffix[1:]) for path in tmp_path.glob("[ab].[0-9]*")]
+
+    assert wait_until(lambda: len(workers()) == 2)
+    if by is signal.SIGINT:  # from a keyboard: to all processes
+        os.killpg(process.pid, by)
+    else:
+        process.send_signal(by)
+    _, errors = process.communicate(timeout=120)
+    assert wait_until(lambda: not any(map(is_alive, workers())))
+    assert "Traceback" not in errors
+
+
+def test_workers_run_no_code_of_the_current_folder(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does the process that keeps the account of their locks; the environment of the run stays as it was."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("pickle", "sitecustomize", "usercustomize", "numpy", "click", "multiprocessing", "conftest"):
+        (folder / f"{name}.py").write_text("open('RAN', 'a').close()\nraise SystemExit(9)\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    report = run(write_recipe(), write_exposure(), plugins=load_plugins(["lab", "iris-imager"]), executor="processes")
+    assert not report.failed
+    assert not (folder / "RAN").exists()
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_what_the_environment_said_before_it_says_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONSAFEPATH", "0")
+    start_processes(1).shutdown()
+    assert os.environ["PYTHONSAFEPATH"] == "0"
+
+
+def test_what_libraries_warn_of_in_workers_is_one_line_once(write_recipe: Write, write_exposure: Write) -> None:
+    files = [write_exposure(f"{name}.fits") for name in "abc"]
+    command = [sys.executable, "-c", RUN, "run", write_recipe(), *files, "--executor", "processes", "--workers", "2"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.partition("WARNING ")[2] for line in done.stderr.splitlines()] == ["UserWarning: odd value"]
