@@ -9,7 +9,6 @@ import numpy as np
 from iris_core import (
     DQ,
     Exposure,
-    InputError,
     Params,
     ReferenceImage,
     References,
@@ -17,7 +16,9 @@ from iris_core import (
     Removal,
     hookimpl,
     parameter,
+    refuse_faults,
     stage,
+    unit_faults,
 )
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["FlatParams", "apply_flat", "check_flat", "reference_types"]
 
 
+FLAT = ReferenceType(name="flat", stated=("INSTRUME", "DETECTOR", "FILTER"), quantity="ratio")
+
+
 @hookimpl
 def reference_types() -> Sequence[ReferenceType]:
     """Return the type ``flat``: a ratio near 1, chosen by detector, filter, pupil and read mode."""
-    return [ReferenceType(name="flat", stated=("INSTRUME", "DETECTOR", "FILTER"), quantity="ratio")]
+    return [FLAT]
 
 
 class FlatParams(Params):
@@ -42,7 +46,8 @@ class FlatParams(Params):
 
 def check_flat(exposure: Exposure, references: References) -> None:
     """Refuse a flat that has a unit, or does not cover the exposure."""
-    _check_unit(exposure, references["flat"].image(exposure))
+    flat = references["flat"]
+    refuse_faults(f"the flat {flat.path.name} for {exposure.name}", unit_faults(flat.image(exposure), FLAT))
 
 
 def _removes(params: FlatParams) -> Mapping[str, Removal]:
@@ -98,16 +103,6 @@ def _multiply_back(exposure: Exposure, flat: Image, err: Image) -> Exposure:
         exposure = exposure.note("no variance component 'flat': the error of the flat stays in that of the data")
         return exposure.scale(flat)
     return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err))
-
-
-def _check_unit(exposure: Exposure, flat: ReferenceImage) -> None:
-    from astropy.units import dimensionless_unscaled
-
-    if flat.unit is not None and flat.unit != dimensionless_unscaled:
-        raise InputError(
-            f"the flat {flat.meta.filename} for {exposure.name} is in {flat.unit}; a flat is a response without unit: "
-            f"divide it by its median and remove its BUNIT"
-        )
 
 
 def _note_missing_error(exposure: Exposure, flat: ReferenceImage) -> Exposure:

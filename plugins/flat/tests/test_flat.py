@@ -140,7 +140,7 @@ def test_flat_smaller_than_the_exposure_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", ["DN", "electron/s", "%"])
 def test_flat_with_a_unit_is_an_error(tmp_path: Path, unit: str) -> None:
-    with pytest.raises(InputError, match=rf"flat\.fits for x_rate\.fits is in {unit.replace('/', ' / ')};"):
+    with pytest.raises(InputError, match=rf"flat\.fits for x_rate\.fits .* is in {unit};"):
         calibrate(make_exposure((8, 8)), flat_file(tmp_path, plane(1.0), unit=unit))
 
 

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import Exposure, InputError, Reference, References, ReferenceType, hookimpl, stage, unit_string
+from iris_core import (
+    Exposure,
+    InputError,
+    Reference,
+    References,
+    ReferenceType,
+    hookimpl,
+    refuse_faults,
+    stage,
+    unit_faults,
+    unit_string,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,16 +30,15 @@ __all__ = ["check_conversion", "check_reference", "convert_to_surface_brightness
 
 # A map of areas in arcsec2 or sr is far from 1; distortion changes the mean of a window by a few per cent.
 _MEAN_AREA_TOLERANCE = 0.1
+_DETECTOR, _FILTER = ("INSTRUME", "DETECTOR"), ("INSTRUME", "DETECTOR", "FILTER")
+PHOTOM = ReferenceType(name="photom", kind="table", selectors=_DETECTOR, stated=_DETECTOR)
+AREA = ReferenceType(name="area", selectors=_FILTER, stated=_FILTER, quantity="ratio", has_errors=False)
 
 
 @hookimpl
 def reference_types() -> Sequence[ReferenceType]:
     """Return the types ``photom``, a table of conversion factors, and ``area``, an image of relative pixel areas."""
-    detector, filters = ("INSTRUME", "DETECTOR"), ("INSTRUME", "DETECTOR", "FILTER")
-    return [
-        ReferenceType(name="photom", kind="table", selectors=detector, stated=detector),
-        ReferenceType(name="area", selectors=filters, stated=filters, quantity="ratio", has_errors=False),
-    ]
+    return [PHOTOM, AREA]
 
 
 def check_conversion(exposure: Exposure, references: References) -> Exposure:
@@ -99,14 +109,8 @@ def _find_conversion(exposure: Exposure, photom: Reference) -> Conversion:
 
 
 def _attach_area(exposure: Exposure, reference: Reference) -> Exposure:
-    from astropy.units import dimensionless_unscaled
-
     image = reference.image(exposure)
-    if image.unit not in (None, dimensionless_unscaled):
-        raise InputError(
-            f"the area {reference.path.name} for {exposure.name} is in {image.unit}; pixel areas are relative to their "
-            f"mean: divide it by its mean and remove its BUNIT"
-        )
+    refuse_faults(f"the area {reference.path.name} for {exposure.name}", unit_faults(image, AREA))
     area = image.data
     mean = float(np.nanmean(area)) if np.isfinite(area).any() else np.nan
     if not abs(mean - 1) < _MEAN_AREA_TOLERANCE:
