@@ -82,6 +82,9 @@ from .reference import ReferenceImage as ReferenceImage
 from .reference import References as References
 from .reference import ReferenceType as ReferenceType
 from .reference import image_of as image_of
+from .references.areas import area_map as area_map
+from .references.areas import mean_solid_angle as mean_solid_angle
+from .references.areas import solid_angle as solid_angle
 from .references.folder import Entry as Entry
 from .references.folder import Ranking as Ranking
 from .references.folder import rank as rank

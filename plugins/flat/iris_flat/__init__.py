@@ -70,15 +70,15 @@ def apply_flat(exposure: Exposure, params: FlatParams, references: References) -
     Returns
     -------
     Exposure
-        In the same unit. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT where only
-        its error is not finite.
+        In the same unit, with FLATKEPT. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT
+        where only its error is not finite.
     """
     from iris_flat._flat import response
 
     flat = references["flat"].image(exposure)
     factor = response(flat.data, flat.dq)
     applied = (_multiply_back if params.inverse else _divide)(exposure, factor, flat.err)
-    flagged = _note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq)
+    flagged = _state_kept(_note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq), params.inverse)
     bad = np.isnan(factor)
     unreliable = ~np.isfinite(flat.err) & ~bad
     return flagged.flag(unreliable, DQ.UNRELIABLE_FLAT).flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
@@ -103,6 +103,15 @@ def _multiply_back(exposure: Exposure, flat: Image, err: Image) -> Exposure:
         exposure = exposure.note("no variance component 'flat': the error of the flat stays in that of the data")
         return exposure.scale(flat)
     return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err))
+
+
+def _state_kept(exposure: Exposure, inverse: bool) -> Exposure:
+    """Say what is the same in all pixels of a uniform sky: the brightness, not the counts, which grow with the area."""
+    if not inverse:
+        return exposure.with_keywords({"FLATKEPT": ("SURFACE BRIGHTNESS", "a flux needs the area of its pixels")})
+    header = exposure.sci_header.copy()
+    header.remove("FLATKEPT", ignore_missing=True)
+    return exposure.replace(sci_header=header)
 
 
 def _note_missing_error(exposure: Exposure, flat: ReferenceImage) -> Exposure:

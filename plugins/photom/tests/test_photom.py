@@ -213,6 +213,54 @@ def test_what_the_table_leaves_open_is_noted(tmp_path: Path) -> None:
     assert not {"PHOTUNC", "PIXAR_SR", "PIXAR_A2"} & set(result.sci_header)
 
 
+# Columns that would select a row
+
+
+@pytest.mark.parametrize("column", ["subarray", "READMODE", "Instrume"])
+def test_a_column_that_selects_has_to_match(tmp_path: Path, column: str) -> None:
+    exposure = with_cards(SUBARRAY="FULL")
+    rows = ["ANY", "other", "other"]
+    assert calibrate(exposure, photom_file(tmp_path, columns(**{column: rows}))).sci_header["PHOTMJSR"] == 0.25
+    with pytest.raises(InputError, match=rf"no rows for .*{column.lower()} "):
+        calibrate(exposure, photom_file(tmp_path, columns(**{column: ["other"] * 3})))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("grating", ["G1", "ANY", "ANY"]), ("USEAFTER", ["2020-01-01"] * 3), ("coadds", [1, 1, 2])]
+)
+def test_a_column_that_would_select_and_is_not_known_is_an_error_with_those_that_are(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    table = photom_file(tmp_path, columns(**{column: values}))
+    exposure = with_cards(COADDS=2)
+    with pytest.raises(InputError, match=rf"column {column}, .*filter, detector, pupil, readmode, subarray"):
+        calibrate(exposure, table)
+    with pytest.raises(InputError, match=column):
+        check(exposure, table)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("comment", ["made up", "", "by hand"]),
+        ("grating", ["ANY", "N/A", ""]),
+        ("wavelength", [2.2, 1.2, 1.6]),
+        ("number", [1, 2, 3]),
+        ("exptime", [10.0, 20.0, 30.0]),
+    ],
+)
+def test_a_column_that_tells_no_rows_apart_is_no_obstacle(tmp_path: Path, column: str, values: list[Any]) -> None:
+    result = calibrate(make_exposure((8, 8)), photom_file(tmp_path, columns(**{column: values})))
+    assert result.sci_header["PHOTMJSR"] == 0.25
+
+
+def with_cards(**cards: Any) -> Exposure:
+    exposure = make_exposure((8, 8))
+    header = exposure.header.copy()
+    header.update(cards)
+    return exposure.replace(header=header)
+
+
 # By what is wrong: the columns, and the facts that the message gives.
 WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no row": (
