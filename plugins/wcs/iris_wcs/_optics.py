@@ -13,7 +13,7 @@ from iris_wcs._inverse import with_inverse
 if TYPE_CHECKING:
     from astropy.modeling import Model
 
-__all__ = ["find"]
+__all__ = ["at_reference_pixel", "find"]
 
 
 def find(exposure: Exposure, reference: Reference, instrument: InstrumentMode) -> tuple[Exposure, Model]:
@@ -38,6 +38,54 @@ def find(exposure: Exposure, reference: Reference, instrument: InstrumentMode) -
     except Exception as error:
         raise InputError(f"{name} cannot be evaluated over {window} and half a pixel around it: {error}") from error
     return exposure, models.Shift(float(x)) & models.Shift(float(y)) | invertible
+
+
+def at_reference_pixel(
+    exposure: Exposure, optics: Model, crpix: tuple[float, float] | None, pixel_scale: float
+) -> tuple[Exposure, Model]:
+    """Return the exposure, with a note, and its optics with the reference pixel of the header at the origin.
+
+    To a pixel the origin of the model stands: CRPIX is often given as a whole number. Where a header counts CRPIX on
+    the whole detector and has its window, the origin stands, too.
+
+    Parameters
+    ----------
+    exposure
+        The exposure.
+    optics
+        Its pixel (0-based, of its window) to arcsec in the focal plane.
+    crpix
+        Its reference pixel, 0-based; None where the header has none.
+    pixel_scale
+        Of the instrument mode [arcsec].
+
+    Raises
+    ------
+    InputError
+        When the optics cannot be evaluated there.
+    """
+    if crpix is None:
+        return exposure, optics
+    away = _distance(optics, crpix)
+    pixels = float(np.hypot(*away)) / pixel_scale
+    if pixels <= 1:
+        return exposure, optics
+    x, y = crpix
+    given = f"CRPIX ({x + 1:g}, {y + 1:g})"
+    if not np.isfinite(pixels):
+        raise InputError(f"{exposure.name}: the distortion reference gives no place in the focal plane for {given}")
+    window = exposure.meta.window
+    if window is not None:
+        on_detector = _distance(optics, (x - window.xstart + 1, y - window.ystart + 1))
+        if np.hypot(*on_detector) <= pixel_scale:
+            return exposure.note(f"{given} counts on the whole detector, as the distortion reference does"), optics
+    note = f"{given} is {pixels:.4g} pixels from the origin of the distortion reference; CRPIX is put at the pointing"
+    return exposure.note(note), optics | models.Shift(-away[0]) & models.Shift(-away[1])
+
+
+def _distance(optics: Model, pixel: tuple[float, float]) -> tuple[float, float]:
+    x, y = optics(*pixel)
+    return float(x), float(y)
 
 
 def _window(exposure: Exposure, instrument: InstrumentMode) -> tuple[Exposure, Window]:
