@@ -19,25 +19,26 @@ __all__ = ["attach_wcs_area", "match_pixel_area", "pixel_area"]
 _NOTED = 1e-3
 # A factor between the areas that is no difference of two calibrations, but another pixel or another unit.
 _MOST = 2.0
+# Over a detector the areas of pixels do not change by more: a WCS that says so is not made for all of it.
+_DISTORTED = 0.2
 # What resample promises of the flux of a star: areas that vary by less are one number.
 _VARIATION = 1e-4
 
 
 def pixel_area(exposure: Exposure, instrument: InstrumentMode | None) -> float | None:
-    """Return the mean solid angle of the pixels of the whole detector, by the WCS [sr]; None where there is no WCS.
+    """Return the mean solid angle of the pixels of the whole detector, by the WCS [sr]; None where it is not known.
 
     Of the whole detector, also for a window of it: the areas of its corner are not those of the table.
     """
-    wcs = _celestial(exposure)
+    wcs, window = _celestial(exposure), exposure.meta.window
     if wcs is None:
         return None
-    window, detectors = exposure.meta.window, {} if instrument is None else instrument.detectors
-    detector = detectors.get(exposure.meta.detector)
+    detector = None if instrument is None else instrument.detectors.get(exposure.meta.detector)
     own = mean_solid_angle(wcs, exposure.shape)
     if window is None or detector is None:
         return own
     whole = mean_solid_angle(wcs, detector.shape, (1 - window.ystart, 1 - window.xstart))
-    return whole if np.isfinite(whole) else own
+    return whole if abs(whole / own - 1) < _DISTORTED else None
 
 
 def _celestial(exposure: Exposure) -> WCS | None:
@@ -86,16 +87,20 @@ def match_pixel_area(conversion: Conversion, area: float | None, name: str) -> t
 
 
 def attach_wcs_area(exposure: Exposure, pixar_sr: float | None) -> Exposure:
-    """Return an exposure with the areas of its pixels over PIXAR_SR, where its WCS makes them differ by over 1e-4."""
+    """Return an exposure with the areas of its pixels over PIXAR_SR, where these are not all 1.
+
+    They are where the areas in the exposure differ by less than 1e-4, and from PIXAR_SR by less than 1e-3.
+    """
     wcs = _celestial(exposure)
-    if wcs is None or pixar_sr is None or exposure.area is not None or not _varies(wcs, exposure.shape):
+    if wcs is None or pixar_sr is None or exposure.area is not None or not _varies(wcs, exposure.shape, pixar_sr):
         return exposure
     mean, area = area_map(wcs, exposure.shape)
     area *= np.float32(mean / pixar_sr)
     return exposure.replace(area=area).note("no area reference: AREA is that of the pixels of the WCS over PIXAR_SR")
 
 
-def _varies(wcs: WCS, shape: tuple[int, int]) -> bool:
+def _varies(wcs: WCS, shape: tuple[int, int], pixar_sr: float) -> bool:
     y, x = (np.linspace(0, size - 1, 17) for size in shape)
-    area = solid_angle(wcs, *np.meshgrid(x, y))
-    return bool(np.all(np.isfinite(area)) and np.ptp(area) > _VARIATION * np.mean(area))
+    area = solid_angle(wcs, *np.meshgrid(x, y)) / pixar_sr
+    varies = np.ptp(area) > _VARIATION or np.max(np.abs(area - 1)) > _NOTED
+    return bool(np.all(np.isfinite(area)) and varies)

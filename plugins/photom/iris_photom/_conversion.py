@@ -79,9 +79,12 @@ def find_conversion(
     photmjsr = _factor(entry, "photmjsr", unit, name)
     if photmjsr is None or photmjsr <= 0:
         raise InputError(f"{name}: photmjsr has to be a number above 0, not as in: {entry}")
+    uncertainty = _factor(entry, "uncertainty", unit, name)
+    if uncertainty is not None and uncertainty < 0:
+        raise InputError(f"{name}: the uncertainty of photmjsr is {uncertainty:g}; it cannot be negative")
     return Conversion(
         photmjsr=photmjsr,
-        uncertainty=_factor(entry, "uncertainty", unit, name),
+        uncertainty=uncertainty,
         pixar_sr=_pixel_area(entry, name),
     )
 

@@ -22,8 +22,8 @@ _SELECTORS = ("filter", "detector", "pupil", "readmode", "subarray", "instrume")
 _NUMBERS = ("photmjsr", "uncertainty", "pixar_sr", "pixar_a2")
 _AREAS = ("pixar_sr", "pixar_a2")
 # Columns of words that tell of a row, and select none.
-_REMARKS = ("comment", "comments", "remark", "remarks", "note", "notes", "descrip", "description", "author", "pedigree")
-_REMARKS += ("reference", "source", "history", "star", "stars", "standard", "date", "magsys", "photsys")
+_REMARKS = {"author", "comment", "comments", "date", "descrip", "description", "history", "magsys", "note", "notes"}
+_REMARKS |= {"pedigree", "photsys", "reference", "remark", "remarks", "source", "standard", "star", "stars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def read_entries(table: Table, name: str, keywords: Collection[str] = ()) -> lis
 
 def _is_unknown_selector(table: Table, column: str, keywords: Collection[str]) -> bool:
     """Whether a column that is not known tells rows apart, by words or by the number of a keyword."""
-    if column.lower() in (*_SELECTORS, *_NUMBERS, *_REMARKS):
+    if column.lower() in {*_SELECTORS, *_NUMBERS, *_REMARKS}:
         return False
     kind = table[column].dtype.kind
     return (kind in "iub" and column.lower() in keywords) or (kind in "SUO" and any(_words(table, column)))
@@ -119,6 +119,7 @@ def find_faults(entries: list[Entry]) -> list[str]:
         [] if "photmjsr" in entries[0].units else ["the column photmjsr has no unit, like MJy / sr / (electron / s)"]
     )
     faults += [f"photmjsr has to be a number above 0, not as in: {one}" for one in entries if not _is_factor(one)]
+    faults += [f"the uncertainty {one.text('uncertainty')} is negative: {one}" for one in entries if _is_negative(one)]
     claims = [tuple(one.text(key).casefold() for key in _SELECTORS) for one in entries]
     twice = dict.fromkeys(claim for claim in claims if claims.count(claim) > 1)
     return faults + [f"{claims.count(claim)} rows are for: {' '.join(filter(None, claim))}" for claim in twice]
@@ -127,6 +128,11 @@ def find_faults(entries: list[Entry]) -> list[str]:
 def _is_factor(entry: Entry) -> bool:
     factor = entry.number("photmjsr")
     return factor is not None and factor > 0
+
+
+def _is_negative(entry: Entry) -> bool:
+    uncertainty = entry.number("uncertainty")
+    return uncertainty is not None and uncertainty < 0
 
 
 def _cell(value: Any) -> Any:

@@ -112,6 +112,24 @@ def test_the_areas_of_a_window_are_relative_to_the_mean_of_the_whole_detector(tm
     np.testing.assert_allclose(result.area[0], (1 + 2 * bend * (4000 + np.arange(80))) / mean, rtol=1e-6)
 
 
+def test_a_small_window_far_off_the_axis_gets_its_areas(tmp_path: Path) -> None:
+    """They hardly differ among themselves, and by 0.4 % from those of the table."""
+    bend, start = 1e-6, (1000, 4000)
+    mean = 1 + 2 * bend * (4096 - 1) / 2
+    parts: dict[str, Any] = {"window": Window(start[1] + 1, start[0] + 1, 8, 8), "shape": (8, 8)}
+    result = calibrate(detector(bend, start=start), photom(tmp_path, SCALE * np.sqrt(mean)), **parts)
+    assert result.area is not None
+    assert float(result.area[0, 0]) == pytest.approx((1 + 2 * bend * 4000) / mean, rel=1e-6)
+
+
+def test_a_wcs_that_does_not_reach_over_the_detector_leaves_the_table_as_it_is(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"window": Window(11, 1, 80, 60)}
+    result = calibrate(detector(1e-3, start=(0, 10)), photom(tmp_path), **parts)
+    assert result.sci_header["PHOTMJSR"] == 0.25
+    assert result.area is not None
+    assert float(result.area[0, 0]) == pytest.approx(1 + 2e-3 * 10, rel=1e-5)
+
+
 def test_an_area_reference_is_used_in_place_of_the_wcs(tmp_path: Path) -> None:
     area = make_reference(tmp_path / "area.fits", "area", np.full((60, 80), 1.01))
     result = calibrate(detector(1e-4), photom(tmp_path, SCALE * np.sqrt(1.0079)), area)

@@ -279,6 +279,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no unit": ({"photmjsr": [0.25, 1, 1]}, ("photmjsr has no unit", "MJy/sr per (electron / s)")),
     "zero": ({"photmjsr": [0, 1, 1] * PER_ELECTRON}, ("above 0", "filter Kbb photmjsr 0.0")),
     "nan": ({"photmjsr": [np.nan, 1, 1] * PER_ELECTRON}, ("above 0", "filter Kbb photmjsr nan")),
+    "negative uncertainty": ({"uncertainty": [-0.1] * 3 * PER_ELECTRON}, ("uncertainty", "-0.1", "negative")),
     "two areas": (
         {"pixar_sr": [4e-16] * 3 * u.sr, "pixar_a2": [1e-5] * 3 * u.arcsec**2},
         ("PIXAR_SR and PIXAR_A2", "4e-16 sr and 2.35044e-16 sr", "filter Kbb photmjsr 0.25"),

@@ -77,7 +77,7 @@ def from_distortion(
     """
     exposure, pointing = _pointing.find(exposure, position_angle)
     exposure, optics = _optics.find(exposure, reference, instrument)
-    exposure, optics = _optics.at_reference_pixel(exposure, optics, pointing.crpix, instrument.pixel_scale)
+    exposure, optics = _optics.at_reference_pixel(exposure, optics, pointing.crpix, instrument)
     rotate = models.AffineTransformation2D(matrix=pointing.matrix * _ARCSEC)
     focal = Frame2D(name="focal", axes_order=(0, 1), axes_names=("x", "y"), unit=(u.arcsec, u.arcsec))
     wcs = _wcs([(_detector(), optics), (focal, rotate | pointing.sky)], pointing.frame, exposure.shape)

@@ -140,6 +140,22 @@ def test_a_reference_pixel_that_is_off_by_less_than_a_pixel_changes_nothing(
     assert separation(made.wcs(*anywhere()), assign(exposure(linear), distortion(1e-3)).wcs(*anywhere())) < 1e-6
 
 
+@pytest.mark.parametrize("strength", [0.0, 1e-3])
+def test_a_reference_pixel_beyond_the_detector_is_compared_along_a_straight_line(
+    assign: Assign, linear: dict[str, Any], strength: float
+) -> None:
+    """Detectors around one optical axis: their models are not defined there, and their terms of degree 5 explode."""
+    beyond = models.Shift(2400.0) & models.Shift(-2400.0) | distortion(strength, strength, strength)
+    header = {**linear, "CRPIX1": linear["CRPIX1"] - 2400, "CRPIX2": linear["CRPIX2"] + 2400}
+    assert assign(exposure(header), beyond).notes == ()
+    far = {**header, "CRPIX1": header["CRPIX1"] - 900}
+    made = assign(exposure(far), beyond)
+    assert "CRPIX" in made.notes[0]
+    x, y = anywhere()
+    if not strength:
+        assert separation(made.wcs(x, y), assign(exposure(far)).wcs(x, y)) < 1e-6
+
+
 def test_a_reference_pixel_that_counts_on_the_whole_detector_is_noted(assign: Assign, linear: dict[str, Any]) -> None:
     window = Window(1001, 3001, 512, 256)
     right, whole = (
