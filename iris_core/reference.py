@@ -40,6 +40,9 @@ class ReferenceType:
         Those of the selectors that a file has to give; one it omits beyond these matches all.
     firm
         Those that even a file named by hand must not contradict; other differences are noted.
+    preferred
+        Keywords in which a file need not be like the exposure, and is preferred where it is: ``("EXPTIME", "COADDS")``
+        of a dark. A file that differs is used with a note; not so a rate given in counts, which is refused.
     quantity
         What an image is: a ``rate`` (electron/s, DN/s), a ``ratio`` (no unit, near 1), or ``""`` for neither.
     has_errors
@@ -51,6 +54,7 @@ class ReferenceType:
     selectors: tuple[str, ...] = SELECTORS
     stated: tuple[str, ...] = ("INSTRUME", "DETECTOR")
     firm: tuple[str, ...] = ("INSTRUME", "DETECTOR")
+    preferred: tuple[str, ...] = ()
     quantity: Literal["rate", "ratio", ""] = ""
     has_errors: bool = True
 
@@ -147,8 +151,7 @@ class Reference:
         """
         full = self.content if type(self.content) is ReferenceImage else image_of(self._content(Exposure, "an image"))
         if full.data.ndim != 2:
-            shape = full.data.shape
-            raise InputError(f"the {self.reftype} {self.path.name} has shape {shape}; one image (ny, nx) is needed")
+            raise InputError(f"the {self.reftype} {self.path.name} has shape {full.data.shape}; (ny, nx) is needed")
         part = self._part(full, exposure)
         return replace(full, data=full.data[part], err=full.err[part], dq=full.dq[part])
 

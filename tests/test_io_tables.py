@@ -14,7 +14,8 @@ from astropy.table import Table
 from iris_testkit import make_exposure, make_reference
 from numpy.testing import assert_array_equal
 
-from iris_core import InputError, Plugins, Reference
+from iris_core import InputError, Plugins, Reference, read_reference_header
+from iris_core.io.asdf_files import read_asdf
 from iris_core.io.tables import read_model, read_table
 
 
@@ -78,3 +79,53 @@ def test_a_compressed_image_is_read_as_it_is(tmp_path: Path, bare: Plugins, name
     reference = Reference(reftype="flat", path=tmp_path / name, provider="test")
     read = reference.with_content(bare.read_reference(reference.path, "flat"))
     assert_array_equal(read.image(make_exposure((12, 10))).data, plane)
+
+
+# ASDF files are whole in themselves
+
+BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+HEAD = "#ASDF 1.0.0\n#ASDF_STANDARD 1.5.0\n%YAML 1.1\n%TAG ! tag:stsci.edu:asdf/\n--- !core/asdf-1.1.0\n"
+TREES = {
+    "array": ("a: !core/ndarray-1.1.0 {source: b.asdf, datatype: float64, byteorder: little, shape: [2]}\n", "b.asdf"),
+    "address": ("a: !core/ndarray-1.1.0 {source: 'http://x.org/b.asdf', datatype: int8, shape: [2]}\n", "x.org"),
+    "reference": ("a: {$ref: 'b.asdf#model'}\n", "b.asdf#model"),
+    "deep": ("a: [{b: {c: {$ref: 'b.asdf'}}}]\n", "b.asdf"),
+    "foreign file": (
+        "a: !core/externalarray-1.0.0 {fileuri: b.fits, target: 1, datatype: int8, shape: [2]}\n",
+        "b.fits",
+    ),
+    "bomb": (BOMB, "1000000 nodes"),
+    "circle": ("a: &a [*a]\n", "1000000 nodes"),
+}
+
+
+@pytest.mark.parametrize(("tree", "fact"), TREES.values(), ids=TREES)
+def test_what_is_not_whole_in_its_file_is_refused_in_one_line(tmp_path: Path, tree: str, fact: str) -> None:
+    path = tmp_path / "d.asdf"
+    path.write_text(f"{HEAD}{tree}meta: {{reftype: distortion}}\n...\n")
+    for read in (read_model, read_asdf, read_reference_header):
+        with pytest.raises(InputError, match=r"d\.asdf") as caught:
+            read(path)
+        assert fact in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_reference_written_in_several_files_is_refused_and_one_with_its_arrays_inside_is_read(tmp_path: Path) -> None:
+    model = Polynomial2D(2, c1_0=3)
+    for storage in ("external", "internal", "inline"):
+        asdf.AsdfFile({"model": model, "extra": np.arange(9.0)}).write_to(
+            tmp_path / f"{storage}.asdf", all_array_storage=storage
+        )
+    assert read_model(tmp_path / "internal.asdf")(1, 1) == read_model(tmp_path / "inline.asdf")(1, 1) == 3
+    with pytest.raises(InputError, match=r"another file, 'external000\d\.asdf'"):
+        read_model(tmp_path / "external.asdf")
+
+
+def test_aliases_and_references_inside_the_file_are_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "d.asdf"
+    asdf.AsdfFile({"model": Shift(3)}).write_to(path)
+    text = path.read_text()
+    path.write_text(text.replace("\n...", "\na: &a [1, 2]\nb: [*a, *a]\nc: {$ref: '#/a'}\n..."))
+    assert read_model(path)(1) == 4

@@ -36,6 +36,7 @@ ALWAYS = ("INSTRUME", "DETECTOR")
 TYPES = {
     "flat": ReferenceType(name="flat", stated=(*ALWAYS, "FILTER")),
     "dark": ReferenceType(name="dark", selectors=(*ALWAYS, "READMODE"), stated=(*ALWAYS, "READMODE")),
+    "glow": ReferenceType(name="glow", preferred=("EXPTIME", "COADDS")),
 }
 FIELDS = {
     "INSTRUME": "instrument",
@@ -233,6 +234,56 @@ def test_the_hash_that_an_entry_has_goes_into_the_reference() -> None:
     found = ranking.choose()
     assert found is not None
     assert (found.path, found.sha256, ranking.rejected()) == (Path("calib/a.fits"), "abc", [])
+
+
+def test_a_file_whose_time_cannot_be_read_is_a_warning_and_a_note(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether it is better than the one that is used, nobody knows."""
+    right, strange = put(tmp_path, "old.fits"), put(tmp_path, "new.fits", USEAFTER="last Monday")
+    put(tmp_path, "filter.fits", FILTER="J", USEAFTER="last Tuesday")
+    found = ReferenceFolder(tmp_path, find_type).find_reference("flat", exposure())
+    assert found is not None
+    assert found.path == right
+    (note,) = found.notes
+    assert [fact for fact in (str(strange), "USEAFTER", "last Monday") if fact not in note] == []
+    assert [fact for fact in (str(strange), "last Monday", "last Tuesday") if fact not in caplog.text] == []
+    assert set(rejected_in(tmp_path)) == {"new.fits", "filter.fits"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "best"),
+    [
+        ({"exposure_time": 100.0}, "long.fits"),
+        ({"exposure_time": 10.0}, "short.fits"),
+        ({"exposure_time": 10.0, "COADDS": 4}, "coadds.fits"),
+        ({"exposure_time": 30.0}, "unknown.fits"),
+    ],
+)
+def test_a_file_that_is_like_the_exposure_is_preferred_to_a_later_one(
+    tmp_path: Path, ours: dict[str, Any], best: str
+) -> None:
+    put(tmp_path, "long.fits", "glow", EXPTIME=100.0, USEAFTER="2024-01-01")
+    put(tmp_path, "short.fits", "glow", EXPTIME=10.0, USEAFTER="2025-01-01")
+    put(tmp_path, "coadds.fits", "glow", EXPTIME=10.0, COADDS=4, USEAFTER="2025-02-01")
+    put(tmp_path, "unknown.fits", "glow", USEAFTER="2023-01-01")
+    one = exposure(exposure_time=ours.pop("exposure_time"))
+    header = one.header.copy()
+    header.update({"COADDS": 1, **ours})
+    folder = ReferenceFolder(tmp_path, find_type)
+    found = folder.find_reference("glow", one.replace(header=header))
+    assert found is not None
+    assert found.path.name == best
+    reasons = {one.path.name: one.reason for one in folder.explain_reference("glow", one.replace(header=header))}
+    assert set(reasons) == {"long.fits", "short.fits", "coadds.fits", "unknown.fits"} - {best}
+    assert all(best in reason for reason in reasons.values())
+
+
+def test_of_files_that_are_equally_like_the_exposure_the_latest_counts(tmp_path: Path) -> None:
+    for name, since in (("old.fits", "2024-01-01"), ("new.fits", "2025-01-01")):
+        put(tmp_path, name, "glow", EXPTIME=100.0, USEAFTER=since)
+    put(tmp_path, "other.fits", "glow", EXPTIME=10.0, USEAFTER="2025-06-01")
+    assert found_in(tmp_path, "glow", exposure_time=100.0) == tmp_path / "new.fits"
 
 
 words = st.sampled_from(["IRIS", "IMG1", "IMG2", "Kbb", "kbb", "J", "ANY", "N/A", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -275,6 +276,21 @@ def test_the_hash_is_that_of_the_file_and_computed_once(
     assert (use.reftype, use.path, use.provider) == ("flat", str(flat.path), "test")
     assert len(threads) == 1
     assert threads != [threading.main_thread().name]
+
+
+@pytest.mark.parametrize("restore_time", [False, True])
+def test_a_file_that_changes_after_its_header_was_read_is_refused(
+    shelf: ReferenceLibrary, flat: Reference, restore_time: bool
+) -> None:
+    """Its hash would be that of other bytes than were read, or its pixels would not be those of its header."""
+    found = read_pixels(shelf, flat)
+    before, content = flat.path.stat(), bytearray(flat.path.read_bytes())
+    content[-2880] ^= 1
+    flat.path.write_bytes(content)
+    if restore_time:
+        os.utime(flat.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(InputError, match=r"f\.fits has changed during the run"):
+        shelf.uses(found)
 
 
 def test_a_hash_that_the_provider_knows_is_not_computed(

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, ReferenceType, mismatches, not_stated, selectors, useafter, why_not
+from iris_core import (
+    Exposure,
+    InputError,
+    ReferenceType,
+    check_counts,
+    differences,
+    mismatches,
+    not_stated,
+    selectors,
+    useafter,
+    why_not,
+)
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 ALL = ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "READMODE")
@@ -97,6 +108,13 @@ def test_an_exposure_without_a_keyword_is_fitted_only_by_a_file_for_all(keyword:
         ("2026-06-01T02:00:00+02:00", START),
         (" 2026-06-01T00:00:00 ", START),
         ("", datetime.min.replace(tzinfo=UTC)),
+        ("2026-05-31T23:59:60", START),
+        ("2026-05-31 23:59:60.000", START),
+        ("Jun 01 2026 00:00:00", START),
+        ("Jun  1 2026", START),
+        ("2026/06/01", START),
+        ("01/06/2026", START),
+        ("01-Jun-2026", START),
     ],
 )
 def test_useafter_is_a_time_in_utc_and_the_beginning_of_time_where_there_is_none(text: str, time: datetime) -> None:
@@ -111,3 +129,42 @@ def test_a_file_applies_to_the_second_of_its_useafter_and_to_an_exposure_without
 
 def test_the_path_of_an_exposure_plays_no_part() -> None:
     assert why_not(FLAT, FITTING, exposure(path=Path("IRIS_IMG2_J.fits"))) is None
+
+
+# What a type prefers, and what counts need
+
+
+def with_cards(unit: str = "electron/s", **cards: Any) -> Exposure:
+    made = make_exposure((4, 4), unit=unit, exposure_time=100.0)
+    header = made.header.copy()
+    header.update(cards)
+    return made.replace(header=header)
+
+
+@pytest.mark.parametrize(
+    ("header", "different"),
+    [
+        ({"EXPTIME": 100.05}, set()),
+        ({"EXPTIME": "100"}, set()),
+        ({"EXPTIME": 101.0}, {"EXPTIME"}),
+        ({"EXPTIME": 10.0, "COADDS": 1}, {"EXPTIME", "COADDS"}),
+        ({"COADDS": 2, "EXPTIME": ""}, set()),
+        ({}, set()),
+    ],
+)
+def test_what_differs_from_an_exposure_is_known_to_a_thousandth(header: dict[str, Any], different: set[str]) -> None:
+    assert set(differences(("EXPTIME", "COADDS"), header, with_cards(COADDS=2))) == different
+
+
+def test_counts_of_another_exposure_time_cannot_be_subtracted_and_rates_can() -> None:
+    for unit in ("electron/s", "DN/s", "MJy/sr"):
+        check_counts(with_cards(unit), {"EXPTIME": 10.0}, "the dark d.fits")
+    for unit in ("electron", "DN"):
+        check_counts(with_cards(unit), {"EXPTIME": 100.0}, "the dark d.fits")
+        check_counts(with_cards(unit, COADDS=1), {"EXPTIME": 100.0}, "the dark d.fits")
+        with pytest.raises(InputError, match=r"the dark d\.fits .* x_rate\.fits: EXPTIME is 10, not 100"):
+            check_counts(with_cards(unit), {"EXPTIME": 10.0}, "the dark d.fits")
+        with pytest.raises(InputError, match=r"COADDS is 2, not 1"):
+            check_counts(with_cards(unit, COADDS=1), {"EXPTIME": 100.0, "COADDS": 2}, "the dark d.fits")
+        with pytest.raises(InputError, match=r"EXPTIME is not given"):
+            check_counts(with_cards(unit), {}, "the dark d.fits")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def read_exposure(path: Path, pixels: bool) -> Exposure:
+def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure:
     """Read ``.asdf`` as ASDF and everything else as FITS."""
     if path.suffix == ".asdf":
         from iris_core.io.asdf_files import read_asdf
@@ -24,7 +24,7 @@ def read_exposure(path: Path, pixels: bool) -> Exposure:
         return read_asdf(path, pixels)
     from iris_core.io.fits_read import read_fits
 
-    return read_fits(path, pixels)
+    return read_fits(path, pixels, reftype)
 
 
 @hookimpl

@@ -14,6 +14,7 @@ import numpy as np
 from iris_core.arrays import blank_plane
 from iris_core.errors import InputError, one_line
 from iris_core.exposure import Exposure
+from iris_core.io.asdf_open import open_asdf, refuse_bomb
 from iris_core.io.tree import describe, removed_before, restore
 from iris_core.keywords import meta_of_headers, parse_unit, unit_string
 
@@ -40,8 +41,10 @@ def dump_tree(exposure: Exposure) -> bytes:
 def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
     """Return the fields of an `Exposure` that an ASDF extension carries."""
     import asdf
+    from asdf.util import load_yaml
 
     try:
+        refuse_bomb(load_yaml(BytesIO(content), tagged=True), str(path))
         # Nothing else of the tree is looked at: stdatamodels refers to images outside of it, which asdf cannot follow.
         with asdf.open(BytesIO(content), lazy_load=False, memmap=False, lazy_tree=True) as file:
             return {"wcs": _wcs(file.tree), **restore(_plain(file.tree.get("iris", {})))}
@@ -106,13 +109,11 @@ def read_asdf(path: str | Path, pixels: bool = True) -> Exposure:
     InputError
         When it is no such file.
     """
-    import asdf
-
     path = Path(path)
     if not isfile(path):
         raise InputError(f"{path}: no such file")
     try:
-        with asdf.open(path, lazy_load=not pixels, memmap=False) as file:
+        with open_asdf(path, lazy=not pixels) as file:
             return _exposure(file.tree, path, pixels)
     except InputError:
         raise

@@ -44,7 +44,7 @@ _STRUCTURE = (
 )
 
 
-def read_fits(path: str | Path, pixels: bool = True) -> Exposure:
+def read_fits(path: str | Path, pixels: bool = True, reftype: str = "") -> Exposure:
     """Return the exposure in a FITS file as it is: NaN and DO_NOT_USE may still stand alone.
 
     Parameters
@@ -53,6 +53,8 @@ def read_fits(path: str | Path, pixels: bool = True) -> Exposure:
         A FITS file, also compressed (``.gz``, ``.fz``).
     pixels
         Whether to read pixels; an outline is returned otherwise.
+    reftype
+        Of the reference file that it is: of its errors none may be negative. In an exposure these are NaN.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def read_fits(path: str | Path, pixels: bool = True) -> Exposure:
     # A memory-mapped file stays resident until closed, so do not map.
     path = Path(path)
     with open_fits(path, memmap=False) as hdus:
-        return _read(hdus, path, pixels)
+        return _read(hdus, path, pixels, f"the {reftype} {path}" if reftype else "")
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _report(path: Path, caught: Iterable[warnings.WarningMessage]) -> None:
         log.info("%s: %s", path, message)
 
 
-def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
+def _read(hdus: HDUList, path: Path, pixels: bool, reference: str) -> Exposure:
     science = _science(hdus, path)
     header = strip_structure(hdus[0].header)
     sci_header = strip_structure(science.header) if science is not hdus[0] else type(header)()
@@ -129,7 +131,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
     return Exposure(
         data=_image(science, pixels, path),
         dq=_flags(named.get("DQ"), shape, pixels, path),
-        variance=_variance(named, pixels, path),
+        variance=_variance(named, pixels, path, reference),
         area=_image(named["AREA"], pixels, path) if "AREA" in named else None,
         planes={name: _plane(hdu, pixels) for name, hdu in named.items() if not _is_known(name)},
         unit=_unit(sci_header, header, path),
@@ -238,10 +240,10 @@ def _flags(hdu: Any, shape: tuple[int, ...], pixels: bool, path: Path) -> Flags:
     return flags
 
 
-def _variance(named: dict[str, Any], pixels: bool, path: Path) -> dict[str, Image]:
+def _variance(named: dict[str, Any], pixels: bool, path: Path, reference: str) -> dict[str, Image]:
     """Return the components, and what ERR says beyond them: all of it (``total``), or the rest (``other``)."""
     components = {name[4:].lower(): hdu for name, hdu in named.items() if name.startswith("VAR_")}
-    variance = {name: _positive(_image(hdu, pixels, path)) for name, hdu in components.items()}
+    variance = {name: _positive(_image(hdu, pixels, path), reference) for name, hdu in components.items()}
     if "ERR" not in named or (variance and not pixels):
         return variance
     if variance:
@@ -249,7 +251,7 @@ def _variance(named: dict[str, Any], pixels: bool, path: Path) -> dict[str, Imag
         _let_go(named["ERR"])
         if not _exceeds(some, variance):
             return variance
-    err = _positive(_image(named["ERR"], pixels, path))
+    err = _positive(_image(named["ERR"], pixels, path), reference)
     if not variance:
         return {"total": np.square(err) if pixels else err}
     log.warning("%s: ERR is larger than its components; the rest of its variance becomes VAR_OTHER", path)
@@ -263,10 +265,14 @@ def _exceeds(err: Image, variance: dict[str, Image]) -> bool:
         return bool(np.mean(np.square(err, dtype=np.float64) > 1.01 * total) > 1e-3)
 
 
-def _positive(error: Image) -> Image:
+def _positive(error: Image, reference: str) -> Image:
     """Return a variance or an error with NaN where it is negative: nobody knows the error of such a pixel."""
     if error.size == 0 or error.strides[-1] == 0 or not (error < 0).any():
         return error
+    if reference:
+        raise InputError(
+            f"{reference} cannot be used: {(error < 0).sum()} errors are negative; NaN stands for no value"
+        )
     return np.where(error < 0, np.float32(np.nan), error)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iris_core.errors import InputError
+from iris_core.io.asdf_open import open_asdf
 from iris_core.io.fits_read import read_header
 
 if TYPE_CHECKING:
@@ -47,15 +48,16 @@ def read_model(path: str | Path) -> Model:
     InputError
         When there is none.
     """
-    import asdf
     from astropy.modeling import Model
 
     path = Path(path)
     try:
-        with asdf.open(path, lazy_load=False, memmap=False) as file:
+        with open_asdf(path) as file:
             found, meta = file["model"], dict(file.tree.get("meta", {}))
         if not isinstance(found, Model):
             raise TypeError(f"it is a {type(found).__name__}")
+    except InputError:
+        raise
     except Exception as error:
         raise _unreadable(path, "an ASDF file with an astropy model under 'model'", error) from error
     found.meta.update(meta)

@@ -16,7 +16,7 @@ from iris_core.plugins import STORE, Plugins
 from iris_core.recipe import Recipe
 from iris_core.reference import Candidate, Choice, Need, Reference
 from iris_core.references.library import ReferenceLibrary
-from iris_core.references.matching import mismatches, selectors
+from iris_core.references.matching import check_counts, differences, mismatches, selectors
 
 __all__ = ["RunReferences"]
 
@@ -87,7 +87,7 @@ class RunReferences(ReferenceLibrary):
         try:
             found = self._find(need.reftype, exposure, instrument)
             if found is not None:
-                return Choice(need, chosen=self.outline(found))
+                return Choice(need, chosen=self._compared(self.outline(found), exposure))
         except IrisError as error:
             return Choice(need, problem=error)
         except Exception as error:
@@ -101,6 +101,15 @@ class RunReferences(ReferenceLibrary):
             return self._by_hand(reftype, exposure)
         return self._plugins.find_reference(reftype, exposure, instrument)
 
+    def _compared(self, found: Reference, exposure: Exposure) -> Reference:
+        """Return a reference with a note on each difference that its type allows; of counts it allows none."""
+        kind, header = self._type(found), _header(found.content)
+        if kind.quantity == "rate":
+            check_counts(exposure, header, f"the {found.reftype} {found.path}")
+        different = "; ".join(differences(kind.preferred, header, exposure).values())
+        note = f"the {found.reftype} {found.path.name} was taken otherwise than the exposure: {different}"
+        return replace(found, notes=(*found.notes, note)) if different else found
+
     def _by_hand(self, reftype: str, exposure: Exposure) -> Reference:
         """Return the named file; one for another detector is refused, other differences are noted."""
         path, place = self._named[reftype], self._place(reftype)
@@ -111,7 +120,7 @@ class RunReferences(ReferenceLibrary):
         stated = str(header.get("REFTYPE", "")).strip()
         if stated and stated.casefold() != reftype.casefold():
             raise ReferenceNotFound(f"{place}: {path} is a {stated} reference (REFTYPE); a {reftype} is needed")
-        kind = self._plugins.reference_type(reftype, path)
+        kind = self._type(reference)
         found, ours = mismatches(kind, header, exposure), selectors(exposure.meta)
         wrong = [reason for name, reason in found.items() if name in kind.firm and ours[name]]
         if wrong:
@@ -126,7 +135,7 @@ def _header(content: Any) -> dict[str, Any]:
     """Return the keywords of a reference file's content that select it."""
     if isinstance(content, Exposure):
         reftype = content.header.get("REFTYPE") or content.sci_header.get("REFTYPE") or ""
-        return {**selectors(content.meta), "REFTYPE": reftype}
+        return {**content.sci_header, **content.header, **selectors(content.meta), "REFTYPE": reftype}
     return {str(key).upper(): value for key, value in content.meta.items()}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from iris_core.errors import InputError, ReferenceNotFound, one_line
 from iris_core.exposure import Exposure
 from iris_core.reference import Candidate, Reference, ReferenceType
-from iris_core.references.matching import useafter, why_not
+from iris_core.references.matching import differences, mismatches, not_stated, unlikeness, useafter, why_not
 from iris_core.stages import hookimpl
 
 __all__ = ["Entry", "Ranking", "ReferenceFolder", "rank", "read_reference_header", "reference_files"]
@@ -57,9 +57,9 @@ def read_reference_header(path: Path) -> dict[str, Any]:
 
 def _keywords(path: Path) -> Mapping[str, Any]:
     if path.suffix == ".asdf":
-        import asdf
+        from iris_core.io.asdf_open import open_asdf
 
-        with asdf.open(path, lazy_load=True, memmap=False) as file:
+        with open_asdf(path, lazy=True) as file:
             return dict(file.tree.get("meta", {}))
     if path.suffix == ".ecsv":
         from astropy.table import Table
@@ -84,7 +84,8 @@ def _is_hidden(path: Path) -> bool:
 class ReferenceFolder:
     """A provider that looks at every file of a folder.
 
-    The best file is the one whose selectors all match and whose USEAFTER is the latest that is not after the exposure.
+    The best file is the one whose selectors all match, which is like the exposure in what its type prefers, and whose
+    USEAFTER is the latest that is not after the exposure.
 
     Parameters
     ----------
@@ -117,6 +118,8 @@ class ReferenceFolder:
             try:
                 name = path.relative_to(self.folder).as_posix()
                 self.entries.append(Entry(name=name, header=read_reference_header(path)))
+                if not _has_time(self.entries[-1]):
+                    log.warning("%s is not used: USEAFTER %r is not a time", path, self.entries[-1].header["USEAFTER"])
             except InputError as error:
                 log.warning("%s", error)
                 self.unreadable.append(Candidate(path, "cannot be read"))
@@ -153,7 +156,9 @@ class Ranking:
     older
         Those that fit and have an earlier USEAFTER.
     unfit
-        Those that do not fit, each with the reason.
+        Those that do not fit, or not as well as the best, each with the reason.
+    undated
+        Those whose selectors match and whose USEAFTER is no time: whether one of them is better is not known.
     """
 
     folder: Path
@@ -162,6 +167,7 @@ class Ranking:
     best: tuple[Entry, ...]
     older: tuple[Entry, ...]
     unfit: tuple[tuple[Entry, str], ...]
+    undated: tuple[tuple[Entry, str], ...] = ()
 
     def choose(self) -> Reference | None:
         """Return the one best file as a reference, None where there is none.
@@ -179,20 +185,23 @@ class Ranking:
                 f"{self.exposure.name}: these {self.reftype} references are equally good: {named}; "
                 f"remove one, or name one with --reference {self.reftype}=FILE"
             )
-        undated = f"{self.exposure.name} has no time of observation; the latest {self.reftype} reference was used"
-        notes = (undated,) if self.exposure.meta.start_time is None and self.older else ()
+        notes = [f"{self.folder / one.name} may be better and is not used: {reason}" for one, reason in self.undated]
+        if self.exposure.meta.start_time is None and self.older:
+            notes.append(
+                f"{self.exposure.name} has no time of observation; the latest {self.reftype} reference was used"
+            )
         return Reference(
             reftype=self.reftype,
             path=self.folder / self.best[0].name,
             provider=f"folder {self.folder}",
-            notes=notes,
+            notes=tuple(notes),
             sha256=self.best[0].sha256,
         )
 
     def rejected(self) -> list[Candidate]:
         """Return every other file, and why it is not the best."""
         older = ((one, f"its USEAFTER {_since(one)} is earlier than that of {self.best[0].name}") for one in self.older)
-        return [Candidate(self.folder / one.name, reason) for one, reason in (*self.unfit, *older)]
+        return [Candidate(self.folder / one.name, reason) for one, reason in (*self.unfit, *self.undated, *older)]
 
 
 def _since(entry: Entry) -> str:
@@ -214,13 +223,38 @@ def rank(folder: Path, reftype: ReferenceType, entries: Iterable[Entry], exposur
         The exposure, or its outline.
     """
     reasons = [(one, why_not(reftype, one.header, exposure)) for one in entries]
-    fitting = [(useafter(one.header), one) for one, reason in reasons if reason is None]
-    latest = max((since for since, _ in fitting), default=None)
+    fitting = [one for one, reason in reasons if reason is None]
+    scores = [unlikeness(reftype.preferred, one.header, exposure) for one in fitting]
+    likest = [one for one, score in zip(fitting, scores, strict=True) if score == min(scores)]
+    latest = max((useafter(one.header) for one in likest), default=None)
+    unfit = [(one, reason) for one, reason in reasons if reason is not None]
+    unlike = [(one, _less_like(reftype, one, likest[0], exposure)) for one in fitting if one not in likest]
     return Ranking(
         folder=folder,
         reftype=reftype.name,
         exposure=exposure,
-        best=tuple(one for since, one in fitting if since == latest),
-        older=tuple(one for since, one in fitting if since != latest),
-        unfit=tuple((one, reason) for one, reason in reasons if reason is not None),
+        best=tuple(one for one in likest if useafter(one.header) == latest),
+        older=tuple(one for one in likest if useafter(one.header) != latest),
+        unfit=(*(one for one in unfit if not _may_fit(reftype, one[0], exposure)), *unlike),
+        undated=tuple(one for one in unfit if _may_fit(reftype, one[0], exposure)),
     )
+
+
+def _may_fit(reftype: ReferenceType, entry: Entry, exposure: Exposure) -> bool:
+    """Whether only the time of a file that does not fit is in the way, and is none."""
+    known = _has_time(entry) or not_stated(reftype, entry.header) or mismatches(reftype, entry.header, exposure)
+    return not known
+
+
+def _has_time(entry: Entry) -> bool:
+    try:
+        useafter(entry.header)
+    except ValueError:
+        return False
+    return True
+
+
+def _less_like(reftype: ReferenceType, entry: Entry, best: Entry, exposure: Exposure) -> str:
+    different = differences(reftype.preferred, entry.header, exposure)
+    reason = "; ".join(different.values()) or f"it does not give {' and '.join(reftype.preferred)}"
+    return f"{reason}; {best.name} is more like the exposure"

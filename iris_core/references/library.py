@@ -9,17 +9,20 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
+from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.meta import ReferenceUse
 from iris_core.plugins import Plugins
-from iris_core.reference import Reference, ReferenceImage, References, image_of
+from iris_core.reference import Reference, ReferenceImage, References, ReferenceType, image_of
+from iris_core.references.images import image_faults, refuse_faults, unit_faults
 
-__all__ = ["ReferenceLibrary", "sha256_of"]
+__all__ = ["ReferenceLibrary", "sha256_of", "state_of"]
 
 # Files that exposures to come need are kept in memory up to this size, in bytes; beyond it they are read again.
 KEPT_BYTES = 1 << 30
 
 _Key = tuple[Path, str]
+_State = tuple[int, ...]
 
 
 def sha256_of(path: Path) -> str:
@@ -28,8 +31,23 @@ def sha256_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes with every change of a file, even where its size and its time are put back.
+
+    Device, inode, size [byte], and the times of the last change of its content and of its inode [ns]; nothing where
+    there is no such file.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 class ReferenceLibrary:
-    """Reads reference files for the stages, which read none themselves.
+    """Reads reference files for the stages, which read none themselves, and refuses what no reference may be.
+
+    A file has to stay as it was when its header was read, so that its hash is that of the bytes that were used.
 
     Parameters
     ----------
@@ -43,6 +61,7 @@ class ReferenceLibrary:
         self._contents: dict[_Key, Any] = {}
         self._expected: Counter[_Key] = Counter()
         self._digests: dict[Path, Future[str]] = {}
+        self._states: dict[Path, _State] = {}
         # Hashing a file takes as long as a stage, and leaves the interpreter to the stages meanwhile.
         self._hashing = ThreadPoolExecutor(max_workers=1)
 
@@ -52,11 +71,24 @@ class ReferenceLibrary:
         self._contents.clear()
 
     def outline(self, reference: Reference) -> Reference:
-        """Return a reference with its headers and shape, or with its table or model."""
-        key = (reference.path, reference.reftype)
+        """Return a reference with its headers and shape, or with its table or model.
+
+        Raises
+        ------
+        InputError
+            When the file cannot be read, or its image has a unit that its type must not have.
+        """
+        key = _key(reference)
         if key not in self._outlines:
+            self._states.setdefault(reference.path, state_of(reference.path))
             self._outlines[key] = self._plugins.read_reference(*key, pixels=False)
-        return reference.with_content(self._outlines[key])
+        content = self._outlines[key]
+        if isinstance(content, Exposure):
+            refuse_faults(_name(reference), unit_faults(image_of(content), self._type(reference)))
+        return reference.with_content(content)
+
+    def _type(self, reference: Reference) -> ReferenceType:
+        return self._plugins.reference_type(reference.reftype, reference.path)
 
     def expect(self, references: Iterable[References]) -> None:
         """Count what will be read: a file is kept until it has been used as often as it was expected."""
@@ -74,7 +106,7 @@ class ReferenceLibrary:
         if not isinstance(reference.content, Exposure):
             return reference
         key = _key(reference)
-        content = self._contents.pop(key, None) or image_of(self._plugins.read_reference(*key))
+        content = self._contents.pop(key, None) or self._image(reference)
         self._expected[key] -= 1
         if self._expected[key] > 0:
             self._contents[key] = content
@@ -82,14 +114,32 @@ class ReferenceLibrary:
                 del self._contents[next(iter(self._contents))]  # the one that was used least recently
         return reference.with_content(content)
 
+    def _image(self, reference: Reference) -> ReferenceImage:
+        image = image_of(self._plugins.read_reference(*_key(reference)))
+        refuse_faults(_name(reference), image_faults(image, self._type(reference)))
+        return image
+
     def uses(self, references: Mapping[str, Reference]) -> tuple[ReferenceUse, ...]:
-        """Return what the provenance keeps of references, with the hashes of their files."""
+        """Return what the provenance keeps of references, with the hashes of their files.
+
+        Raises
+        ------
+        InputError
+            When a file has changed since its header was read: then the hash might be that of other bytes.
+        """
         digests = {one.path: self._digests[one.path].result() for one in references.values() if not one.sha256}
+        for reference in references.values():
+            if self._states.get(reference.path, state_of(reference.path)) != state_of(reference.path):
+                raise InputError(f"{_name(reference)} has changed during the run; run it again")
         return tuple(one.use(digests.get(one.path, "")) for one in references.values())
 
 
 def _key(reference: Reference) -> _Key:
     return reference.path, reference.reftype
+
+
+def _name(reference: Reference) -> str:
+    return f"the {reference.reftype} {reference.path}"
 
 
 def _size(content: ReferenceImage) -> int:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import re
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from math import isclose
 from typing import Any
 
+from iris_core.errors import InputError
 from iris_core.exposure import Exposure
-from iris_core.keywords import parse_time, selects
+from iris_core.keywords import KEYWORDS, parse_time, selects
 from iris_core.meta import Meta
 from iris_core.reference import ReferenceType
 
-__all__ = ["mismatches", "not_stated", "selectors", "useafter", "why_not"]
+__all__ = [
+    "check_counts",
+    "differences",
+    "mismatches",
+    "not_stated",
+    "selectors",
+    "unlikeness",
+    "useafter",
+    "why_not",
+]
+
+# Without their time, counts mean nothing: those of two exposures can be compared where both of these are equal.
+_OF_COUNTS = ("EXPTIME", "COADDS")
+_TOLERANCE = 1e-3  # to which exposure times are equal
+_NAMES = {one.name: (one.name, *one.aliases) for one in KEYWORDS}
+# Times as they are written in USEAFTER, besides those of FITS.
+_FORMS = ("%b %d %Y %H:%M:%S", "%b %d %Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y")
 
 
 def selectors(meta: Meta) -> dict[str, str]:
@@ -44,6 +65,91 @@ def mismatches(reftype: ReferenceType, header: Mapping[str, Any], exposure: Expo
     return found
 
 
+def differences(names: Iterable[str], header: Mapping[str, Any], exposure: Exposure) -> dict[str, str]:
+    """Return, by keyword, how what a file states differs from what an exposure states.
+
+    Parameters
+    ----------
+    names
+        Keywords; EXPTIME is known by its other names, too.
+    header
+        The keywords of the file.
+    exposure
+        Numbers agree with its numbers to 1e-3.
+    """
+    return {
+        name: f"{name} is {_shown(theirs)}, not {_shown(ours)}"
+        for name, theirs, ours in _pairs(names, header, exposure)
+        if None not in (theirs, ours) and not _equal(theirs, ours)
+    }
+
+
+def unlikeness(names: Iterable[str], header: Mapping[str, Any], exposure: Exposure) -> tuple[int, ...]:
+    """Return, for each keyword, 0 where a file is like an exposure, 1 where one of them does not say, 2 elsewhere."""
+    return tuple(
+        0 if theirs == ours or _equal(theirs, ours) else 1 if None in (theirs, ours) else 2
+        for _, theirs, ours in _pairs(names, header, exposure)
+    )
+
+
+def _pairs(names: Iterable[str], header: Mapping[str, Any], exposure: Exposure) -> Iterator[tuple[str, Any, Any]]:
+    own = ChainMap(exposure.header, exposure.sci_header)
+    yield from ((name, _stated(header, name), _stated(own, name)) for name in names)
+
+
+def _stated(header: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a keyword or of one of its other names; None where a header gives none."""
+    values = (header.get(one) for one in _NAMES.get(name, (name,)))
+    return next((one for one in values if one not in (None, "") and type(one).__name__ != "Undefined"), None)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    with suppress(ValueError, TypeError):
+        return isclose(float(one), float(other), rel_tol=_TOLERANCE)
+    return str(one).strip().casefold() == str(other).strip().casefold()
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def check_counts(exposure: Exposure, header: Mapping[str, Any], name: str) -> None:
+    """Refuse to take counts of another exposure time from an exposure: a difference holds for rates only.
+
+    Parameters
+    ----------
+    exposure
+        The exposure, or its outline; nothing is wrong where its unit is a rate or a surface brightness.
+    header
+        The keywords of the file that is to be subtracted, in the same unit.
+    name
+        What to call it: ``the dark d.fits``.
+
+    Raises
+    ------
+    InputError
+        When EXPTIME or COADDS differ.
+    """
+    if not _is_counts(exposure):
+        return
+    different = list(differences(_OF_COUNTS, header, exposure).values())
+    unknown = [one for one, theirs, ours in _pairs(("EXPTIME",), header, exposure) if None in (theirs, ours)]
+    different += [f"{one} is not given in both" for one in unknown]
+    if different:
+        raise InputError(
+            f"{name} cannot be subtracted from {exposure.name}: {'; '.join(different)}, and both are in "
+            f"{exposure.unit}, which grows with the time; divide each by its exposure time (EXPTIME x COADDS) first, "
+            f"or give one that was exposed like {exposure.name}"
+        )
+
+
+def _is_counts(exposure: Exposure) -> bool:
+    from astropy import units as u
+
+    bases = set() if exposure.unit is None else set(exposure.unit.decompose().bases)
+    return bool(bases) and bases <= {u.electron, u.DN, u.adu, u.ct, u.ph}
+
+
 def why_not(reftype: ReferenceType, header: Mapping[str, Any], exposure: Exposure) -> str | None:
     """Return why a reference file does not fit an exposure, None when it does."""
     missing = not_stated(reftype, header)
@@ -68,9 +174,22 @@ def useafter(header: Mapping[str, Any]) -> datetime:
     Raises
     ------
     ValueError
-        When USEAFTER is not an ISO 8601 time.
+        When USEAFTER is no time: ISO 8601, also at a leap second, ``Mar 20 2026 00:00:00``, ``2026/03/20``,
+        ``20/03/2026``, ``20-Mar-2026``.
     """
-    text = str(header.get("USEAFTER", "")).strip()
+    text = " ".join(str(header.get("USEAFTER", "")).split())
     if not text:
         return datetime.min.replace(tzinfo=UTC)
-    return parse_time(text)
+    # Python knows no leap second; it ends when the next minute begins.
+    before, leap = re.subn(r"(?<=:\d\d:)60(\.\d*)?", "59", text)
+    return _time(before) + timedelta(seconds=leap)
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError:
+        for form in _FORMS:
+            with suppress(ValueError):
+                return datetime.strptime(text, form).replace(tzinfo=UTC)
+        raise

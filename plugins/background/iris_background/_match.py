@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iris_core import Exposure, InputError, Window, agree
+from iris_core import Exposure, InputError, Window, agree, check_counts
 
 __all__ = ["calibrations", "check_backgrounds", "overlap", "window_of"]
 
@@ -69,6 +69,8 @@ def _check_unit(exposure: Exposure, background: Exposure) -> None:
             f"the background exposure {background.name} is in {background.unit} but {exposure.name} is in "
             f"{exposure.unit}; give background exposures in {exposure.unit}"
         )
+    header = {**background.sci_header, **background.header}
+    check_counts(exposure, header, f"the background exposure {background.name}")
 
 
 def _check_keywords(exposure: Exposure, background: Exposure) -> None:

@@ -14,9 +14,14 @@ __all__ = ["check_dark", "reference_types", "subtract_dark"]
 
 @hookimpl
 def reference_types() -> Sequence[ReferenceType]:
-    """Return the type ``dark``: a rate, chosen by detector and read mode."""
+    """Return the type ``dark``: a rate, chosen by detector and read mode, best of the same exposure time."""
     selectors = ("INSTRUME", "DETECTOR", "READMODE")
-    return [ReferenceType(name="dark", selectors=selectors, stated=selectors, firm=selectors, quantity="rate")]
+    preferred = ("EXPTIME", "COADDS")
+    return [
+        ReferenceType(
+            name="dark", selectors=selectors, stated=selectors, firm=selectors, preferred=preferred, quantity="rate"
+        )
+    ]
 
 
 def check_dark(exposure: Exposure, references: References) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from iris_core import (
     DQ,
     Exposure,
-    InputError,
     Params,
     ReferenceImage,
     References,
@@ -17,7 +16,9 @@ from iris_core import (
     Removal,
     hookimpl,
     parameter,
+    refuse_faults,
     stage,
+    unit_faults,
 )
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["FlatParams", "apply_flat", "check_flat", "reference_types"]
 
 
+FLAT = ReferenceType(name="flat", stated=("INSTRUME", "DETECTOR", "FILTER"), quantity="ratio")
+
+
 @hookimpl
 def reference_types() -> Sequence[ReferenceType]:
     """Return the type ``flat``: a ratio near 1, chosen by detector, filter, pupil and read mode."""
-    return [ReferenceType(name="flat", stated=("INSTRUME", "DETECTOR", "FILTER"), quantity="ratio")]
+    return [FLAT]
 
 
 class FlatParams(Params):
@@ -42,7 +46,8 @@ class FlatParams(Params):
 
 def check_flat(exposure: Exposure, references: References) -> None:
     """Refuse a flat that has a unit, or does not cover the exposure."""
-    _check_unit(exposure, references["flat"].image(exposure))
+    flat = references["flat"]
+    refuse_faults(f"the flat {flat.path.name} for {exposure.name}", unit_faults(flat.image(exposure), FLAT))
 
 
 def _removes(params: FlatParams) -> Mapping[str, Removal]:
@@ -65,15 +70,15 @@ def apply_flat(exposure: Exposure, params: FlatParams, references: References) -
     Returns
     -------
     Exposure
-        In the same unit. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT where only
-        its error is not finite.
+        In the same unit, with FLATKEPT. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT
+        where only its error is not finite.
     """
     from iris_flat._flat import response
 
     flat = references["flat"].image(exposure)
     factor = response(flat.data, flat.dq)
     applied = (_multiply_back if params.inverse else _divide)(exposure, factor, flat.err)
-    flagged = _note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq)
+    flagged = _state_kept(_note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq), params.inverse)
     bad = np.isnan(factor)
     unreliable = ~np.isfinite(flat.err) & ~bad
     return flagged.flag(unreliable, DQ.UNRELIABLE_FLAT).flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
@@ -100,14 +105,13 @@ def _multiply_back(exposure: Exposure, flat: Image, err: Image) -> Exposure:
     return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err))
 
 
-def _check_unit(exposure: Exposure, flat: ReferenceImage) -> None:
-    from astropy.units import dimensionless_unscaled
-
-    if flat.unit is not None and flat.unit != dimensionless_unscaled:
-        raise InputError(
-            f"the flat {flat.meta.filename} for {exposure.name} is in {flat.unit}; a flat is a response without unit: "
-            f"divide it by its median and remove its BUNIT"
-        )
+def _state_kept(exposure: Exposure, inverse: bool) -> Exposure:
+    """Say what is the same in all pixels of a uniform sky: the brightness, not the counts, which grow with the area."""
+    if not inverse:
+        return exposure.with_keywords({"FLATKEPT": ("SURFACE BRIGHTNESS", "a flux needs the area of its pixels")})
+    header = exposure.sci_header.copy()
+    header.remove("FLATKEPT", ignore_missing=True)
+    return exposure.replace(sci_header=header)
 
 
 def _note_missing_error(exposure: Exposure, flat: ReferenceImage) -> Exposure:

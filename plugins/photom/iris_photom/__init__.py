@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import Exposure, InputError, Reference, References, ReferenceType, hookimpl, stage, unit_string
+from iris_core import (
+    Exposure,
+    InputError,
+    InstrumentMode,
+    Reference,
+    References,
+    ReferenceType,
+    hookimpl,
+    refuse_faults,
+    selectors,
+    stage,
+    unit_faults,
+    unit_string,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,37 +32,36 @@ __all__ = ["check_conversion", "check_reference", "convert_to_surface_brightness
 
 # A map of areas in arcsec2 or sr is far from 1; distortion changes the mean of a window by a few per cent.
 _MEAN_AREA_TOLERANCE = 0.1
+_DETECTOR, _FILTER = ("INSTRUME", "DETECTOR"), ("INSTRUME", "DETECTOR", "FILTER")
+PHOTOM = ReferenceType(name="photom", kind="table", selectors=_DETECTOR, stated=_DETECTOR)
+AREA = ReferenceType(name="area", selectors=_FILTER, stated=_FILTER, quantity="ratio", has_errors=False)
 
 
 @hookimpl
 def reference_types() -> Sequence[ReferenceType]:
     """Return the types ``photom``, a table of conversion factors, and ``area``, an image of relative pixel areas."""
-    detector, filters = ("INSTRUME", "DETECTOR"), ("INSTRUME", "DETECTOR", "FILTER")
-    return [
-        ReferenceType(name="photom", kind="table", selectors=detector, stated=detector),
-        ReferenceType(name="area", selectors=filters, stated=filters, quantity="ratio", has_errors=False),
-    ]
+    return [PHOTOM, AREA]
 
 
-def check_conversion(exposure: Exposure, references: References) -> Exposure:
+def check_conversion(exposure: Exposure, references: References, instrument: InstrumentMode | None = None) -> Exposure:
     """Return the outline with its unit after photom.
 
     Raises
     ------
     InputError
-        When the table has no row or more than one for the exposure, or its unit does not fit, or the exposure is in
-        MJy/sr already.
+        When the table has no row or more than one for the exposure, or its unit does not fit, or its pixels are not
+        those of the WCS by a factor of 2, or the exposure is in MJy/sr already.
     """
     from iris_photom._conversion import SURFACE_BRIGHTNESS
 
     if SURFACE_BRIGHTNESS.is_equivalent(exposure.unit):
         raise InputError(f"{exposure.name} is in {exposure.unit} already; photom converts electron/s or DN/s")
-    _find_conversion(exposure, references["photom"])
+    _find_conversion(exposure, references["photom"], instrument)
     return exposure.replace(unit=SURFACE_BRIGHTNESS)
 
 
 @stage("photom", references=("photom",), optional=("area",), check=check_conversion, by_integration=True)
-def convert_to_surface_brightness(exposure: Exposure, references: References) -> Exposure:
+def convert_to_surface_brightness(exposure: Exposure, references: References, instrument: InstrumentMode) -> Exposure:
     """Multiply by the conversion factor of the exposure's filter, detector and pupil.
 
     Parameters
@@ -58,23 +70,30 @@ def convert_to_surface_brightness(exposure: Exposure, references: References) ->
         In electron/s or DN/s.
     references
         With ``photom``, a table of factors; and ``area``, an image of relative pixel areas.
+    instrument
+        Gives the size of the detector, over which the mean area of a pixel is taken.
 
     Returns
     -------
     Exposure
-        In MJy/sr, with the keywords PHOTMJSR, PHOTUJA2, PHOTUNC, PIXAR_SR and PIXAR_A2, and the areas where known.
+        In MJy/sr, with the keywords PHOTMJSR, PHOTUJA2, PHOTUNC, PIXAR_SR and PIXAR_A2, and the areas of its pixels:
+        those of the reference, or of the WCS where they are not all alike.
 
     Raises
     ------
     InputError
         When the areas have a unit, or their mean is not near 1.
     """
+    from iris_photom._area import attach_wcs_area
     from iris_photom._conversion import SURFACE_BRIGHTNESS
 
-    conversion = _find_conversion(exposure, references["photom"])
+    conversion, note = _find_conversion(exposure, references["photom"], instrument)
     calibrated = exposure.scale(conversion.photmjsr).replace(unit=SURFACE_BRIGHTNESS).mask_invalid()
+    calibrated = calibrated.note(note) if note else calibrated
     if "area" in references:
         calibrated = _attach_area(calibrated, references["area"])
+    else:
+        calibrated = attach_wcs_area(calibrated, conversion.pixar_sr)
     return _document(calibrated, conversion, exposure.unit, references["photom"])
 
 
@@ -88,25 +107,28 @@ def check_reference(reference: Reference) -> list[str]:
     return find_faults(read_entries(reference.table(), f"the photom {reference.path.name}"))
 
 
-def _find_conversion(exposure: Exposure, photom: Reference) -> Conversion:
+def _find_conversion(
+    exposure: Exposure, photom: Reference, instrument: InstrumentMode | None
+) -> tuple[Conversion, str]:
+    """Return the conversion of an exposure, with the pixel area of its WCS, and a note on what that changes."""
+    from iris_photom._area import match_pixel_area, pixel_area
     from iris_photom._conversion import find_conversion
 
-    meta = exposure.meta
-    selectors = {"filter": meta.filter, "detector": meta.detector, "pupil": meta.pupil}
-    return find_conversion(
-        photom.table(), selectors, exposure.unit, f"the photom {photom.path.name} for {exposure.name}"
+    name, cards = f"the photom {photom.path.name}", {**exposure.sci_header, **exposure.header}
+    values = {**selectors(exposure.meta), "SUBARRAY": str(cards.get("SUBARRAY", ""))}
+    found = find_conversion(
+        photom.table(),
+        {key.lower(): value for key, value in values.items()},
+        exposure.unit,
+        f"{name} for {exposure.name}",
+        {key.lower() for key in cards},
     )
+    return match_pixel_area(found, pixel_area(exposure, instrument), name)
 
 
 def _attach_area(exposure: Exposure, reference: Reference) -> Exposure:
-    from astropy.units import dimensionless_unscaled
-
     image = reference.image(exposure)
-    if image.unit not in (None, dimensionless_unscaled):
-        raise InputError(
-            f"the area {reference.path.name} for {exposure.name} is in {image.unit}; pixel areas are relative to their "
-            f"mean: divide it by its mean and remove its BUNIT"
-        )
+    refuse_faults(f"the area {reference.path.name} for {exposure.name}", unit_faults(image, AREA))
     area = image.data
     mean = float(np.nanmean(area)) if np.isfinite(area).any() else np.nan
     if not abs(mean - 1) < _MEAN_AREA_TOLERANCE:

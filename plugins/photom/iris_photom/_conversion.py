@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,33 +51,40 @@ class Conversion:
         return None if self.pixar_sr is None else float((self.pixar_sr * u.sr).to_value(u.arcsec**2))
 
 
-def find_conversion(table: Table, selectors: Mapping[str, str], unit: UnitBase, name: str) -> Conversion:
+def find_conversion(
+    table: Table, selectors: Mapping[str, str], unit: UnitBase, name: str, keywords: Collection[str] = ()
+) -> Conversion:
     """Return the conversion of the one row of a table that is for an exposure.
 
     Parameters
     ----------
     table
-        Columns ``filter`` and ``photmjsr``; ``detector``, ``pupil``, ``uncertainty``, ``pixar_sr``, ``pixar_a2``
-        where there are such.
+        Columns ``filter`` and ``photmjsr``; ``detector``, ``pupil``, ``readmode``, ``subarray``, ``uncertainty``,
+        ``pixar_sr``, ``pixar_a2`` where there are such.
     selectors
-        The exposure's ``filter``, ``detector`` and ``pupil``.
+        The exposure's ``filter``, ``detector``, ``pupil`` ...
     unit
         Unit of the exposure.
     name
         What to call the table in a message.
+    keywords
+        Those of the exposure, in lower case.
 
     Raises
     ------
     InputError
         When no row or more than one is for the exposure, or a number or unit in it makes no sense.
     """
-    entry = _only(read_entries(table, name), selectors, name)
+    entry = _only(read_entries(table, name, keywords), selectors, name)
     photmjsr = _factor(entry, "photmjsr", unit, name)
     if photmjsr is None or photmjsr <= 0:
         raise InputError(f"{name}: photmjsr has to be a number above 0, not as in: {entry}")
+    uncertainty = _factor(entry, "uncertainty", unit, name)
+    if uncertainty is not None and uncertainty < 0:
+        raise InputError(f"{name}: the uncertainty of photmjsr is {uncertainty:g}; it cannot be negative")
     return Conversion(
         photmjsr=photmjsr,
-        uncertainty=_factor(entry, "uncertainty", unit, name),
+        uncertainty=uncertainty,
         pixar_sr=_pixel_area(entry, name),
     )
 
@@ -86,7 +93,8 @@ def _only(entries: list[Entry], selectors: Mapping[str, str], name: str) -> Entr
     matching = [entry for entry in entries if entry.is_for(selectors)]
     if len(matching) == 1:
         return matching[0]
-    wanted = ", ".join(f"{key} '{value}'" for key, value in selectors.items())
+    columns = set().union(*(entry.cells for entry in entries)) | {"filter", "detector", "pupil"}
+    wanted = ", ".join(f"{key} '{value}'" for key, value in selectors.items() if key in columns)
     listed = "; ".join(str(entry) for entry in (matching or entries))
     raise InputError(
         f"{name} has {len(matching) or 'no'} rows for {wanted}; one is needed; there are: {listed or 'none'}"

@@ -213,6 +213,54 @@ def test_what_the_table_leaves_open_is_noted(tmp_path: Path) -> None:
     assert not {"PHOTUNC", "PIXAR_SR", "PIXAR_A2"} & set(result.sci_header)
 
 
+# Columns that would select a row
+
+
+@pytest.mark.parametrize("column", ["subarray", "READMODE", "Instrume"])
+def test_a_column_that_selects_has_to_match(tmp_path: Path, column: str) -> None:
+    exposure = with_cards(SUBARRAY="FULL")
+    rows = ["ANY", "other", "other"]
+    assert calibrate(exposure, photom_file(tmp_path, columns(**{column: rows}))).sci_header["PHOTMJSR"] == 0.25
+    with pytest.raises(InputError, match=rf"no rows for .*{column.lower()} "):
+        calibrate(exposure, photom_file(tmp_path, columns(**{column: ["other"] * 3})))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("grating", ["G1", "ANY", "ANY"]), ("USEAFTER", ["2020-01-01"] * 3), ("coadds", [1, 1, 2])]
+)
+def test_a_column_that_would_select_and_is_not_known_is_an_error_with_those_that_are(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    table = photom_file(tmp_path, columns(**{column: values}))
+    exposure = with_cards(COADDS=2)
+    with pytest.raises(InputError, match=rf"column {column}, .*filter, detector, pupil, readmode, subarray"):
+        calibrate(exposure, table)
+    with pytest.raises(InputError, match=column):
+        check(exposure, table)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("comment", ["made up", "", "by hand"]),
+        ("grating", ["ANY", "N/A", ""]),
+        ("wavelength", [2.2, 1.2, 1.6]),
+        ("number", [1, 2, 3]),
+        ("exptime", [10.0, 20.0, 30.0]),
+    ],
+)
+def test_a_column_that_tells_no_rows_apart_is_no_obstacle(tmp_path: Path, column: str, values: list[Any]) -> None:
+    result = calibrate(make_exposure((8, 8)), photom_file(tmp_path, columns(**{column: values})))
+    assert result.sci_header["PHOTMJSR"] == 0.25
+
+
+def with_cards(**cards: Any) -> Exposure:
+    exposure = make_exposure((8, 8))
+    header = exposure.header.copy()
+    header.update(cards)
+    return exposure.replace(header=header)
+
+
 # By what is wrong: the columns, and the facts that the message gives.
 WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no row": (
@@ -231,6 +279,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no unit": ({"photmjsr": [0.25, 1, 1]}, ("photmjsr has no unit", "MJy/sr per (electron / s)")),
     "zero": ({"photmjsr": [0, 1, 1] * PER_ELECTRON}, ("above 0", "filter Kbb photmjsr 0.0")),
     "nan": ({"photmjsr": [np.nan, 1, 1] * PER_ELECTRON}, ("above 0", "filter Kbb photmjsr nan")),
+    "negative uncertainty": ({"uncertainty": [-0.1] * 3 * PER_ELECTRON}, ("uncertainty", "-0.1", "negative")),
     "two areas": (
         {"pixar_sr": [4e-16] * 3 * u.sr, "pixar_a2": [1e-5] * 3 * u.arcsec**2},
         ("PIXAR_SR and PIXAR_A2", "4e-16 sr and 2.35044e-16 sr", "filter Kbb photmjsr 0.25"),
@@ -290,5 +339,5 @@ def test_areas_that_are_not_relative_are_an_error(tmp_path: Path, value: float, 
 
 def test_areas_with_a_unit_are_an_error(tmp_path: Path) -> None:
     area = make_reference(tmp_path / "area.fits", "area", np.ones((8, 8)), unit="arcsec2")
-    with pytest.raises(InputError, match=r"area\.fits for x_rate\.fits is in arcsec2"):
+    with pytest.raises(InputError, match=r"area\.fits for x_rate\.fits .* is in arcsec2"):
         calibrate(make_exposure((8, 8)), photom_file(tmp_path, columns()), area)

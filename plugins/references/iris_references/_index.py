@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from iris_core import Entry, InputError
+from iris_core import Entry, InputError, state_of
 from iris_references._before import is_unfinished, restore_unfinished
 
-__all__ = ["INDEX", "IndexEntry", "ReferenceIndex", "drop", "put", "read"]
+__all__ = ["INDEX", "IndexEntry", "ReferenceIndex", "drop", "put", "read", "state_text"]
 
 INDEX = "references.sqlite"
 _VERSION = 1
@@ -35,6 +35,8 @@ CREATE TABLE reference (
 CREATE INDEX by_selectors ON reference (type, camera, chip);
 PRAGMA user_version = {_VERSION};
 """
+# A table of its own: what has an index without it is still read, by earlier versions too.
+_STATES = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, state TEXT NOT NULL)"
 _COLUMNS = ("name", "sha256", "size", "mtime_ns", *_KEYWORDS)
 
 
@@ -90,6 +92,21 @@ class ReferenceIndex:
     def entries(self) -> list[IndexEntry]:
         """Return all entries, by type and name."""
         return self._select("", [], "type, name")
+
+    def state(self, name: str) -> str:
+        """Return the state of a file, as `state_text` gives it, in which it had the SHA-256 of its entry; or ``""``."""
+        with self._opened(write=False) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
+                return ""
+            found = connection.execute("SELECT state FROM state WHERE name = ?", [name]).fetchone()
+            return found[0] if found else ""
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Keep the states of files that have just been hashed: as long as they stay, they need no further hash."""
+        with self.changing() as connection:
+            connection.execute(_STATES)
+            rows = [(name, state_text(self.folder / name)) for name in names]
+            connection.executemany("REPLACE INTO state VALUES (?, ?)", rows)
 
     def _select(self, where: str, values: list[str], order: str = "name") -> list[IndexEntry]:
         if is_unfinished(self.folder) and self._is_writable():
@@ -150,6 +167,11 @@ class ReferenceIndex:
             raise InputError(
                 f"the index {self.path} has version {version}; this iris-references reads version {_VERSION}"
             )
+
+
+def state_text(path: Path) -> str:
+    """Return what changes with every change of a file; without its device, which may have another number tomorrow."""
+    return " ".join(map(str, state_of(path)[1:]))
 
 
 def read(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from iris_core import (
     InputError,
@@ -17,6 +18,7 @@ from iris_core import (
     atomic,
     choices,
     did_you_mean,
+    read_reference_header,
     sha256_of,
     useafter,
 )
@@ -79,11 +81,14 @@ def add_references(
             known = {one.name: one for one in read(connection)}
             others = [one for name, one in known.items() if name not in {entry.name for entry in new}]
             taken = () if replace else _taken(new, known, places.values())
-            _refuse((*taken, *_ambiguous(new, others, plugins)))
+            headers = {entry.name: one.header for entry, one in zip(new, valid, strict=True)}
+            _refuse((*taken, *_ambiguous(new, others, plugins, _Headers(folder, headers))))
             with restorable(folder, {entry.name: entry.sha256 for entry in new}):
                 copies.close()  # each copy gets its name
                 put(connection, new)
                 connection.commit()
+    with suppress(InputError):  # the files are in the store; without this they are hashed when they are used
+        ReferenceIndex(folder).remember(one.name for one in new)
     return [
         Added(entry, one.notes, entry.name in known and known[entry.name].sha256 == entry.sha256)
         for entry, one in zip(new, valid, strict=True)
@@ -136,7 +141,20 @@ def _taken(new: Iterable[IndexEntry], known: Mapping[str, IndexEntry], places: I
             yield f"{place}: another file of this name is in the store; rename the new one, or give --replace"
 
 
-def _ambiguous(new: Iterable[IndexEntry], others: Iterable[IndexEntry], plugins: Plugins) -> Iterator[str]:
+class _Headers(dict[str, Mapping[str, Any]]):
+    """The headers of new files by name, and of those in the store, which are read where they are asked for."""
+
+    def __init__(self, folder: Path, known: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(known)
+        self._folder = folder
+
+    def __missing__(self, name: str) -> Mapping[str, Any]:
+        return self.setdefault(name, read_reference_header(self._folder / name))
+
+
+def _ambiguous(
+    new: Iterable[IndexEntry], others: Iterable[IndexEntry], plugins: Plugins, headers: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
     """Yield a problem for each new file that would be as good as another one for the same exposures."""
     there: dict[object, list[IndexEntry]] = {}
     for entry in others:
@@ -144,7 +162,7 @@ def _ambiguous(new: Iterable[IndexEntry], others: Iterable[IndexEntry], plugins:
     for entry in new:
         same = there.setdefault((entry.reftype, useafter(entry.header)), [])
         kind = plugins.reference_type(entry.reftype, Path(entry.name))
-        rivals = [one.name for one in same if _fit_the_same(kind, entry, one)]
+        rivals = [one.name for one in same if _fit_the_same(kind, entry, one) and _alike(kind, entry, one, headers)]
         if rivals:
             yield (
                 f"{entry.name}: {rivals[0]} fits the same exposures and has the same USEAFTER; "
@@ -155,6 +173,11 @@ def _ambiguous(new: Iterable[IndexEntry], others: Iterable[IndexEntry], plugins:
 
 def _fit_the_same(kind: ReferenceType, one: IndexEntry, other: IndexEntry) -> bool:
     return all(agree(one.header[name], other.header[name]) for name in kind.selectors)
+
+
+def _alike(kind: ReferenceType, one: IndexEntry, other: IndexEntry, headers: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether no exposure is more like one of the files than like the other."""
+    return all(headers[one.name].get(name) == headers[other.name].get(name) for name in kind.preferred)
 
 
 def list_references(folder: str | Path, *, verify: bool = False) -> list[Listed]:

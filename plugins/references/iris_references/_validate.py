@@ -18,6 +18,7 @@ from iris_core import (
     agree,
     choices,
     did_you_mean,
+    image_of,
     not_stated,
     one_line,
     read_reference_header,
@@ -111,7 +112,7 @@ def _check_content(
     modes = [mode for mode in plugins.modes().everything() if agree(_value(header, "INSTRUME"), mode.instrument)]
     problems, notes = list[str](), list[str]()
     if isinstance(content, Exposure):
-        problems += check_image(content, kind, header, modes)
+        problems += check_image(image_of(content), kind, header, modes)
         if kind.has_errors and not content.variance:
             notes.append("it has no errors (ERR); they are taken to be 0")
     reference = Reference(reftype=kind.name, path=path, provider="the file that is added", content=content)

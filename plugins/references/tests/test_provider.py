@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
-from iris_references import add_references, remove_references
+from iris_references import _provider, add_references, remove_references
 from iris_references._index import INDEX, IndexEntry, ReferenceIndex, put, read
 from iris_references._provider import IndexedStore
 from iris_testkit import make_exposure
@@ -33,11 +35,13 @@ from iris_core import (
     calibrate,
     load_plugins,
     rank,
+    sha256_of,
     stage,
 )
 
 Put = Callable[..., Path]
 START = datetime(2026, 6, 1, tzinfo=UTC)
+EMPTY = sha256(b"").hexdigest()
 ALWAYS = ("INSTRUME", "DETECTOR")
 TYPES = {
     "flat": ReferenceType(name="flat", stated=(*ALWAYS, "FILTER")),
@@ -77,6 +81,28 @@ def test_a_file_of_the_store_is_found_with_its_hash(store: Path) -> None:
     assert found.sha256 == entry.sha256 != ""
 
 
+@pytest.mark.parametrize(("seconds", "best"), [(100.0, "long.fits"), (10.0, "short.fits"), (30.0, "late.fits")])
+def test_a_dark_of_the_exposure_time_is_preferred_to_a_later_one(
+    tmp_path: Path, plugins: Plugins, put: Put, seconds: float, best: str
+) -> None:
+    """The index does not hold EXPTIME: it is read from the files that fit."""
+    darks = [put("new/long.fits", "dark", EXPTIME=100.0), put("new/short.fits", "dark", EXPTIME=10.0)]
+    darks += [put("new/late.fits", "dark", EXPTIME=1.0, USEAFTER="2026-01-01T00:00:00")]
+    add_references(tmp_path / "store", darks, plugins)
+    store = IndexedStore(ReferenceIndex(tmp_path / "store"), plugins.reference_type)
+    one = exposure(exposure_time=seconds)
+    found = store.find_reference("dark", one)
+    assert found is not None
+    assert found.path.name == best
+    assert set(reasons(store.explain_reference("dark", one))) == {"long.fits", "short.fits", "late.fits"} - {best}
+
+
+def test_darks_of_one_exposure_time_and_one_useafter_are_ambiguous(tmp_path: Path, plugins: Plugins, put: Put) -> None:
+    add_references(tmp_path / "store", [put("new/a.fits", "dark", EXPTIME=100.0)], plugins)
+    with pytest.raises(Problems, match=r"b\.fits: a\.fits fits the same exposures"):
+        add_references(tmp_path / "store", [put("new/b.fits", "dark", EXPTIME=100.0)], plugins)
+
+
 def test_files_in_folders_of_the_store_are_found(plugins: Plugins, put: Put, tmp_path: Path) -> None:
     add_references(tmp_path, [put("deep/f.fits")], plugins)
     found = opened(tmp_path).find_reference("flat", exposure())
@@ -107,8 +133,37 @@ def test_a_file_that_has_changed_or_is_gone_is_refused_and_one_that_was_only_tou
     with pytest.raises(ReferenceNotFound, match=r"f\.fits has changed"):
         folder.find_reference("flat", exposure())
     (store / "f.fits").unlink()
-    with pytest.raises(ReferenceNotFound, match=r"f\.fits .*No such file"):
+    with pytest.raises(ReferenceNotFound, match=r"f\.fits .*no such file"):
         folder.find_reference("flat", exposure())
+
+
+def test_a_file_whose_size_and_time_were_put_back_is_refused(store: Path) -> None:
+    path, folder = store / "f.fits", opened(store)
+    assert folder.find_reference("flat", exposure()) is not None
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[-2880] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    for one in (folder, opened(store)):
+        with pytest.raises(ReferenceNotFound, match=r"f\.fits has changed"):
+            one.find_reference("flat", exposure())
+
+
+def test_a_file_is_hashed_once_and_not_at_all_in_the_state_in_which_it_was_added(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+
+    def count(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(_provider, "sha256_of", count)
+    shutil.copytree(store, tmp_path / "copy")
+    for folder in (opened(store), opened(tmp_path / "copy")):
+        for _ in range(3):
+            assert folder.find_reference("flat", exposure()) is not None
+    assert hashed == [tmp_path / "copy" / "f.fits"]
 
 
 def test_a_changed_file_is_no_obstacle_where_another_one_is_better(plugins: Plugins, put: Put, store: Path) -> None:
@@ -167,7 +222,7 @@ def indexed(folder: Path, entries: list[IndexEntry]) -> IndexedStore:
 
 def _with_file(folder: Path, one: IndexEntry) -> IndexEntry:
     status = (folder / one.name).stat()
-    return IndexEntry(name=one.name, header=one.header, sha256="abc", size=0, mtime_ns=status.st_mtime_ns)
+    return IndexEntry(name=one.name, header=one.header, sha256=EMPTY, size=0, mtime_ns=status.st_mtime_ns)
 
 
 words = st.sampled_from(["IRIS", "IMG1", "IMG2", "Kbb", "kbb", "J", "ANY", "N/A", ""])
@@ -267,13 +322,13 @@ def test_an_index_of_the_version_before_is_read(tmp_path: Path) -> None:
         )
         connection.execute("PRAGMA user_version = 1")
         (tmp_path / "f.fits").touch()
-        row = ["f.fits", "abc", 0, (tmp_path / "f.fits").stat().st_mtime_ns, "flat", "iris", "img1", "IRIS", "IMG1"]
+        row = ["f.fits", EMPTY, 0, (tmp_path / "f.fits").stat().st_mtime_ns, "flat", "iris", "img1", "IRIS", "IMG1"]
         row += ["Kbb", "", "DEFAULT", "flat", "2025-01-01", "", "DUMMY", "a flat", "the tests", "8", "8"]
         connection.execute(f"INSERT INTO reference VALUES ({', '.join('?' * len(row))})", row)
     connection.close()
     found = opened(tmp_path).find_reference("flat", exposure())
     assert found is not None
-    assert (found.path.name, found.sha256) == ("f.fits", "abc")
+    assert (found.path.name, found.sha256) == ("f.fits", EMPTY)
     (one,) = ReferenceIndex(tmp_path).entries()
     assert (one.header["AUTHOR"], one.header["DETYSIZE"], one.size) == ("the tests", "8", 0)
 

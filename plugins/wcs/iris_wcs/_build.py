@@ -61,7 +61,8 @@ def from_distortion(
     exposure
         One whose header has a WCS, or RA and DEC.
     reference
-        A model from full-frame, 0-based pixel to arcsec along columns and rows, with its origin at the pointing.
+        A model from full-frame, 0-based pixel to arcsec along columns and rows, with its origin at the pointing: where
+        the header has that at another pixel, CRPIX counts.
     instrument
         Its pixel scale is what the model's is checked against.
     position_angle
@@ -76,6 +77,7 @@ def from_distortion(
     """
     exposure, pointing = _pointing.find(exposure, position_angle)
     exposure, optics = _optics.find(exposure, reference, instrument)
+    exposure, optics = _optics.at_reference_pixel(exposure, optics, pointing.crpix, instrument)
     rotate = models.AffineTransformation2D(matrix=pointing.matrix * _ARCSEC)
     focal = Frame2D(name="focal", axes_order=(0, 1), axes_names=("x", "y"), unit=(u.arcsec, u.arcsec))
     wcs = _wcs([(_detector(), optics), (focal, rotate | pointing.sky)], pointing.frame, exposure.shape)

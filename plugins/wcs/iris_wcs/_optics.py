@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.modeling import models
 
-from iris_core import Exposure, InputError, InstrumentMode, Reference, Window
+from iris_core import Doubles, Exposure, InputError, InstrumentMode, Reference, Window
 from iris_wcs._inverse import with_inverse
 
 if TYPE_CHECKING:
     from astropy.modeling import Model
 
-__all__ = ["find"]
+__all__ = ["at_reference_pixel", "find"]
+
+# By how much of the way a distorted field is off a straight line.
+_CURVED = 0.05
 
 
 def find(exposure: Exposure, reference: Reference, instrument: InstrumentMode) -> tuple[Exposure, Model]:
@@ -38,6 +41,74 @@ def find(exposure: Exposure, reference: Reference, instrument: InstrumentMode) -
     except Exception as error:
         raise InputError(f"{name} cannot be evaluated over {window} and half a pixel around it: {error}") from error
     return exposure, models.Shift(float(x)) & models.Shift(float(y)) | invertible
+
+
+def at_reference_pixel(
+    exposure: Exposure, optics: Model, crpix: tuple[float, float] | None, instrument: InstrumentMode
+) -> tuple[Exposure, Model]:
+    """Return the exposure, with a note, and its optics with the reference pixel of the header at the origin.
+
+    To a pixel the origin of the model stands: CRPIX is often given as a whole number. Where a header counts CRPIX on
+    the whole detector and has its window, the origin stands, too.
+
+    Parameters
+    ----------
+    exposure
+        The exposure.
+    optics
+        Its pixel (0-based, of its window) to arcsec in the focal plane.
+    crpix
+        Its reference pixel, 0-based; None where the header has none.
+    instrument
+        Its pixel scale, and the size of its detectors.
+
+    Raises
+    ------
+    InputError
+        When the optics cannot be evaluated there.
+    """
+    if crpix is None:
+        return exposure, optics
+    away, pixels = _away(exposure, optics, crpix, instrument)
+    x, y = crpix
+    given = f"CRPIX ({x + 1:g}, {y + 1:g})"
+    if not np.isfinite(pixels):
+        raise InputError(f"{exposure.name}: the distortion reference gives no place in the focal plane for {given}")
+    if not pixels:
+        return exposure, optics
+    window = exposure.meta.window
+    if window is not None:
+        whole = (x - window.xstart + 1, y - window.ystart + 1)
+        if not _away(exposure, optics, whole, instrument)[1]:
+            return exposure.note(f"{given} counts on the whole detector, as the distortion reference does"), optics
+    note = f"{given} is {pixels:.4g} pixels from the origin of the distortion reference; CRPIX is put at the pointing"
+    return exposure.note(note), optics | models.Shift(-away[0]) & models.Shift(-away[1])
+
+
+def _away(
+    exposure: Exposure, optics: Model, crpix: tuple[float, float], instrument: InstrumentMode
+) -> tuple[Doubles, float]:
+    """Return where the optics put a pixel [arcsec], and how far from the origin that is [pixel], 0 where it is near.
+
+    Near is a pixel. Beyond the detector the model need not be defined: it is continued in a straight line from the
+    middle of the image, and near is a twentieth of the way more.
+    """
+    pixel, middle = np.array(crpix), np.array(exposure.shape[::-1]) / 2
+    if _is_on_detector(exposure, crpix, instrument):
+        away, tolerance = np.array(optics(*pixel)), 1.0
+    else:
+        at, right, up = (np.array(optics(*(middle + step))) for step in ((0, 0), (1, 0), (0, 1)))
+        away = at + np.transpose([right - at, up - at]) @ (pixel - middle)
+        tolerance = 1 + _CURVED * float(np.hypot(*(pixel - middle)))
+    pixels = float(np.hypot(*away)) / instrument.pixel_scale
+    return away, 0.0 if pixels <= tolerance else pixels
+
+
+def _is_on_detector(exposure: Exposure, pixel: tuple[float, float], instrument: InstrumentMode) -> bool:
+    window, detector = exposure.meta.window, instrument.detectors.get(exposure.meta.detector)
+    x, y = (0, 0) if window is None else (window.xstart - 1, window.ystart - 1)
+    rows, columns = exposure.shape if window is None or detector is None else detector.shape
+    return -0.5 <= pixel[0] + x <= columns - 0.5 and -0.5 <= pixel[1] + y <= rows - 0.5
 
 
 def _window(exposure: Exposure, instrument: InstrumentMode) -> tuple[Exposure, Window]:

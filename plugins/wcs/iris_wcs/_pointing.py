@@ -31,11 +31,14 @@ class Pointing:
         Projection plane [deg] to longitude and latitude [deg].
     frame
         Their frame.
+    crpix
+        The pixel (x, y), 0-based, that the header puts at the reference point; None where it has no WCS.
     """
 
     matrix: Doubles
     sky: Model
     frame: BaseCoordinateFrame
+    crpix: tuple[float, float] | None = None
 
 
 def find(exposure: Exposure, position_angle: float | None) -> tuple[Exposure, Pointing]:
@@ -58,7 +61,7 @@ def find(exposure: Exposure, position_angle: float | None) -> tuple[Exposure, Po
     if position_angle is not None:
         exposure = exposure.note("position_angle is not used: the header has a WCS")
     scale = np.sqrt(abs(np.linalg.det(own.matrix)))
-    return exposure, Pointing(matrix=own.matrix / scale, sky=own.sky, frame=own.frame)
+    return exposure, Pointing(matrix=own.matrix / scale, sky=own.sky, frame=own.frame, crpix=own.crpix)
 
 
 def _from_telescope(exposure: Exposure, position_angle: float | None) -> tuple[Exposure, Pointing]:

@@ -24,6 +24,18 @@ FULL = (4096, 4096)
 MIDDLE = (2047.5, 2047.5)
 
 
+@pytest.fixture
+def linear(linear: dict[str, Any]) -> dict[str, Any]:
+    """Return a header whose reference pixel is the origin of the distortion, as it has to be."""
+    return at(linear)
+
+
+def at(header: dict[str, Any], window: Window | None = None) -> dict[str, Any]:
+    """Return a header with its reference pixel in the middle of the detector, counted from 1 in a window."""
+    x, y = (0, 0) if window is None else (window.xstart - 1, window.ystart - 1)
+    return {**header, "CRPIX1": MIDDLE[0] + 1 - x, "CRPIX2": MIDDLE[1] + 1 - y}
+
+
 def distortion(quadratic: float = 0.0, cubic: float = 0.0, fifth: float = 0.0) -> Model:
     """Return pixel to arcsec; the coefficients are relative displacements 2048 pixel off the middle."""
     a, b, c = quadratic / 2048, cubic / 2048**2, fifth / 2048**4
@@ -88,19 +100,71 @@ def test_scale_is_the_models_and_orientation_the_headers(assign: Assign, linear:
 
 
 def test_header_that_says_the_same_gives_the_same(assign: Assign, linear: dict[str, Any]) -> None:
-    header = {**linear, "CRPIX1": MIDDLE[0] + 1, "CRPIX2": MIDDLE[1] + 1}
-    with_reference = assign(exposure(header), distortion()).wcs
-    assert separation(with_reference(*anywhere()), assign(exposure(header)).wcs(*anywhere())) < 1e-6
+    with_reference = assign(exposure(linear), distortion()).wcs
+    assert separation(with_reference(*anywhere()), assign(exposure(linear)).wcs(*anywhere())) < 1e-6
 
 
 @pytest.mark.parametrize("window", [Window(1, 1, 64, 32), Window(1001, 3001, 512, 256), Window(4033, 4065, 64, 32)])
 def test_pixel_of_a_window_is_that_of_the_full_frame(assign: Assign, linear: dict[str, Any], window: Window) -> None:
     full = assign(exposure(linear), distortion(1e-3, 3e-3)).wcs
-    part = assign(exposure(linear, window.shape, window=window), distortion(1e-3, 3e-3)).wcs
+    part = assign(exposure(at(linear, window), window.shape, window=window), distortion(1e-3, 3e-3)).wcs
     x, y = anywhere(high=31.0)
     assert separation(part(x, y), full(x + window.xstart - 1, y + window.ystart - 1)) < 1e-6
     np.testing.assert_allclose(part.invert(*part(x, y)), [x, y], atol=1e-5)
     assert part.bounding_box.bounding_box(order="F") == ((-0.5, window.xsize - 0.5), (-0.5, window.ysize - 0.5))
+
+
+@pytest.mark.parametrize("window", [None, Window(1001, 3001, 512, 256)])
+@pytest.mark.parametrize("offset", [(2.0, 0.0), (-900.0, 1500.0)])
+def test_the_reference_pixel_of_the_header_is_put_at_the_pointing(
+    assign: Assign, linear: dict[str, Any], window: Window | None, offset: tuple[float, float]
+) -> None:
+    """An origin on the optical axis and a header that points another pixel: the geometry stays that of the model."""
+    header = at(linear, window)
+    header = {**header, "CRPIX1": header["CRPIX1"] + offset[0], "CRPIX2": header["CRPIX2"] + offset[1]}
+    shape = FULL if window is None else window.shape
+    made = assign(exposure(header, shape, window=window), distortion())
+    assert [fact for fact in ("CRPIX", "origin", f"{header['CRPIX1']:g}") if fact not in made.notes[0]] == []
+    x, y = anywhere(high=255.0)
+    assert separation(made.wcs(x, y), assign(exposure(header, shape)).wcs(x, y)) < 1e-6
+    middle = made.wcs(header["CRPIX1"] - 1, header["CRPIX2"] - 1, with_bounding_box=False)
+    assert separation(middle, (header["CRVAL1"], header["CRVAL2"])) < 1e-6
+
+
+def test_a_reference_pixel_that_is_off_by_less_than_a_pixel_changes_nothing(
+    assign: Assign, linear: dict[str, Any]
+) -> None:
+    near = {**linear, "CRPIX1": linear["CRPIX1"] + 0.6, "CRPIX2": linear["CRPIX2"] - 0.6}
+    made = assign(exposure(near), distortion(1e-3))
+    assert made.notes == ()
+    assert separation(made.wcs(*anywhere()), assign(exposure(linear), distortion(1e-3)).wcs(*anywhere())) < 1e-6
+
+
+@pytest.mark.parametrize("strength", [0.0, 1e-3])
+def test_a_reference_pixel_beyond_the_detector_is_compared_along_a_straight_line(
+    assign: Assign, linear: dict[str, Any], strength: float
+) -> None:
+    """Detectors around one optical axis: their models are not defined there, and their terms of degree 5 explode."""
+    beyond = models.Shift(2400.0) & models.Shift(-2400.0) | distortion(strength, strength, strength)
+    header = {**linear, "CRPIX1": linear["CRPIX1"] - 2400, "CRPIX2": linear["CRPIX2"] + 2400}
+    assert assign(exposure(header), beyond).notes == ()
+    far = {**header, "CRPIX1": header["CRPIX1"] - 900}
+    made = assign(exposure(far), beyond)
+    assert "CRPIX" in made.notes[0]
+    x, y = anywhere()
+    if not strength:
+        assert separation(made.wcs(x, y), assign(exposure(far)).wcs(x, y)) < 1e-6
+
+
+def test_a_reference_pixel_that_counts_on_the_whole_detector_is_noted(assign: Assign, linear: dict[str, Any]) -> None:
+    window = Window(1001, 3001, 512, 256)
+    right, whole = (
+        assign(exposure(header, window.shape, window=window), distortion(1e-3))
+        for header in (at(linear, window), linear)
+    )
+    assert right.notes == ()
+    assert "whole detector" in whole.notes[0]
+    assert separation(whole.wcs(*anywhere(high=255.0)), right.wcs(*anywhere(high=255.0))) < 1e-6
 
 
 def test_window_that_the_header_does_not_give_is_noted(assign: Assign, linear: dict[str, Any]) -> None:
