@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
 from iris_core import InputError, Window, read_fits
-from iris_core.io.fits_read import open_fits
+from iris_core.io.fits_open import open_fits
 
 RATE = np.arange(12.0, dtype=np.float32).reshape(3, 4)
 CARDS = {"INSTRUME": "IRIS", "DETECTOR": "IMG1", "EXPTIME": 100.0}
