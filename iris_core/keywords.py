@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
 
 
-_UNIX_EPOCH_MJD = 40587.0
 _JD_MINUS_MJD = 2400000.5
 NOT_UNDERSTOOD = (ValueError, TypeError, OverflowError, AttributeError)
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
@@ -62,7 +61,7 @@ def parse_time(value: Any, system: str = "UTC") -> datetime:
     """
     if isinstance(value, int | float):
         mjd = value - _JD_MINUS_MJD if value > _JD_MINUS_MJD else value
-        when = datetime.fromtimestamp(0, UTC) + timedelta(days=mjd - _UNIX_EPOCH_MJD)
+        when = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd)
     else:
         text = re.sub(r"^(\d\d)/(\d\d)/(\d\d)(?!\d)", r"19\3-\2-\1", _to_text(value))
         text, leap = re.subn(r"(\d\d:\d\d):60", r"\1:59", text)  # a datetime has no second 60, but the one after it
@@ -126,12 +125,8 @@ def meta_from_header(header: Mapping[str, Any], path: Path) -> Meta:
     InputError
         When the window, or the number of the subarray, cannot be understood; whatever else cannot be is not known.
     """
-    values: dict[str, Any] = {"path": path, "window": _window(header, path)}
-    for keyword in KEYWORDS:
-        value = _value(header, keyword, path)
-        if value is not None:
-            values[keyword.field] = value
-    return Meta(**values)
+    values = {one.field: value for one in KEYWORDS if (value := _value(header, one, path)) is not None}
+    return Meta(path=path, window=_window(header, path), **values)
 
 
 def meta_of_headers(primary: Header, science: Header, path: Path) -> Meta:
@@ -144,12 +139,12 @@ def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
         try:
             value = parse_keyword(header, keyword, name)
         except NOT_UNDERSTOOD:
+            value = None
             if keyword.parse is _to_integer:  # it says which pixels these are
-                raw = header[name]
-                raise InputError(f"{path}: {name} = {raw!r} is not a number ({keyword.meaning})") from None
-        else:
-            if value is not None:
-                return value
+                what = f"{name} = {header[name]!r} is not a number"
+                raise InputError(f"{path}: {what} ({keyword.meaning})") from None
+        if value is not None:
+            return value
     return None
 
 
@@ -215,20 +210,16 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
 
 
 def _as_card(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    return parse_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat()
+    is_time = isinstance(value, datetime)
+    return parse_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat() if is_time else value
 
 
 def _put(headers: tuple[Header, Header], name: str, value: Any, aliases: tuple[str, ...] = ()) -> None:
-    primary, science = headers
-    for header in headers:
+    for number, header in enumerate(headers):
         for keyword in (name, *aliases) if value in (None, "") else aliases:
             header.remove(keyword, ignore_missing=True, remove_all=True)
-    if value not in (None, ""):
-        primary[name] = value
-        if name in science:
-            science[name] = value
+        if value not in (None, "") and (number == 0 or name in header):
+            header[name] = value
 
 
 def matches_all(value: str) -> bool:
@@ -243,14 +234,6 @@ def agree(one: str, other: str) -> bool:
     """
     one, other = one.strip().casefold(), other.strip().casefold()
     return one == other or not one or not other or matches_all(one) or matches_all(other)
-
-
-def selects(stated: str, value: str) -> bool:
-    """Whether a value stated in a reference file fits the value of an exposure.
-
-    They have to agree; an exposure that gives none is fitted only by a file that is for all.
-    """
-    return agree(stated, value) and (bool(value.strip()) or not stated.strip() or matches_all(stated))
 
 
 _UNIT_NAMES: Mapping[str, str] = {

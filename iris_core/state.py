@@ -44,19 +44,15 @@ def prepare_exposure(
 
 def _as_rate(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     """Return an exposure with a unit; counts are divided by the exposure time where those of the mode are counts."""
-    usual = parse_unit(mode.unit)
     if exposure.unit is None:
-        exposure = exposure.replace(unit=usual).note(f"no BUNIT in the file: taken to be in {mode.unit}")
+        text = f"no BUNIT in the file: taken to be in {mode.unit}"
+        exposure = exposure.replace(unit=parse_unit(mode.unit)).note(text)
     unit, seconds = exposure.unit, exposure.meta.exposure_time
     if not is_counts(unit):
         return exposure
-    if not is_counts(usual) or seconds is None:
-        wrong = (
-            f"{exposure.name}: its pixels are counts ({unit}, EXPTIME {seconds or 'not known'}), and a rate is needed"
-        )
-        raise InputError(
-            f"{wrong}: divide them by the exposure time and set BUNIT to {unit}/s, or use a mode for counts"
-        )
+    if seconds is None or not is_counts(parse_unit(mode.unit)):
+        remedy = f"divide by the exposure time and set BUNIT to {unit}/s, or name a mode whose files are counts"
+        raise InputError(f"{exposure.name} is in {unit}, counts, EXPTIME {seconds}, and a rate is needed: {remedy}")
     rate = exposure.scale(1 / seconds) if any(exposure.data.strides) else exposure
     return rate.replace(unit=unit / parse_unit("s")).note(f"counts were divided by the exposure time, {seconds:g} s")
 

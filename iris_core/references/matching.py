@@ -7,11 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iris_core.exposure import Exposure
-from iris_core.keywords import parse_time, selects
+from iris_core.keywords import agree, matches_all, parse_time
 from iris_core.meta import Meta
 from iris_core.reference import ReferenceType
 
-__all__ = ["mismatches", "not_stated", "selectors", "useafter", "why_not"]
+__all__ = ["mismatches", "not_stated", "selectors", "selects", "useafter", "why_not"]
+
+
+def selects(stated: str, value: str) -> bool:
+    """Whether a value stated in a reference file fits the value of an exposure.
+
+    They have to agree; an exposure that gives none is fitted only by a file that is for all.
+    """
+    return agree(stated, value) and (bool(value.strip()) or not stated.strip() or matches_all(stated))
 
 
 def selectors(meta: Meta) -> dict[str, str]:
