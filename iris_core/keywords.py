@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _JD_MINUS_MJD = 2400000.5
-NOT_UNDERSTOOD = (ValueError, TypeError, OverflowError, AttributeError)
+NOT_UNDERSTOOD = (ValueError, TypeError, OverflowError, AttributeError, Warning)  # astropy warns of 60 seconds
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 
 
@@ -201,7 +201,8 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
     headers = primary.copy(), science.copy()
     for key in KEYWORDS:
         if getattr(meta, key.field) != getattr(stated, key.field):
-            _put(headers, key.name, _as_card(getattr(meta, key.field)), key.aliases)
+            replaced = (*key.aliases, "TIMESYS") if key.parse is parse_time else key.aliases
+            _put(headers, key.name, _as_card(getattr(meta, key.field)), replaced)
     if meta.window != stated.window:
         numbers = (None,) * 4 if meta.window is None else meta.window.numbers
         for name, number in zip(_WINDOW, numbers, strict=True):

@@ -208,11 +208,19 @@ def _check_sums(hdu: _Hdu, header: bytes, data: int) -> None:
         hdu.found.remarks.append(f"the CHECKSUM of {hdu.label} does not fit: {what}")
 
 
+def _looks_like_a_header(start: bytes) -> bool:
+    return bool(re.match(rb"[A-Z0-9_-]{1,8} *= ", start)) or b"XTENSION".startswith(start)
+
+
 def _finish(block: bytes, source: BinaryIO, found: Survey) -> None:
     """Follow what comes behind the last HDU to the end of the file, which for gzip is its CRC."""
     rest = chain([block] if block else [], iter(lambda: source.read(BLOCK), b""))
     for number, one in enumerate(rest):
-        looks = re.match(rb"[A-Z0-9_-]{1,8} *= ", one) if not number else one.startswith((b"XTENSION", b"SIMPLE  ="))
+        looks = (
+            _BEGINS.match(one) or b"XTENSION".startswith(one)
+            if not number
+            else one.startswith((b"XTENSION", b"SIMPLE  ="))
+        )
         if looks or number > _ENDLESS:
             what = "another header that is not in its place" if looks else "very many bytes that belong to none"
             raise found.refuse(f"behind HDU number {found.count} comes {what}; the file is damaged")
