@@ -118,7 +118,7 @@ def test_several_science_images_are_an_error_that_lists_them(path: Path, names: 
 
 def test_images_with_their_own_wcs_are_science_images(path: Path) -> None:
     write(path, *(image(RATE, name, CTYPE1="RA---TAN") for name in ("EAST", "WEST")))
-    with pytest.raises(InputError, match="EAST.*WEST"):
+    with pytest.raises(InputError, match=r"EAST.*WEST"):
         read_fits(path)
 
 

@@ -216,11 +216,7 @@ def _finish(block: bytes, source: BinaryIO, found: Survey) -> None:
     """Follow what comes behind the last HDU to the end of the file, which for gzip is its CRC."""
     rest = chain([block] if block else [], iter(lambda: source.read(BLOCK), b""))
     for number, one in enumerate(rest):
-        looks = (
-            _BEGINS.match(one) or b"XTENSION".startswith(one)
-            if not number
-            else one.startswith((b"XTENSION", b"SIMPLE  ="))
-        )
+        looks = one.startswith((b"XTENSION", b"SIMPLE  =")) if number else _looks_like_a_header(one)
         if looks or number > _ENDLESS:
             what = "another header that is not in its place" if looks else "very many bytes that belong to none"
             raise found.refuse(f"behind HDU number {found.count} comes {what}; the file is damaged")
