@@ -58,7 +58,6 @@ from .keywords import agree as agree
 from .keywords import matches_all as matches_all
 from .keywords import meta_from_header as meta_from_header
 from .keywords import parse_unit as parse_unit
-from .keywords import selects as selects
 from .keywords import text_card as text_card
 from .keywords import unit_string as unit_string
 from .loading import load_plugins as load_plugins
@@ -102,6 +101,7 @@ from .references.matching import differences as differences
 from .references.matching import mismatches as mismatches
 from .references.matching import not_stated as not_stated
 from .references.matching import selectors as selectors
+from .references.matching import selects as selects
 from .references.matching import useafter as useafter
 from .references.matching import why_not as why_not
 from .report import ExposureResult as ExposureResult

@@ -114,9 +114,10 @@ class Exposure:
     def _check_shapes(self) -> None:
         if self.data.ndim not in (2, 3):
             raise InputError(f"{self.name}: data has {self.data.ndim} axes; (ny, nx) or (nint, ny, nx) is needed")
-        for name, plane in {"dq": self.dq, **self.variance}.items():
-            if plane.shape != self.data.shape:
-                raise InputError(f"{self.name}: {name} has shape {plane.shape}, but data has {self.data.shape}")
+        whole, areas = self.data.shape, {} if self.area is None else {"AREA": self.area}
+        for name, plane in {"dq": self.dq, **self.variance, **areas}.items():
+            if plane.shape != (whole if name not in areas else whole[-2:]):
+                raise InputError(f"{self.name}: {name} has shape {plane.shape}, but data has {whole}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from copy import copy
-from functools import wraps
 from typing import Any
 
 from astropy.io.fits import Header
@@ -38,7 +37,6 @@ class FrozenHeader(Header):  # type: ignore[misc]  # astropy is not typed
 def _refuse_to_write(name: str) -> Any:
     write = getattr(Header, name)
 
-    @wraps(write)
     def refuse(self: FrozenHeader, *args: Any, **kwargs: Any) -> Any:
         if self.frozen:
             raise TypeError(

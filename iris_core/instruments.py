@@ -45,7 +45,8 @@ class InstrumentMode:
     pixel_scale
         arcsec per pixel.
     unit
-        Unit of a rate whose file does not say.
+        Unit of the pixels of a file that does not say. Where it is one of counts (DN), its files may be counts, and are
+        divided by their exposure times; otherwise counts are refused.
     filters
         By the names that FILTER takes; empty where any will do.
     facts

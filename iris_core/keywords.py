@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import isfinite
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
 
 
-_UNIX_EPOCH_MJD = 40587.0
 _JD_MINUS_MJD = 2400000.5
+NOT_UNDERSTOOD = (ValueError, TypeError, OverflowError, AttributeError, Warning)  # astropy warns of 60 seconds
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 
 
@@ -40,9 +40,9 @@ def _to_text(value: Any) -> str:
     return str(value).strip()
 
 
-def _to_number(value: Any) -> float:
+def _to_duration(value: Any) -> float:
     number = float(value)
-    if not isfinite(number):
+    if not 0 < number < inf:
         raise ValueError(value)
     return number
 
@@ -54,25 +54,39 @@ def _to_integer(value: Any) -> int:
     return number
 
 
-def parse_time(value: Any) -> datetime:
-    """Parse ISO 8601, a modified Julian date or a Julian date."""
+def parse_time(value: Any, system: str = "UTC") -> datetime:
+    """Parse a time as UTC: ISO 8601, DD/MM/YY of before 1999, second 60, a (modified) Julian date.
+
+    `system` is the time scale as TIMESYS has it (FITS 4.0, sections 4.4.2 and 9.2.1).
+    """
     if isinstance(value, int | float):
         mjd = value - _JD_MINUS_MJD if value > _JD_MINUS_MJD else value
-        return datetime.fromtimestamp(0, UTC) + timedelta(days=mjd - _UNIX_EPOCH_MJD)
-    when = datetime.fromisoformat(_to_text(value))
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+        when = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd)
+    else:
+        text = re.sub(r"^(\d\d)/(\d\d)/(\d\d)(?!\d)", r"19\3-\2-\1", _to_text(value))
+        text, leap = re.subn(r"(\d\d:\d\d):60", r"\1:59", text)  # a datetime has no second 60, but the one after it
+        when = datetime.fromisoformat(text) + timedelta(seconds=leap)
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if system in ("UTC", "UT", "UT1", "GMT"):
+        return when
+    from astropy.time import Time
+
+    scale, lag = ("TAI", 19) if system == "GPS" else (system, 0)
+    time = Time((when + timedelta(seconds=lag)).replace(tzinfo=None), scale=scale.lower())
+    return datetime.fromisoformat(time.utc.isot).replace(tzinfo=UTC)
 
 
-def _degrees(per_unit: float) -> Callable[[Any], float]:
-    """Return a parser of degrees: a number as it is, ``hh:mm:ss`` or ``dd:mm:ss`` times `per_unit`."""
+def _degrees(unit: str, limit: float) -> Callable[[Any], float]:
+    """Return a parser of degrees: a number, or sexagesimal text in `unit`; none is beyond `limit`."""
 
     def parse(value: Any) -> float:
-        text = _to_text(value)
-        if not re.fullmatch(r"[-+]?[0-9]+([:\s]+[0-5]?[0-9]){1,2}(\.[0-9]*)?", text):
-            return _to_number(text)
-        from astropy.coordinates import Angle
+        if isinstance(value, str):
+            from astropy.coordinates import Angle
 
-        return per_unit * float(Angle(text, "deg").value)
+            value = Angle(value, unit if re.search(r"\d[ :]", value.strip()) else "deg").degree
+        if not abs(value) <= limit:
+            raise ValueError(value)
+        return float(value)
 
     return parse
 
@@ -87,10 +101,10 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword("IMTYPE", "what was observed: SCI, SKY, DARK ...", "image_type", _to_text),
     Keyword("OBJECT", "target", "target", _to_text),
     Keyword("PROGNUM", "program", "program", _to_text),
-    Keyword("EXPTIME", "exposure time", "exposure_time", _to_number, "s"),
+    Keyword("EXPTIME", "exposure time", "exposure_time", _to_duration, "s"),
     Keyword("DATE-OBS", "start of the exposure, UTC", "start_time", parse_time, "", ("EXPDTST", "MJD-OBS", "EXPJDST")),
-    Keyword("RA", "pointing, right ascension", "ra", _degrees(15.0), "deg"),
-    Keyword("DEC", "pointing, declination", "dec", _degrees(1.0), "deg"),
+    Keyword("RA", "pointing, right ascension", "ra", _degrees("hourangle", 360), "deg"),
+    Keyword("DEC", "pointing, declination", "dec", _degrees("deg", 90), "deg"),
     Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "subarray_id", _to_integer),
 )
 _WINDOW = ("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2")
@@ -109,14 +123,10 @@ def meta_from_header(header: Mapping[str, Any], path: Path) -> Meta:
     Raises
     ------
     InputError
-        When a keyword is there and cannot be understood.
+        When the window, or the number of the subarray, cannot be understood; whatever else cannot be is not known.
     """
-    values: dict[str, Any] = {"path": path, "window": _window(header, path)}
-    for keyword in KEYWORDS:
-        value = _value(header, keyword, path)
-        if value is not None:
-            values[keyword.field] = value
-    return Meta(**values)
+    values = {one.field: value for one in KEYWORDS if (value := _value(header, one, path)) is not None}
+    return Meta(path=path, window=_window(header, path), **values)
 
 
 def meta_of_headers(primary: Header, science: Header, path: Path) -> Meta:
@@ -126,47 +136,54 @@ def meta_of_headers(primary: Header, science: Header, path: Path) -> Meta:
 
 def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
     for name in (keyword.name, *keyword.aliases):
-        raw = _card(header, name, path)
-        if raw is not None and raw != "":
-            try:
-                return keyword.parse(_with_time_of_day(header, name, raw, path))
-            except (ValueError, TypeError, OverflowError):
-                expected = (
-                    "a time (2026-11-23T01:02:03)" if keyword.parse is parse_time else f"a number ({keyword.meaning})"
-                )
-                raise InputError(f"{path}: {name} = {raw!r} is not {expected}") from None
+        try:
+            value = parse_keyword(header, keyword, name)
+        except NOT_UNDERSTOOD:
+            value = None
+            if keyword.parse is _to_integer:  # it says which pixels these are
+                what = f"{name} = {header[name]!r} is not a number"
+                raise InputError(f"{path}: {what} ({keyword.meaning})") from None
+        if value is not None:
+            return value
     return None
 
 
-def _with_time_of_day(header: Mapping[str, Any], name: str, raw: Any, path: Path) -> Any:
-    """Return DATE-OBS with the time in TIME-OBS or MJD-OBS, where it is a date alone."""
-    if name != "DATE-OBS" or len(str(raw).strip()) != len("2026-11-23"):
+def parse_keyword(header: Mapping[str, Any], keyword: Keyword, name: str) -> Any:
+    """Return the value of a keyword, or of one of its aliases; None where it is not given."""
+    raw = _card(header, name)
+    if raw in (None, ""):
+        return None
+    if keyword.parse is not parse_time:
+        return keyword.parse(raw)
+    return parse_time(_with_time_of_day(header, name, raw), str(_card(header, "TIMESYS") or "UTC").strip().upper())
+
+
+def _with_time_of_day(header: Mapping[str, Any], name: str, raw: Any) -> Any:
+    """Return DATE-OBS with the time in a keyword of its own, or MJD-OBS, where it is a date alone."""
+    text, mjd = str(raw).strip(), _card(header, "MJD-OBS")
+    if name != "DATE-OBS" or not re.fullmatch(r"[\d/-]{8,10}", text):
         return raw
-    time, mjd = _card(header, "TIME-OBS", path), _card(header, "MJD-OBS", path)
-    if time:
-        return f"{str(raw).strip()}T{time}"
-    same_day = isinstance(mjd, int | float) and parse_time(mjd).date().isoformat() == str(raw).strip()
-    return mjd if same_day else raw
+    times = (str(_card(header, keyword)).strip() for keyword in ("TIME-OBS", "UT", "UTC", "UTSTART"))
+    time = next((one for one in times if re.match(r"\d\d:\d\d:\d\d", one)), "")
+    same_day = isinstance(mjd, int | float) and parse_time(mjd).date() == parse_time(text).date()
+    return f"{text}T{time}" if time else mjd if same_day else raw
 
 
-def _card(header: Mapping[str, Any], name: str, path: Path) -> Any:
-    try:
-        raw = header.get(name)
-    except Exception as error:
-        raise InputError(f"{path}: the header card {name} cannot be read: {error}") from error
+def _card(header: Mapping[str, Any], name: str) -> Any:
+    raw = header.get(name)
     return None if type(raw).__name__ == "Undefined" else raw
 
 
 def _window(header: Mapping[str, Any], path: Path) -> Window | None:
-    values = [_card(header, name, path) for name in _WINDOW]
+    values = [_card(header, name) for name in _WINDOW]
     if all(value is None for value in values):
         return None
     try:
         window = Window(*(_to_integer(value) for value in values))
-    except (ValueError, TypeError, OverflowError):
+    except NOT_UNDERSTOOD:
         given = ", ".join(f"{name} = {value!r}" for name, value in zip(_WINDOW, values, strict=True))
         raise InputError(f"{path}: a window needs four numbers of pixels; the header has {given}") from None
-    if min(window.xstart, window.ystart, window.xsize, window.ysize) < 1:
+    if min(window.numbers) < 1:
         raise InputError(f"{path}: the window {window} is not on a detector; SUBSTRT1/2 and SUBSIZE1/2 count from 1")
     return window
 
@@ -184,7 +201,8 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
     headers = primary.copy(), science.copy()
     for key in KEYWORDS:
         if getattr(meta, key.field) != getattr(stated, key.field):
-            _put(headers, key.name, _as_card(getattr(meta, key.field)), key.aliases)
+            replaced = (*key.aliases, "TIMESYS") if key.parse is parse_time else key.aliases
+            _put(headers, key.name, _as_card(getattr(meta, key.field)), replaced)
     if meta.window != stated.window:
         numbers = (None,) * 4 if meta.window is None else meta.window.numbers
         for name, number in zip(_WINDOW, numbers, strict=True):
@@ -193,20 +211,16 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
 
 
 def _as_card(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    return parse_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat()
+    is_time = isinstance(value, datetime)
+    return parse_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat() if is_time else value
 
 
 def _put(headers: tuple[Header, Header], name: str, value: Any, aliases: tuple[str, ...] = ()) -> None:
-    primary, science = headers
-    for header in headers:
+    for number, header in enumerate(headers):
         for keyword in (name, *aliases) if value in (None, "") else aliases:
             header.remove(keyword, ignore_missing=True, remove_all=True)
-    if value not in (None, ""):
-        primary[name] = value
-        if name in science:
-            science[name] = value
+        if value not in (None, "") and (number == 0 or name in header):
+            header[name] = value
 
 
 def matches_all(value: str) -> bool:
@@ -221,14 +235,6 @@ def agree(one: str, other: str) -> bool:
     """
     one, other = one.strip().casefold(), other.strip().casefold()
     return one == other or not one or not other or matches_all(one) or matches_all(other)
-
-
-def selects(stated: str, value: str) -> bool:
-    """Whether a value stated in a reference file fits the value of an exposure.
-
-    They have to agree; an exposure that gives none is fitted only by a file that is for all.
-    """
-    return agree(stated, value) and (bool(value.strip()) or not stated.strip() or matches_all(stated))
 
 
 _UNIT_NAMES: Mapping[str, str] = {
@@ -259,6 +265,11 @@ def parse_unit(text: str) -> UnitBase:
         return units.Unit(named)
     except Exception:  # astropy's parser raises many kinds of errors
         raise InputError(f"{text!r} is not a unit; rates are in electron/s, DN/s or MJy/sr") from None
+
+
+def is_counts(unit: UnitBase) -> bool:
+    """Whether a unit is that of counts, not of a rate."""
+    return {base.name for base in unit.bases} <= {"electron", "DN", "adu", "ct", "ph"} and bool(unit.bases)
 
 
 def unit_string(unit: UnitBase) -> str:

@@ -154,7 +154,7 @@ def make_plan(
         replace(one, output=products.name(job, outline, one.step.save)) if one.step.makes_product else one
         for one in planned
     )
-    plan = Plan(job=job, mode=mode, specs=specs, steps=named, notes=_remarks(outline, mode))
+    plan = Plan(job=job, mode=mode, specs=specs, steps=named, notes=(*prepared.notes, *_remarks(outline, mode)))
     walk.problems += products.obstacles(plan.outputs)
     if walk.problems:
         raise Problems(walk.problems)

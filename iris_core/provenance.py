@@ -55,17 +55,6 @@ def record_step(
     return passed.replace(history=(*exposure.history, record), header=header, notes=exposure.notes if skipped else ())
 
 
-def stamp_product(exposure: Exposure, path: Path) -> Exposure:
-    """Return a product whose primary header gives its name and level, and the software and recipe that made it."""
-    header = exposure.header.copy()
-    header["FILENAME"] = text_card(path.name, "name of this file")
-    header["DATALVL"] = (2, "calibrated")
-    header["DRSVER"] = (version(DISTRIBUTION), f"version of {DISTRIBUTION}")
-    header["DRSFMT"] = (FORMAT, "version of the format of this product")
-    header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
-    return exposure.replace(header=header)
-
-
 def software() -> dict[str, str]:
     """Return the versions of what every run depends on."""
     packages = (DISTRIBUTION, "numpy", "astropy", "gwcs", "asdf")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.instruments import InstrumentMode
-from iris_core.keywords import header_text, parse_unit
+from iris_core.keywords import header_text, is_counts, parse_unit
 from iris_core.meta import Removal
 from iris_core.stages import StageSpec
 from iris_core.step import Step
@@ -30,9 +30,7 @@ def prepare_exposure(
     notes
         Remarks for the history of the product.
     """
-    if exposure.unit is None:
-        notes = (*notes, f"no BUNIT in the file: taken to be in {mode.unit}")
-        exposure = exposure.replace(unit=parse_unit(mode.unit))
+    exposure = _as_rate(exposure, mode)
     done = [spec for spec in specs if spec.name in exposure.done or _recorded(spec, exposure)]
     unknown = dict.fromkeys((name for spec in done for name in spec.may_remove), Removal.UNKNOWN)
     whole = dict.fromkeys((spec.removes for spec in done if spec.removes), Removal.WHOLE)
@@ -42,6 +40,21 @@ def prepare_exposure(
         removed={**unknown, **whole, **exposure.removed, **_removal_cards(specs, exposure)},
         notes=(*exposure.notes, *notes),
     )
+
+
+def _as_rate(exposure: Exposure, mode: InstrumentMode) -> Exposure:
+    """Return an exposure with a unit; counts are divided by the exposure time where those of the mode are counts."""
+    if exposure.unit is None:
+        text = f"no BUNIT in the file: taken to be in {mode.unit}"
+        exposure = exposure.replace(unit=parse_unit(mode.unit)).note(text)
+    unit, seconds = exposure.unit, exposure.meta.exposure_time
+    if not is_counts(unit):
+        return exposure
+    if seconds is None or not is_counts(parse_unit(mode.unit)):
+        remedy = f"divide by the exposure time and set BUNIT to {unit}/s, or name a mode whose files are counts"
+        raise InputError(f"{exposure.name} is in {unit}, counts, EXPTIME {seconds}, and a rate is needed: {remedy}")
+    rate = exposure.scale(1 / seconds) if any(exposure.data.strides) else exposure
+    return rate.replace(unit=unit / parse_unit("s")).note(f"counts were divided by the exposure time, {seconds:g} s")
 
 
 def _recorded(spec: StageSpec, exposure: Exposure) -> list[str]:

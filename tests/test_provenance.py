@@ -11,7 +11,8 @@ import pytest
 from iris_testkit import make_exposure
 
 from iris_core import Exposure, Implementation, Params, Plugins, ReferenceUse, StageImplementation, StageSpec, Step, run
-from iris_core.provenance import record_step, software, stamp_product
+from iris_core.provenance import record_step, software
+from iris_core.workers.here import stamp_product
 
 
 class Numbers(Params):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from iris_core.arrays import blank_plane
 from iris_core.errors import InputError, one_line
 from iris_core.exposure import Exposure
 from iris_core.io.asdf_open import open_asdf, refuse_bomb
+from iris_core.io.files import require_file
 from iris_core.io.tree import describe, removed_before, restore
 from iris_core.keywords import meta_of_headers, parse_unit, unit_string
 
@@ -110,8 +110,7 @@ def read_asdf(path: str | Path, pixels: bool = True) -> Exposure:
         When it is no such file.
     """
     path = Path(path)
-    if not isfile(path):
-        raise InputError(f"{path}: no such file")
+    require_file(path)
     try:
         with open_asdf(path, lazy=not pixels) as file:
             return _exposure(file.tree, path, pixels)

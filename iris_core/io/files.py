@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import W_OK, access
-from os.path import isdir, lexists
+from os.path import exists, isdir, isfile, lexists
 from pathlib import Path
 
 from iris_core.errors import InputError, IrisError, RecipeError
@@ -63,6 +63,14 @@ def exposure_stem(source: str | Path) -> str:
     name = Path(source).name
     ending = next((one for one in _ENDINGS if name.lower().endswith(one.lower())), "")
     return _RATE.sub("", name[: len(name) - len(ending)])
+
+
+def require_file(path: Path) -> None:
+    """Raise `InputError` for a path that leads to no regular file: to read a pipe or a device may never end."""
+    if not exists(path):
+        raise InputError(f"{path}: no such file")
+    if not isfile(path):
+        raise InputError(f"{path} is a folder, a pipe or a device; an input has to be a regular file")
 
 
 class ProductFiles:

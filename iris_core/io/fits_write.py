@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -12,12 +14,18 @@ from iris_core.arrays import Array, Image, blank_plane, root_of_sum, row_blocks
 from iris_core.exposure import Exposure
 from iris_core.headers import with_wcs
 from iris_core.io.asdf_files import dump_tree
+from iris_core.io.cards import mended
+from iris_core.io.checksums import DataSum, encoded
+from iris_core.io.fits_structure import BLOCK
 from iris_core.keywords import unit_string
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 __all__ = ["write_fits"]
+
+# Without the time that astropy puts there: two runs give the same bytes.
+_SUMS = {"CHECKSUM": "sum of the HDU: -0", "DATASUM": "sum of the data"}
 
 
 def write_fits(exposure: Exposure, path: str | Path) -> Path:
@@ -33,30 +41,68 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
     from astropy.io import fits
 
     path = Path(path)
-    # astropy warns of each long keyword that it writes as HIERARCH; it came so and goes so.
-    primary = fits.PrimaryHDU(header=_current(exposure.header, exposure))
-    primary.writeto(path, output_verify="silentfix")
-    _append(path, "SCI", exposure.data, _science_header(exposure))
-    for name, plane in _planes(exposure).items():
-        header = fits.Header()
-        if name.startswith(("ERR", "VAR_")) and exposure.unit is not None:
-            header["BUNIT"] = unit_string(exposure.unit if name == "ERR" else exposure.unit**2)
-        _append(path, name, plane, header)
-    with fits.open(path, mode="append") as hdus:
-        hdus.append(_asdf_extension(exposure))
+    with path.open("wb") as file:
+        _append(file, fits.PrimaryHDU(header=_current(exposure.header, exposure)), ())
+        _append_image(file, "SCI", exposure.data, _science_header(exposure))
+        for name, plane in _planes(exposure).items():
+            if getattr(plane, "dtype", np.dtype(float)).names:
+                _append_table(file, name, plane)
+            else:
+                _append_image(file, name, plane, _error_header(name, exposure))
+        content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
+        column = fits.Column(name="ASDF_METADATA", format=f"{content.size}B", array=content[np.newaxis])
+        _append(file, fits.BinTableHDU.from_columns([column], name="ASDF"), [content.tobytes()])
     return path
 
 
-def _append(path: Path, name: str, plane: Any, header: Header) -> None:
+def _append_image(file: BinaryIO, name: str, plane: Any, header: Header) -> None:
     """Append an image extension, block by block: a FITS file has its bytes in another order, which takes a copy."""
     from astropy.io import fits
 
     described = fits.ImageHDU(blank_plane(plane.shape, plane.dtype), header=header, name=name)
+    blocks = (_as_stored(plane[block], described.header) for block in row_blocks(plane.shape))
+    _append(file, described, (block.astype(block.dtype.newbyteorder(">")).tobytes() for block in blocks))
+
+
+def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
+    from astropy.io import fits
+
+    described, whole = fits.BinTableHDU(rows, name=name), BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), described]).writeto(whole)
+    with fits.open(BytesIO(whole.getvalue())) as hdus:
+        start = hdus[1].fileinfo()["datLoc"]
+    _append(file, described, [whole.getvalue()[start:]])
+
+
+def _append(file: BinaryIO, described: Any, pieces: Iterable[bytes]) -> None:
+    """Append an HDU, and write its header again when the sums over its data are known."""
+    # astropy warns of each long keyword that it writes as HIERARCH; it came so and goes so.
     described.verify("silentfix")
-    stream = fits.StreamingHDU(str(path), described.header)
-    for block in row_blocks(plane.shape):
-        stream.write(_as_stored(plane[block], described.header))
-    stream.close()
+    start, header, data = file.tell(), described.header.copy(), DataSum()
+    for keyword, value in (("CHECKSUM", "0" * 16), ("DATASUM", "0".ljust(10))):
+        header.set(keyword, value, _SUMS[keyword])
+    file.write(_bytes_of(header))
+    for piece in pieces:
+        file.write(piece)
+        data.add(piece)
+    fill = -file.tell() % BLOCK
+    file.write(b"\0" * fill)
+    _stamp(file, start, header, data.value)
+
+
+def _stamp(file: BinaryIO, start: int, header: Header, data: int) -> None:
+    """Write a header again with the sums of its HDU."""
+    header["DATASUM"], whole = str(data), DataSum()
+    whole.add(_bytes_of(header))
+    header["CHECKSUM"] = encoded((whole.value + data) % 0xFFFFFFFF)
+    file.seek(start)
+    file.write(_bytes_of(header))
+    file.seek(0, os.SEEK_END)
+
+
+def _bytes_of(header: Header) -> bytes:
+    """Return a header as it stands in a file; cards that no file may hold are mended."""
+    return mended(header.tostring().encode("latin-1", "replace"))[0]
 
 
 def _as_stored(plane: Array, header: Header) -> Array:
@@ -89,12 +135,12 @@ def _planes(exposure: Exposure) -> dict[str, Any]:
     return planes | dict(exposure.planes)
 
 
-def _asdf_extension(exposure: Exposure) -> Any:
+def _error_header(name: str, exposure: Exposure) -> Header:
     from astropy.io import fits
 
-    content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
-    column = fits.Column(name="ASDF_METADATA", format=f"{content.size}B", array=content[np.newaxis])
-    return fits.BinTableHDU.from_columns([column], name="ASDF")
+    if exposure.unit is None or not name.startswith(("ERR", "VAR_")):
+        return fits.Header()
+    return fits.Header({"BUNIT": unit_string(exposure.unit if name == "ERR" else exposure.unit**2)})
 
 
 def _science_header(exposure: Exposure) -> Header:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iris_core.errors import InputError
 from iris_core.io.asdf_open import open_asdf
-from iris_core.io.fits_read import read_header
+from iris_core.io.fits_open import read_header
 
 if TYPE_CHECKING:
     from astropy.modeling import Model

@@ -65,7 +65,7 @@ def _keywords(path: Path) -> Mapping[str, Any]:
         from astropy.table import Table
 
         return dict(Table.read(path, format="ascii.ecsv").meta)
-    from iris_core.io.fits_read import read_header
+    from iris_core.io.fits_open import read_header
 
     return read_header(path)
 

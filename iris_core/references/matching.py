@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import isclose
 from typing import Any
 
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
-from iris_core.keywords import KEYWORDS, parse_time, selects
+from iris_core.keywords import KEYWORDS, agree, matches_all, parse_time
 from iris_core.meta import Meta
 from iris_core.reference import ReferenceType
 
@@ -22,6 +21,7 @@ __all__ = [
     "mismatches",
     "not_stated",
     "selectors",
+    "selects",
     "unlikeness",
     "useafter",
     "why_not",
@@ -33,6 +33,14 @@ _TOLERANCE = 1e-3  # to which exposure times are equal
 _NAMES = {one.name: (one.name, *one.aliases) for one in KEYWORDS}
 # Times as they are written in USEAFTER, besides those of FITS.
 _FORMS = ("%b %d %Y %H:%M:%S", "%b %d %Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y")
+
+
+def selects(stated: str, value: str) -> bool:
+    """Whether a value stated in a reference file fits the value of an exposure.
+
+    They have to agree; an exposure that gives none is fitted only by a file that is for all.
+    """
+    return agree(stated, value) and (bool(value.strip()) or not stated.strip() or matches_all(stated))
 
 
 def selectors(meta: Meta) -> dict[str, str]:
@@ -180,9 +188,7 @@ def useafter(header: Mapping[str, Any]) -> datetime:
     text = " ".join(str(header.get("USEAFTER", "")).split())
     if not text:
         return datetime.min.replace(tzinfo=UTC)
-    # Python knows no leap second; it ends when the next minute begins.
-    before, leap = re.subn(r"(?<=:\d\d:)60(\.\d*)?", "59", text)
-    return _time(before) + timedelta(seconds=leap)
+    return _time(text)
 
 
 def _time(text: str) -> datetime:

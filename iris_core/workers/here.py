@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -14,10 +15,12 @@ from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
 from iris_core.errors import IrisError, one_line
 from iris_core.exposure import Exposure
+from iris_core.installed import DISTRIBUTION
+from iris_core.keywords import text_card
 from iris_core.meta import StageRecord
 from iris_core.plan import Plan
 from iris_core.prepare import Run
-from iris_core.provenance import stamp_product
+from iris_core.provenance import FORMAT
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.identity import run_identity
@@ -55,7 +58,9 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     try:
         plan, run = planned()
         read = run.plugins.read_exposure
-        exposure = plan.prepare(read(plan.job.path), *plan.notes)
+        exposure = read(plan.job.path)
+        _warn_of_unit(exposure, plan)
+        exposure = plan.prepare(exposure, *plan.notes)
         backgrounds = [plan.prepare(read(path)) for path in plan.job.backgrounds]
         identity = run_identity(plan)
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
@@ -79,6 +84,22 @@ def _stamped(product: Exposure, path: Path, identity: str) -> Exposure:
     header = stamped.header.copy()
     header["RUNID"] = (identity, "equal in products made together")
     return stamped.replace(header=header)
+
+
+def stamp_product(exposure: Exposure, path: Path) -> Exposure:
+    """Return a product whose primary header gives its name and level, and the software and recipe that made it."""
+    header = exposure.header.copy()
+    header["FILENAME"] = text_card(path.name, "name of this file")
+    header["DATALVL"] = (2, "calibrated")
+    header["DRSVER"] = (version(DISTRIBUTION), f"version of {DISTRIBUTION}")
+    header["DRSFMT"] = (FORMAT, "version of the format of this product")
+    header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
+    return exposure.replace(header=header)
+
+
+def _warn_of_unit(exposure: Exposure, plan: Plan) -> None:
+    if exposure.unit is None:
+        log.warning("%s: no BUNIT in the file: taken to be in %s", exposure.meta.path, plan.mode.unit)
 
 
 def _warn_of_nothing(product: Exposure, path: Path) -> None:

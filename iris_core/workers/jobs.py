@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from os.path import isfile, realpath
+from os.path import exists, isfile, realpath
 from pathlib import Path
 
 from iris_core.plugins import Plugins
@@ -35,11 +35,20 @@ def read_jobs(
     """
     jobs: list[Job] = []
     for path in files:
+        if exists(path) and not isfile(path):  # a reader might wait for ever
+            jobs += [Job(path)]
+            continue
         listed = plugins.ask_one("read_association", path, path=path, allow_outside=allow_outside)
         jobs += [Job(path, tuple(backgrounds))] if listed is None else listed
     if use_others:
         jobs = [job if job.backgrounds else _with_others(job, jobs) for job in jobs]
-    return [replace(job, problem=job.problem or _wrong_backgrounds(job)) for job in jobs]
+    return [replace(job, problem=job.problem or _no_files(job) or _wrong_backgrounds(job)) for job in jobs]
+
+
+def _no_files(job: Job) -> str:
+    """Return what is wrong where an input is there and no regular file: to read a pipe or a device may never end."""
+    wrong = ", ".join(str(path) for path in (job.path, *job.backgrounds) if exists(path) and not isfile(path))
+    return f"{wrong}: a folder, a pipe or a device; an input has to be a regular file" if wrong else ""
 
 
 def _with_others(job: Job, jobs: Iterable[Job]) -> Job:

@@ -1,0 +1,190 @@
+"""The pixels of FITS images: numbers as float32, errors as variances, flags as the bits of `DQ`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iris_core.arrays import Array, Flags, Image, blank_plane
+from iris_core.dq import DQ
+from iris_core.errors import InputError
+from iris_core.io.fits_layout import Layout
+
+__all__ = ["let_go", "read_flags", "read_image", "read_variance"]
+
+_BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
+# DRAGONS, geminidr/doc: bad pixel, nonlinear, saturated, cosmic ray, no data, overlap (no fault), unilluminated.
+_DRAGONS: dict[int, DQ] = {
+    0: _BAD,
+    1: DQ.NONLINEAR,
+    2: DQ.DO_NOT_USE | DQ.SATURATED,
+    3: DQ.DO_NOT_USE | DQ.JUMP_DET,
+    4: _BAD,
+    6: DQ.DO_NOT_USE | DQ.NON_SCIENCE,
+}
+# LSST, afw.image.Mask: the header numbers the bits by name.
+_LSST: dict[str, DQ] = {
+    "MP_BAD": _BAD,
+    "MP_SAT": DQ.DO_NOT_USE | DQ.SATURATED,
+    "MP_CR": DQ.DO_NOT_USE | DQ.JUMP_DET,
+    "MP_NO_DATA": _BAD,
+    "MP_INTRP": DQ.FLUX_ESTIMATED,
+}
+
+
+def read_image(hdu: Any, pixels: bool, path: Path) -> Image:
+    """Return an image as float32, NaN where it is blank; an outline takes no memory."""
+    if not pixels:
+        return blank_plane(tuple(hdu.shape))
+    with np.errstate(over="ignore"):
+        try:
+            image = _without_blank(hdu, np.asarray(hdu.data, dtype=np.float32))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
+    let_go(hdu)
+    return image
+
+
+def let_go(hdu: Any) -> None:
+    """Release the pixels of astropy as soon as there is a copy of them: both together are twice the file."""
+    del hdu.data
+
+
+def _without_blank(hdu: Any, image: Image) -> Image:
+    """Return an image with NaN for BLANK, which astropy overlooks in unsigned integers."""
+    blank, raw = hdu.header.get("BLANK"), hdu.data
+    if blank is None or raw.dtype.kind != "u":
+        return image
+    return np.where(raw == blank + (1 << (8 * raw.dtype.itemsize - 1)), np.float32(np.nan), image)
+
+
+def read_flags(layout: Layout, pixels: bool, path: Path) -> Flags:
+    """Return the flags in the shape of the data: 2-D flags hold for every integration.
+
+    Raises
+    ------
+    InputError
+        When DQ is no image of integers, or has bits above 31.
+    """
+    shape = tuple(layout.science.shape)
+    for name, hdu in layout.flags.items():
+        _check_flags(name, hdu, shape, path)
+    if not pixels or not layout.flags:
+        return blank_plane(shape, np.uint32)
+    is_dragons = layout.total is not None and layout.total[0].name == "VAR"
+    meanings = _DRAGONS if is_dragons else {}
+    first, *others = (
+        _mask(hdu) if name == "MASK" else _bits(hdu, path, meanings) for name, hdu in layout.flags.items()
+    )
+    flags = first | others[0] if others else first
+    return np.broadcast_to(flags, shape)
+
+
+def _check_flags(name: str, hdu: Any, shape: tuple[int, ...], path: Path) -> None:
+    bits, found = hdu.header["BITPIX"], tuple(hdu.shape)
+    if name == "DQ" and bits < 0:
+        raise InputError(f"{path}: DQ has pixels with a fraction (BITPIX {bits}); integers are needed")
+    if found not in (shape, shape[-2:]):
+        raise InputError(f"{path}: {name} has shape {found}, but the data have {shape}")
+
+
+def _bits(hdu: Any, path: Path, meanings: Mapping[int, DQ]) -> Flags:
+    raw = np.asarray(hdu.data)
+    let_go(hdu)
+    if raw.dtype.kind not in "iub":
+        raise InputError(f"{path}: DQ has {raw.dtype} pixels; they have to be integers")
+    # A signed word of fewer bits has to keep its top bit and no more.
+    bits = raw.astype(f"u{raw.dtype.itemsize}", copy=False)
+    if bits.dtype.itemsize > 4 and bits.size and bits.max() > np.iinfo(np.uint32).max:
+        raise InputError(f"{path}: DQ has bits above 31")
+    flags = bits.astype(np.uint32, copy=False)
+    return _translated(flags, meanings) if meanings else flags
+
+
+def _translated(bits: Array, meanings: Mapping[int, DQ]) -> Flags:
+    """Return flags from bits that mean something else in another pipeline."""
+    flags = np.zeros(bits.shape, dtype=np.uint32)
+    for bit, meaning in meanings.items():
+        flags[bits & np.uint32(1 << bit) != 0] |= np.uint32(meaning)
+    return flags
+
+
+def _mask(hdu: Any) -> Flags:
+    """Return the flags of a mask: LSST's by the names of its bits, any other (CCDData's) bad where it is not 0."""
+    raw = np.asarray(hdu.data)
+    let_go(hdu)
+    if any(name.startswith("MP_") for name in hdu.header):
+        meanings = {int(hdu.header[name]): meaning for name, meaning in _LSST.items() if name in hdu.header}
+        return _translated(raw.astype(np.int64).astype(np.uint32), meanings)
+    return np.where(raw != 0, np.uint32(_BAD), np.uint32(0))
+
+
+def read_variance(layout: Layout, pixels: bool, path: Path, remarks: list[str], reftype: str = "") -> dict[str, Image]:
+    """Return the components, and what the error says beyond them: all of it (``total``), or the rest (``other``).
+
+    An error below 0 is not known: in an exposure it is NaN, in a reference file it is refused.
+    """
+    if pixels and reftype:
+        _refuse_negative(layout, f"the {reftype} {path}")
+    variance = {name: _positive(read_image(hdu, pixels, path)) for name, hdu in layout.components.items()}
+    if layout.total is not None and (pixels or not variance):
+        variance |= _beyond(layout.total, variance, pixels, path, remarks)
+    if pixels and variance and _is_zero(variance):
+        remarks.append("its errors are zero nearly everywhere: they count as unknown")
+        return {}
+    return variance
+
+
+def _refuse_negative(layout: Layout, what: str) -> None:
+    errors = [*layout.components.values(), *([layout.total[0]] if layout.total else [])]
+    negative = sum(int(np.count_nonzero(hdu.data < 0)) for hdu in errors)
+    if negative:
+        raise InputError(f"{what} cannot be used: {negative} errors are negative; NaN stands for no value")
+
+
+def _beyond(
+    total: tuple[Any, str], variance: dict[str, Image], pixels: bool, path: Path, remarks: list[str]
+) -> dict[str, Image]:
+    hdu, kind = total
+    if variance:
+        some = np.asarray(hdu.data[..., ::16, :], dtype=np.float32)
+        let_go(hdu)
+        if not _exceeds(_as_variance(some, kind), variance):
+            return {}
+    image = read_image(hdu, pixels, path)
+    whole = _as_variance(image, kind) if pixels else image
+    if not variance:
+        return {"total": whole}
+    remarks.append(f"{hdu.name} is larger than its components; the rest of its variance becomes VAR_OTHER")
+    return {"other": np.maximum(whole - sum(variance.values()), 0)}
+
+
+def _as_variance(image: Image, kind: str) -> Image:
+    """Return the variance that a standard deviation, a variance or its inverse gives; NaN where there is none."""
+    if kind == "inverse":
+        with np.errstate(divide="ignore"):
+            return np.where(image > 0, 1 / image, np.float32(np.nan))
+    return np.square(_positive(image)) if kind == "err" else _positive(image)
+
+
+def _exceeds(total: Image, variance: dict[str, Image]) -> bool:
+    """Whether a total, every 16th row of it, is more than the sum of the components."""
+    parts = sum(plane[..., ::16, :].astype(np.float64) for plane in variance.values())
+    with np.errstate(invalid="ignore"):
+        return bool(np.mean(total > 1.01 * parts) > 1e-3)
+
+
+def _is_zero(variance: dict[str, Image]) -> bool:
+    """Whether the variance is 0 in nearly all pixels of every 16th row: nobody has measured that."""
+    parts = [plane[..., ::16, :] for plane in variance.values()]
+    return all(np.count_nonzero(part) < 0.01 * part.size for part in parts)
+
+
+def _positive(error: Image) -> Image:
+    """Return a variance or an error with NaN where it is negative: nobody knows the error of such a pixel."""
+    if error.size == 0 or error.strides[-1] == 0 or not (error < 0).any():
+        return error
+    return np.where(error < 0, np.float32(np.nan), error)

@@ -1,0 +1,79 @@
+"""What a header says and what it does not: keywords that cannot be understood, and the middle of the exposure."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iris_core.arrays import Array
+from iris_core.keywords import KEYWORDS, NOT_UNDERSTOOD, parse_keyword, parse_time
+from iris_core.meta import Meta
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["doubts", "with_times"]
+
+_SECONDS = 86400.0
+
+
+def doubts(primary: Header, science: Header) -> Iterator[str]:
+    """Yield a remark on each keyword that is given and cannot be understood: it counts as not known."""
+    header = ChainMap(primary, science)
+    for keyword in KEYWORDS:
+        for name in (keyword.name, *keyword.aliases):
+            try:
+                parse_keyword(header, keyword, name)
+            except NOT_UNDERSTOOD:
+                yield f"{name} = {header[name]!r} is not understood ({keyword.meaning}): it counts as not known"
+
+
+def _mjd_of(when: datetime) -> float:
+    return 40587 + when.timestamp() / _SECONDS
+
+
+def with_times(header: Header, sci_header: Header, meta: Meta, int_times: Array | None) -> Header:
+    """Return the primary header with MJD-BEG, MJD-AVG and MJD-END (UTC) as far as they are known and it lacks them.
+
+    Parameters
+    ----------
+    header, sci_header
+        Those of the exposure.
+    meta
+        Gives the start, and the exposure time where no end is given.
+    int_times
+        The table INT_TIMES of jwst, whose ``int_mid_MJD_UTC`` are the middles of the integrations.
+    """
+    if meta.start_time is None or "MJD-AVG" in header or "MJD-AVG" in sci_header:
+        return header
+    start, seconds = _mjd_of(meta.start_time), meta.exposure_time
+    end = _end(header) or (None if seconds is None else start + seconds / _SECONDS)
+    middle = _mean_of(int_times) or (None if end is None else (start + end) / 2)
+    if end is None or middle is None or not start <= middle <= end:
+        return header
+    known = header.copy()
+    for keyword, value, what in (("MJD-BEG", start, "start"), ("MJD-AVG", middle, "middle"), ("MJD-END", end, "end")):
+        if keyword not in sci_header:
+            known.setdefault(keyword, round(value, 9))
+            known.comments[keyword] = f"[d] {what} of the exposure, UTC"
+    return known
+
+
+def _end(header: Header) -> float | None:
+    for keyword in ("MJD-END", "DATE-END"):
+        try:
+            return _mjd_of(parse_time(header[keyword]))
+        except (KeyError, ValueError, TypeError, OverflowError):
+            continue
+    return None
+
+
+def _mean_of(int_times: Array | None) -> float | None:
+    if int_times is None or "int_mid_MJD_UTC" not in (int_times.dtype.names or ()):
+        return None
+    middle = float(np.mean(int_times["int_mid_MJD_UTC"]))
+    return middle if np.isfinite(middle) and middle > 0 else None
