@@ -17,6 +17,7 @@ from iris_core.errors import InputError, one_line
 from iris_core.exposure import Exposure
 from iris_core.headers import is_wcs_keyword
 from iris_core.io.tree import removed_before
+from iris_core.io.wheels import with_filter
 from iris_core.keywords import meta_of_headers, parse_unit
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
     science = _science(hdus, path)
     header = strip_structure(hdus[0].header)
     sci_header = strip_structure(science.header) if science is not hdus[0] else type(header)()
+    header = with_filter(header, sci_header)
     shape = tuple(science.shape)
     meta = meta_of_headers(header, sci_header, path)
     if meta.window is not None and meta.window.shape != shape[-2:]:
