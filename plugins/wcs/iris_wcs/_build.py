@@ -62,13 +62,12 @@ def from_header(exposure: Exposure, instrument: InstrumentMode) -> Exposure:
 
 def _from_fit(exposure: Exposure, own: HeaderWcs, cards: Header, sources: list[FitsWcs]) -> Exposure:
     """Return the exposure with a polynomial in place of what the models cannot say."""
-    to_plane = _fitted.fit_plane(sources[0], own, exposure.shape, exposure.name)
+    name = f"{exposure.name}: the WCS of the header ({cards['CTYPE1']})"
+    to_plane = _fitted.fit_plane(sources[0], own, exposure.shape, name)
     wcs = _wcs([(_detector(), to_plane | own.sky)], own.frame, exposure.shape)
     error = _error(wcs, sources)
     if error > _fitted.LIMIT:
-        raise InputError(
-            f"{exposure.name}: the WCS of the header cannot be represented: off by {error:.2g} pixel from astropy.wcs"
-        )
+        raise InputError(f"{name} cannot be represented: off by {error:.2g} pixel from astropy.wcs")
     fits_wcs = _fits.described(cards, wcs)
     fits_wcs["WCSERR"] = (float(f"{error:.3g}"), "[pixel] largest error of this WCS")
     note = f"the gWCS is a fit to the {cards['CTYPE1'][5:]} of the header, true to {error:.2g} pixel"

@@ -40,7 +40,7 @@ def fit_plane(fits: WCS, own: HeaderWcs, shape: tuple[int, int], name: str) -> M
     shape
         Rows and columns of the image.
     name
-        Of the exposure, for messages.
+        Of the exposure and its WCS, for messages.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def fit_plane(fits: WCS, own: HeaderWcs, shape: tuple[int, int], name: str) -> M
     fitted = _samples(fits, own, *ranges, 2 * _MAX_DEGREE + 3)
     others = _samples(fits, own, *ranges, 2 * _MAX_DEGREE + 4)
     if not (np.all(np.isfinite(fitted)) and np.all(np.isfinite(others))):
-        raise InputError(f"{name}: the WCS of the header gives some pixels no position within 90 deg of its CRVAL")
+        raise InputError(f"{name} gives some pixels no position within 90 deg of CRVAL")
     best, least = None, np.inf
     for degree in range(1, _MAX_DEGREE + 1):
         model = _fit(degree, fitted, *ranges)
@@ -63,10 +63,10 @@ def fit_plane(fits: WCS, own: HeaderWcs, shape: tuple[int, int], name: str) -> M
             break
     if best is None or least > LIMIT:
         raise InputError(
-            f"{name}: the WCS of the header cannot be represented: polynomials of degree {_MAX_DEGREE} are off by "
-            f"{least:.2g} pixel from astropy.wcs; {LIMIT} is the limit"
+            f"{name} cannot be represented: polynomials of degree {_MAX_DEGREE} are off by {least:.2g} pixel from "
+            f"astropy.wcs; {LIMIT} is the limit"
         )
-    return with_inverse(best, *ranges, f"{name}: the WCS of the header")
+    return with_inverse(best, *ranges, name)
 
 
 def _samples(fits: WCS, own: HeaderWcs, x_range: Range, y_range: Range, points: int) -> Doubles:
