@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
+from click.testing import CliRunner
 from iris_generic import instrument_modes, recipes
 from iris_testkit import make_exposure
 
 from iris_core import check, load_plugins, read_exposure, run
+from iris_core.cli import main
 
 MakeImage = Callable[..., Path]
 
@@ -28,7 +30,14 @@ def test_it_comes_by_the_door_of_every_plugin() -> None:
     assert plugins.recipes()["generic"] == recipes()["generic"]
 
 
-@pytest.mark.parametrize("instrument", ["", "any", "IRIS", "WIDE"])
+def test_mode_and_recipe_are_shown_together_the_mode_without_a_scale_of_its_own() -> None:
+    shown = CliRunner().invoke(main, ["show", "generic"])
+    assert shown.exit_code == 0
+    assert "step: assign_wcs" in shown.output
+    assert "pixel scale: that of the header" in shown.output
+
+
+@pytest.mark.parametrize("instrument", ["", "camera", "IRIS", "WIDE"])
 def test_it_is_never_chosen_by_a_header(instrument: str) -> None:
     (mode,) = instrument_modes()
     assert not mode.matches(make_exposure(instrument=instrument, detector="IMG1"))

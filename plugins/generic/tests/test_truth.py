@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
@@ -36,23 +37,56 @@ def centroid(image: Any) -> tuple[float, float]:
     return float((x * light).sum() / light.sum()), float((y * light).sum() / light.sum())
 
 
-def test_the_star_is_where_wcslib_has_it_and_as_bright(make_image: MakeImage) -> None:
-    path = make_image(BUNIT="electron/s")
+NO_PV = {"PV2_1": None, "PV2_3": None, "CRPIX1": 45.5, "CRPIX2": 60.5}
+
+
+@pytest.mark.parametrize(
+    ("cards", "frame", "grid"),
+    [
+        pytest.param({}, "icrs", "RA---TAN", id="ZPN"),
+        pytest.param({**NO_PV, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}, "icrs", "RA---TAN", id="TAN"),
+        pytest.param(
+            {**NO_PV, "CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV", "PV1_1": 1.0, "PV2_1": 1.0, "PV1_4": 1e-1},
+            "icrs",
+            "RA---TAN",
+            id="TPV",
+        ),
+        pytest.param({**NO_PV, "CTYPE1": "GLON-CAR", "CTYPE2": "GLAT-CAR"}, "galactic", "GLON-TAN", id="galactic CAR"),
+        pytest.param(
+            {**NO_PV, "CTYPE1": "ELON-AIT", "CTYPE2": "ELAT-AIT"},
+            "barycentricmeanecliptic",
+            "RA---TAN",
+            id="ecliptic AIT",
+        ),
+    ],
+)
+def test_the_star_is_where_wcslib_has_it_and_as_bright(
+    make_image: MakeImage, cards: dict[str, Any], frame: str, grid: str
+) -> None:
+    """On a plain TAN, whatever the projection and the frame of the image."""
+    path = make_image(BUNIT="electron/s", **cards)
     assert not run("generic", path).failed
-    sky = fits_wcs(path, 0).all_pix2world(*STAR, 0)
+    turned = frame_of(frame, grid)
     i2d = path.with_name("field_i2d.fits")
     wcs, image = fits_wcs(i2d, "SCI"), fits.getdata(i2d, "SCI")
-    assert centroid(image) == pytest.approx([float(one) for one in wcs.all_world2pix(*sky, 0)], abs=1e-3)
-    assert list(wcs.wcs.ctype) == ["RA---TAN", "DEC--TAN"]
-    local = np.abs(np.linalg.det(jacobian(fits_wcs(path, 0), wcs)))
-    assert np.nansum(image) / 1e4 == pytest.approx(local, rel=1e-5)
+    assert wcs.wcs.ctype[0] == grid
+    x, y = np.array(STAR)[:, None] + np.array([[0, 0.5, -0.5, 0, 0], [0, 0, 0, 0.5, -0.5]])
+    (u, *du), (v, *dv) = wcs.all_world2pix(*turned(*fits_wcs(path, 0).all_pix2world(x, y, 0)), 0)
+    assert centroid(image) == pytest.approx((u, v), abs=1e-3)
+    # Values are surface brightness: the sum grows with the pixels of the grid per pixel of the detector.
+    area = abs((du[0] - du[1]) * (dv[2] - dv[3]) - (du[2] - du[3]) * (dv[0] - dv[1]))
+    assert np.nansum(image) / 1e4 == pytest.approx(area, rel=1e-5)
 
 
-def jacobian(detector: WCS, grid: WCS) -> Any:
-    """Return pixels of the grid per pixel of the detector, at the star: values are surface brightness."""
-    x, y = np.array(STAR)[:, None] + np.array([[0.5, -0.5, 0, 0], [0, 0, 0.5, -0.5]])
-    u, v = grid.all_world2pix(*detector.all_pix2world(x, y, 0), 0)
-    return np.array([[u[0] - u[1], u[2] - u[3]], [v[0] - v[1], v[2] - v[3]]])
+def frame_of(frame: str, grid: str) -> Callable[..., Any]:
+    """Return the way from longitude and latitude of an image to those of its grid."""
+
+    def turn(longitude: Any, latitude: Any) -> Any:
+        sky = SkyCoord(longitude, latitude, unit="deg", frame=frame)
+        sky = sky.galactic if grid.startswith("GLON") else sky.icrs
+        return sky.spherical.lon.deg, sky.spherical.lat.deg
+
+    return turn
 
 
 def test_cal_has_the_pixels_and_the_cards_of_the_header_and_the_error_of_the_fit(make_image: MakeImage) -> None:
