@@ -11,7 +11,7 @@ from astropy.io.fits import Header
 # A keyword belongs to a FITS WCS where this matches (EQUINOX apart, which also describes the target).
 is_wcs_keyword = re.compile(
     r"((WCSAXES|WCSNAME|(CRPIX|CRVAL|CTYPE|CUNIT|CDELT|CROTA|CNAME)\d|(PC|CD)\d_\d|P[VS]\d_\d+"
-    r"|LONPOLE|LATPOLE|RADESYS)[A-Z]?|LTV\d|LTM\d_\d|RADECSYS|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|S_REGION|WCSERR"
+    r"|LONPOLE|LATPOLE|RADESYS)[A-Z]?|LTV\d|LTM\d_\d|RADECSYS|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|WAT\d_\d{3}|S_REGION|WCSERR"
     r"|(PC|CD)0\d{2}0\d{2}|(CPDIS|CQDIS|D2IMDIS|DP|DQ|CPERR|CQERR|D2IMERR)\d|D2IMARR|D2IMEXT|AXISCORR)"
 ).fullmatch
 

@@ -41,9 +41,9 @@ class InstrumentMode:
     telescope, instrument
         As in TELESCOP and INSTRUME.
     detectors
-        By the names that DETECTOR takes.
+        By the names that DETECTOR takes; empty where any image will do: such a mode is used only where it is named.
     pixel_scale
-        arcsec per pixel.
+        arcsec per pixel; 0 where only the header knows it.
     unit
         Unit of the pixels of a file that does not say. Where it is one of counts (DN), its files may be counts, and are
         divided by their exposure times; otherwise counts are refused.
@@ -138,7 +138,7 @@ def match_mode(
     given = f"INSTRUME '{meta.instrument}', DETECTOR '{meta.detector}'"
     if name:
         mode = find_mode(modes, name)
-        if not forced and meta.instrument and not mode.matches(exposure):
+        if not forced and meta.instrument and mode.detectors and not mode.matches(exposure):
             raise ModeNotFound(
                 f"{exposure.name}: the recipe is for {name}, but the header has {given}; "
                 f"--instrument {name} takes the mode all the same"
@@ -148,15 +148,15 @@ def match_mode(
     if len(matching) == 1:
         return modes[next(iter(matching))]
     if not matching:
-        known = choices(f"{one.name} ({one.instrument}: {', '.join(one.detectors)})" for one in modes.everything())
-        raise ModeNotFound(f"{exposure.name}: no mode matches {given}; installed modes are: {known}")
+        every = modes.everything()
+        known = choices(f"{one.name} ({one.instrument}: {', '.join(one.detectors)})" for one in every if one.detectors)
+        general = "".join(f"; --instrument {one.name} takes any image" for one in every if not one.detectors)
+        raise ModeNotFound(f"{exposure.name}: no mode matches {given}; installed modes are: {known}{general}")
     raise ModeNotFound(f"{exposure.name}: {given} matches {choices(matching)}; name one with 'instrument:'")
 
 
 def find_mode(modes: Offered[InstrumentMode], name: str) -> InstrumentMode:
     """Return the installed mode of a name."""
     if name not in modes:
-        raise ModeNotFound(
-            f"no instrument mode '{name}'{did_you_mean(name, modes)} Installed modes are: {choices(modes)}"
-        )
+        raise ModeNotFound(f"no instrument mode '{name}'{did_you_mean(name, modes)} Modes: {choices(modes)}")
     return modes[name]

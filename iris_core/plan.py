@@ -245,7 +245,7 @@ def _remarks(outline: Exposure, mode: InstrumentMode) -> tuple[str, ...]:
     if mode.filters and not any(agree(meta.filter, name) for name in mode.filters):
         near = f"{did_you_mean(meta.filter, mode.filters)} Filters: {choices(mode.filters)}"
         notes.append(f"FILTER '{meta.filter}' is no filter of {mode.name}{near}")
-    if not mode.matches(outline):
+    if mode.detectors and not mode.matches(outline):
         given = f"INSTRUME '{meta.instrument}', DETECTOR '{meta.detector}'"
         notes.append(f"the instrument mode {mode.name} was named by hand; the header has {given}")
     return tuple(notes)

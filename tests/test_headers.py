@@ -149,7 +149,8 @@ def test_hdus_take_a_frozen_header() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["CRPIX1", "CD1_2", "PC2_1", "A_ORDER", "BP_0_1", "PV2_1", "RADESYS", "LONPOLE", "S_REGION", "WCSERR"]
+    "name",
+    ["CRPIX1", "CD1_2", "PC2_1", "A_ORDER", "BP_0_1", "PV2_1", "WAT1_002", "RADESYS", "LONPOLE", "S_REGION", "WCSERR"],
 )
 def test_wcs_keywords_are_known(name: str) -> None:
     assert is_wcs_keyword(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,16 @@ def test_no_mode_is_an_error_that_lists_what_there_is() -> None:
         match_mode(make_exposure(instrument="NIRC2", detector="X"), modes)
     for fact in ("x_rate.fits", "INSTRUME 'NIRC2', DETECTOR 'X'", "a (IRIS: IMG1), b (IRIS: IMG1)"):
         assert fact in str(caught.value)
+
+
+def test_a_mode_without_detectors_is_offered_by_name_and_never_chosen_by_a_header() -> None:
+    general = replace(mode("anything", ""), detectors={})
+    modes = offered(mode("a"), general)
+    for given in ({"instrument": "NIRC2", "detector": "X"}, {"instrument": "", "detector": ""}):
+        with pytest.raises(ModeNotFound, match=r"a \(IRIS: IMG1\); --instrument anything"):
+            match_mode(make_exposure(**given), modes)
+        assert match_mode(make_exposure(**given), modes, "anything") == general
+    assert match_mode(make_exposure(), modes).name == "a"
 
 
 def test_an_unknown_name_is_an_error_that_names_the_nearest_and_all() -> None:

@@ -47,6 +47,27 @@ def test_numbers_may_be_written_as_text() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cards", "field", "value"),
+    [
+        ({"EFFEXPTM": 311.4, "XPOSURE": 311.5}, "exposure_time", 311.4),
+        ({"XPOSURE": 311.4}, "exposure_time", 311.4),
+        ({"EXPTIME": 100.0, "EFFEXPTM": 311.4}, "exposure_time", 100.0),
+        ({"READPATT": "FASTR1"}, "read_mode", "FASTR1"),
+        ({"SAMP_SEQ": "SPARS10"}, "read_mode", "SPARS10"),
+        ({"PROGRAM": "01234"}, "program", "01234"),
+        ({"PROPOSID": 13467}, "program", "13467"),
+        ({"TARGPROP": "M16"}, "target", "M16"),
+        ({"TARGNAME": "WASP-12"}, "target", "WASP-12"),
+        ({"IMAGETYP": "DARK"}, "image_type", "DARK"),
+    ],
+)
+def test_the_names_of_jwst_and_hst_are_understood_and_ours_goes_first(
+    cards: dict[str, Any], field: str, value: Any
+) -> None:
+    assert getattr(meta_from_header(cards, HERE), field) == value
+
+
+@pytest.mark.parametrize(
     ("keyword", "value"),
     [
         ("EXPTIME", "soon"),

@@ -165,7 +165,8 @@ def _step(step: Step) -> Content:
 
 def _mode(name: str, plugins: Plugins) -> Content:
     mode = plugins.modes()[name]
-    camera = {"telescope": mode.telescope, "pixel scale": f"{mode.pixel_scale} arcsec", "unit of rates": mode.unit}
+    scale = f"{mode.pixel_scale} arcsec" if mode.pixel_scale else "that of the header"
+    camera = {"telescope": mode.telescope, "pixel scale": scale, "unit of rates": mode.unit}
     return {
         name: camera,
         "detectors": [{"detector": one, **asdict(detector)} for one, detector in mode.detectors.items()],

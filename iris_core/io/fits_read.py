@@ -19,6 +19,7 @@ from iris_core.io.fits_open import open_fits
 from iris_core.io.fits_pixels import let_go, read_flags, read_image, read_variance
 from iris_core.io.times import doubts, with_times
 from iris_core.io.tree import removed_before
+from iris_core.io.wheels import with_filter
 from iris_core.keywords import meta_of_headers, parse_unit
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
     layout = find_layout(hdus, path)
     science, shape = layout.science, tuple(layout.science.shape)
     header, sci_header = _headers(hdus[0], science, remarks)
+    header = with_filter(header, sci_header)
     meta = meta_of_headers(header, sci_header, path)
     remarks += [*layout.remarks, *doubts(header, sci_header)]
     if meta.window is not None and meta.window.shape != shape[-2:]:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from iris_core import DQ, Params, parameter
+from iris_core import DQ, InputError, Params, parameter
 
 __all__ = ["ResampleParams"]
 
@@ -67,10 +67,18 @@ class ResampleParams(Params):
         Parameters
         ----------
         camera_scale
-            Pixel scale of the instrument mode [arcsec]: that of an exposure differs from exposure to exposure.
+            Pixel scale of the instrument mode [arcsec], 0 where it has none: that of an exposure differs from exposure
+            to exposure.
+
+        Raises
+        ------
+        InputError
+            When neither the mode nor the parameters give the pixel scale.
         """
         if self.crval is None or self.output_shape is None:
             return self
+        if not (self.pixel_scale or camera_scale):
+            raise InputError("crval with output_shape is one grid for all exposures: give its pixel_scale [arcsec]")
         nx, ny = self.output_shape
         return self.model_copy(
             update={

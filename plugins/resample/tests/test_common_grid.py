@@ -1,6 +1,7 @@
 """With crval and output_shape every exposure is put onto the same grid, pixel by pixel."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,3 +94,13 @@ def test_an_exposure_beside_the_grid_is_refused(on_sky: Maker) -> None:
     beside = on_sky((80, 80), crval=(150.0 + 2 / 3600, 2.0))
     with pytest.raises(InputError, match=r"x_rate\.fits.*130 x 140 pixels does not touch the exposure"):
         resample(beside, ResampleParams(crval=CRVAL, output_shape=(130, 140)), IRIS)
+
+
+def test_the_scale_of_one_grid_is_asked_for_where_the_mode_has_none(dithered: list[Exposure]) -> None:
+    camera = replace(IRIS, pixel_scale=0.0)
+    asked = {"crval": CRVAL, "output_shape": (130, 140)}
+    with pytest.raises(InputError, match="pixel_scale"):
+        resample(dithered[0], ResampleParams.model_validate(asked), camera)
+    given = resample(dithered[0], ResampleParams.model_validate({**asked, "pixel_scale": 0.004}), camera)
+    same = resample(dithered[0], ResampleParams.model_validate(asked), IRIS)
+    assert given.fits_wcs.tostring() == same.fits_wcs.tostring()

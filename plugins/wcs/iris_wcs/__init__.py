@@ -53,14 +53,15 @@ def assign_wcs(exposure: Exposure, params: WcsParams, references: References, in
     Raises
     ------
     InputError
-        When there is no WCS with RA and DEC, or one that cannot be represented to 1e-6 pixel, and when the
-        distortion reference is no invertible map of the detector.
+        When there is no celestial WCS, one without reference point or of another pixel scale than the instrument's, or
+        one that cannot be represented to 0.01 pixel, and when the distortion reference is no invertible map of the
+        detector.
     """
     from iris_wcs import _build
 
     reference = references.get("distortion")
     if reference is None:
-        return _build.from_header(exposure)
+        return _build.from_header(exposure, instrument)
     return _build.from_distortion(exposure, reference, instrument, params.position_angle, params.sip_max_error)
 
 

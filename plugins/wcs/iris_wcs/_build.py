@@ -10,7 +10,7 @@ from gwcs import WCS
 from gwcs.coordinate_frames import CelestialFrame, Frame2D
 
 from iris_core import Doubles, Exposure, InputError, InstrumentMode, Reference
-from iris_wcs import _fits, _header, _optics, _pointing
+from iris_wcs import _fits, _fitted, _header, _optics, _pointing
 from iris_wcs._header import HeaderWcs
 from iris_wcs._inverse import with_inverse
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
     from astropy.io.fits import Header
     from astropy.modeling import Model
+    from astropy.wcs import WCS as FitsWcs  # noqa: N811 - there are two classes of this name
     from astropy.wcs import Sip
 
 __all__ = ["from_distortion", "from_header"]
@@ -26,25 +27,51 @@ _TOLERANCE = 1e-6
 _ARCSEC = 1 / 3600
 
 
-def from_header(exposure: Exposure) -> Exposure:
+def from_header(exposure: Exposure, instrument: InstrumentMode) -> Exposure:
     """Return the exposure with the WCS of its own header, that of the science extension first.
+
+    In closed form where the models follow astropy.wcs to 1e-6 pixel, else as a fit whose error is noted, and is WCSERR.
+
+    Parameters
+    ----------
+    exposure
+        One whose header has a WCS.
+    instrument
+        Its pixel scale, where it has one, is what the header's is checked against.
 
     Raises
     ------
     InputError
-        When there is none, or one that the models cannot follow to 1e-6 pixel.
+        When there is none, one of another camera, or one that a fit cannot follow to 0.01 pixel.
     """
     header = _header.find_header(exposure)
     if header is None:
         raise InputError(f"{_pointing.no_wcs(exposure)}; give it one, or a distortion reference")
     cards = _header.wcs_cards(header, exposure.name)
     own = _header.read_header(cards, exposure.name)
-    to_plane = _to_plane(own, exposure)
-    wcs = _wcs([(_detector(), to_plane | own.sky)], own.frame, exposure.shape)
-    _verify(wcs, cards, header, exposure.name)
+    _refuse_scale(own, instrument, exposure.name)
     if cards["CTYPE1"] != header["CTYPE1"]:
         exposure = exposure.note("CTYPE has no -SIP, but the header has SIP polynomials; they are applied")
-    return exposure.replace(wcs=wcs, fits_wcs=_fits.described(cards, wcs))
+    sources = [_header.parse_fits(source, exposure.name) for source in (header, cards)]
+    if own.is_whole:
+        wcs = _wcs([(_detector(), _to_plane(own, exposure) | own.sky)], own.frame, exposure.shape)
+        if _error(wcs, sources) <= _TOLERANCE:
+            return exposure.replace(wcs=wcs, fits_wcs=_fits.described(cards, wcs))
+    return _from_fit(exposure, own, cards, sources)
+
+
+def _from_fit(exposure: Exposure, own: HeaderWcs, cards: Header, sources: list[FitsWcs]) -> Exposure:
+    """Return the exposure with a polynomial in place of what the models cannot say."""
+    name = f"{exposure.name}: the WCS of the header ({cards['CTYPE1']})"
+    to_plane = _fitted.fit_plane(sources[0], own, exposure.shape, name)
+    wcs = _wcs([(_detector(), to_plane | own.sky)], own.frame, exposure.shape)
+    error = _error(wcs, sources)
+    if error > _fitted.LIMIT:
+        raise InputError(f"{name} cannot be represented: off by {error:.2g} pixel from astropy.wcs")
+    fits_wcs = _fits.described(cards, wcs)
+    fits_wcs["WCSERR"] = (float(f"{error:.3g}"), "[pixel] largest error of this WCS")
+    note = f"the gWCS is a fit to the {cards['CTYPE1'][5:]} of the header, true to {error:.2g} pixel"
+    return exposure.note(note).replace(wcs=wcs, fits_wcs=fits_wcs)
 
 
 def from_distortion(
@@ -125,11 +152,15 @@ def _polynomial(coefficients: Doubles) -> Model:
     return models.Polynomial2D(degree, **terms)
 
 
-def _verify(wcs: WCS, cards: Header, header: Header, name: str) -> None:
-    """Compare with astropy's reading of the whole header and of the cards that will be written."""
-    for source in (header, cards):
-        difference = _fits.largest_difference(wcs, _header.parse_fits(source, name))
-        if difference > _TOLERANCE:
-            raise InputError(
-                f"{name}: the WCS of the header cannot be represented: off by {difference:.2g} pixel from astropy.wcs"
-            )
+def _error(wcs: WCS, sources: list[FitsWcs]) -> float:
+    """Return the largest error [pixel] against astropy's reading of the whole header and of the cards to be written."""
+    return max(_fits.largest_difference(wcs, source) for source in sources)
+
+
+def _refuse_scale(own: HeaderWcs, instrument: InstrumentMode, name: str) -> None:
+    scale, expected = 3600 * own.scale, instrument.pixel_scale
+    if expected and not expected / 2 < scale < expected * 2:
+        raise InputError(
+            f"{name}: the WCS of the header has a scale of {scale:.4g} arcsec per pixel, but {instrument.name} has "
+            f"{expected:.4g}: it is of another camera, or its scale is not in degrees per pixel"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io.fits import Header
 
 from iris_core import s_region
-from iris_wcs._header import WCS_CARD, parse_fits
+from iris_wcs._header import WCS_CARD, parse_fits, positions
 from iris_wcs._inverse import grid
 
 if TYPE_CHECKING:
@@ -24,14 +24,15 @@ _RADESYS = {"icrs": "ICRS", "fk5": "FK5", "fk4": "FK4", "fk4noeterms": "FK4-NO-E
 
 
 def described(cards: Header, wcs: WCS) -> Header:
-    """Return `cards` with the frame in today's keywords, and the footprint."""
+    """Return `cards` with the frame, where it is an equatorial one, in today's keywords, and the footprint."""
     header = cards.copy()
-    for keyword in ("RADECSYS", "EPOCH"):
-        header.remove(keyword, ignore_missing=True)
     frame = wcs.output_frame.reference_frame
-    header["RADESYS"] = (_RADESYS[frame.name], "celestial reference frame")
-    if frame.name != "icrs":
-        header["EQUINOX"] = (_equinox(frame), "[yr] equinox of the coordinates")
+    if {"RA", "DEC"} == {str(header[f"CTYPE{axis}"])[:4].strip(" -").upper() for axis in (1, 2)}:
+        for keyword in ("RADECSYS", "EPOCH"):
+            header.remove(keyword, ignore_missing=True)
+        header["RADESYS"] = (_RADESYS[frame.name], "celestial reference frame")
+        if frame.name != "icrs":
+            header["EQUINOX"] = (_equinox(frame), "[yr] equinox of the coordinates")
     footprint = s_region(wcs.footprint(), frame)
     if footprint:
         header["S_REGION"] = (footprint, "outer corners of the image")
@@ -50,8 +51,7 @@ def largest_difference(wcs: WCS, fits: fits_wcs.WCS) -> float:
     x_range, y_range = wcs.bounding_box.bounding_box(order="F")
     x, y = grid(x_range, y_range, 41)
     longitude, latitude = wcs(x, y, with_bounding_box=False)
-    world = fits.all_pix2world(x.ravel(), y.ravel(), 0)
-    fits_longitude, fits_latitude = (np.reshape(world[axis], x.shape) for axis in (fits.wcs.lng, fits.wcs.lat))
+    fits_longitude, fits_latitude = positions(fits, x, y)
     turn = (longitude - fits_longitude + 180) % 360 - 180
     distance = np.hypot(turn * np.cos(np.deg2rad(latitude)), latitude - fits_latitude)
     if np.any(np.isnan(longitude) != np.isnan(fits_longitude)):

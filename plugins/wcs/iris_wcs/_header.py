@@ -10,15 +10,15 @@ import re
 import warnings
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io.fits import VerifyError
 from astropy.modeling import models, projections
 from astropy.wcs import WCS
-from astropy.wcs.utils import wcs_to_celestial_frame
 
 from iris_core import Doubles, Exposure, InputError
+from iris_wcs._frames import PAIRS, angles_to_icrs, frame_of
 
 if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
     from astropy.modeling import Model
     from astropy.wcs import Sip
 
-__all__ = ["WCS_CARD", "HeaderWcs", "find_header", "parse_fits", "read_header", "rotation", "wcs_cards"]
-
-ZENITHAL = ("AIR", "ARC", "AZP", "SIN", "STG", "SZP", "TAN", "ZEA")
+__all__ = ["WCS_CARD", "HeaderWcs", "find_header", "parse_fits", "positions", "read_header", "rotation", "wcs_cards"]
 
 WCS_CARD = re.compile(
     r"WCSNAME|(CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)[12]|(PC|CD)[12]_[12]|PV[12]_\d+|LONPOLE|LATPOLE"
-    r"|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)"
+    r"|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|WAT[0-2]_\d{3}"
 )
-_TEXT = re.compile(r"WCSNAME|CTYPE\d|CUNIT\d|RADE(C)?SYS|EQUINOX|EPOCH")  # years too: 'J2000'
+# The polynomial distortions of SCAMP and of IRAF, and a projection whose radius is a polynomial: no model has these.
+_FITTED = ("TPV", "TNX", "ZPN", "ZPX")
+_TEXT = re.compile(r"WCSNAME|CTYPE\d|CUNIT\d|RADE(C)?SYS|EQUINOX|EPOCH|WAT\d_\d+")  # years too: 'J2000'
+_MATRIX = re.compile(r"(PC|CD)[12]_[12]")
 _LINEAR = re.compile(r"(PC|CD)[12]_[12]|CDELT[12]")
 _LOOKUP = re.compile(r"(CPDIS|CQDIS|D2IMDIS)\d|AXISCORR")
 _FURTHER_AXIS = re.compile(r"(CTYPE|CRPIX|CRVAL|CUNIT|CDELT)[3-9]|(PC|CD)(\d_[3-9]|[3-9]_\d)")
@@ -57,7 +58,10 @@ class HeaderWcs:
     sky
         Projection plane [deg] to longitude and latitude [deg].
     frame
-        ICRS, FK5 or FK4 with its equinox.
+        Of these: ICRS, FK5 or FK4 with its equinox, Galactic.
+    is_whole
+        Whether that is all; otherwise `sky` is the gnomonic projection about the reference point, and a distortion or
+        another projection is to be fitted.
     """
 
     crpix: tuple[float, float]
@@ -65,17 +69,23 @@ class HeaderWcs:
     sip: Sip | None
     sky: Model
     frame: BaseCoordinateFrame
+    is_whole: bool
+
+    @property
+    def scale(self) -> float:
+        """Degrees per pixel at the reference point, the square root of the area."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
 
 
 def find_header(exposure: Exposure) -> Header | None:
-    """Return the header that has a WCS with RA and DEC, whether or not it can be represented.
+    """Return the header that has a celestial WCS, whether or not it can be represented.
 
     That of the science extension takes precedence over the primary one.
 
     Raises
     ------
     InputError
-        When a card of a WCS cannot be read, or is no number where one is needed.
+        When a card of a WCS cannot be read or is no number where one is needed, or the reference point is missing.
     """
     try:
         found = next((header for header in (exposure.sci_header, exposure.header) if _is_celestial(header)), None)
@@ -83,6 +93,7 @@ def find_header(exposure: Exposure) -> Header | None:
         raise InputError(f"{exposure.name}: CTYPE in the header cannot be read: {error}") from error
     if found is not None:
         _refuse_unreadable(found, exposure.name)
+        _refuse_incomplete(found, exposure.name)
     return found
 
 
@@ -93,13 +104,28 @@ def _refuse_unreadable(header: Header, name: str) -> None:
                 value = card.value
             except Exception as error:
                 raise InputError(f"{name}: the header card {card.keyword} cannot be read: {error}") from error
-            if not (isinstance(value, int | float) or _TEXT.fullmatch(card.keyword)):
+            if _TEXT.fullmatch(card.keyword):
+                continue
+            if not isinstance(value, int | float) or not np.isfinite(value):
                 raise InputError(f"{name}: {card.keyword} = {value!r} is not a number")
+
+
+def _refuse_incomplete(header: Header, name: str) -> None:
+    """Refuse the defaults of FITS for what makes a pointing: 0 for CRVAL and CRPIX, 1 degree for one of two CDELT."""
+    needed = ["CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2"]
+    if not any(map(_MATRIX.fullmatch, header)):
+        needed += ["CDELT1", "CDELT2"]
+    missing = [keyword for keyword in needed if keyword not in header]
+    if missing:
+        raise InputError(
+            f"{name}: the WCS of the header has no {', '.join(missing)}: nobody knows where it points; "
+            f"give the header CRPIX, CRVAL and CD, PC or CDELT of both axes"
+        )
 
 
 def _is_celestial(header: Header) -> bool:
     pair = {_ctype(header, axis)[:4].rstrip("-") for axis in (1, 2)}
-    return pair == {"RA", "DEC"} and any(_LINEAR.fullmatch(keyword) for keyword in header)
+    return pair in PAIRS and any(_LINEAR.fullmatch(keyword) for keyword in header)
 
 
 def _ctype(header: Header, axis: int) -> str:
@@ -146,17 +172,15 @@ def _refuse_distortion(header: Header, name: str) -> None:
             raise InputError(f"{name}: {keyword} is not zero: a sky that turns along the integrations is not one WCS")
     for axis in (1, 2):
         _refuse_projection(_ctype(header, axis), f"{name}: CTYPE{axis}")
-    scamp = [keyword for keyword in header if _SCAMP.fullmatch(keyword)]
-    if scamp and not _ctype(header, 1).endswith("-SIP"):
-        raise InputError(f"{name}: the WCS has a TPV distortion ({scamp[0]}): it cannot be represented")
 
 
 def _refuse_projection(ctype: str, where: str) -> None:
     code, distortion = ctype[5:8], ctype[8:]
-    if code not in ZENITHAL:
+    known = sorted({*projections.projcodes, *_FITTED})
+    if code not in known:
         raise InputError(
             f"{where} = '{ctype}': the projection {code or '(none)'} cannot be represented; "
-            f"the zenithal ones can: {', '.join(ZENITHAL)}, with or without -SIP"
+            f"these can, with or without -SIP: {', '.join(known)}"
         )
     if distortion not in ("", "-SIP"):
         raise InputError(f"{where} = '{ctype}': the distortion {distortion[1:]} cannot be represented; only SIP can")
@@ -206,22 +230,66 @@ def read_header(cards: Header, name: str) -> HeaderWcs:
         When it is no WCS after all.
     """
     fits = parse_fits(cards, name)
-    rows = [fits.wcs.lng, fits.wcs.lat]
     x, y = fits.wcs.crpix
+    is_whole = _is_whole(cards, fits)
+    native = _sky(fits) if is_whole else _tangent_plane(fits)
+    turn = _to_icrs(fits)
     return HeaderWcs(
         crpix=(float(x) - 1, float(y) - 1),
-        matrix=np.asarray(fits.pixel_scale_matrix, dtype=float)[rows],
+        matrix=np.asarray(fits.pixel_scale_matrix, dtype=float)[[fits.wcs.lng, fits.wcs.lat]],
         sip=fits.sip if fits.sip is not None and fits.sip.a is not None else None,
-        sky=_projection(fits) | rotation(*_pole(fits)),
-        frame=_frame(fits, name),
+        sky=native if turn is None else native | turn,
+        frame=frame_of(fits, name),
+        is_whole=is_whole,
     )
 
 
-def _frame(fits: WCS, name: str) -> Any:
-    try:
-        return wcs_to_celestial_frame(fits)
-    except ValueError:
-        raise InputError(f"{name}: RADESYS = '{fits.wcs.radesys}'; ICRS, FK5, FK4 and FK4-NO-E are known") from None
+def _is_whole(cards: Header, fits: WCS) -> bool:
+    """Whether the models say all: no distortion but SIP, and a projection that is among them."""
+    return not (
+        _ctype(cards, 1)[5:8] in _FITTED
+        or any(map(_SCAMP.fullmatch, cards))
+        or fits.wcs.cel.prj.code not in projections.projcodes
+    )
+
+
+def _tangent_plane(fits: WCS) -> Model:
+    longitude, latitude = (float(fits.wcs.crval[axis]) for axis in (fits.wcs.lng, fits.wcs.lat))
+    return projections.Pix2Sky_TAN() | rotation(longitude, latitude)
+
+
+def positions(fits: WCS, x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+    """Return longitude and latitude [deg] that astropy gives to 0-based pixels, in the frame of the gWCS.
+
+    Parameters
+    ----------
+    fits
+        From `parse_fits`.
+    x, y
+        Pixels, of one shape.
+    """
+    world = fits.all_pix2world(x.ravel(), y.ravel(), 0)
+    longitude, latitude = (np.reshape(world[axis], x.shape) for axis in (fits.wcs.lng, fits.wcs.lat))
+    turn = _to_icrs(fits)
+    return (longitude, latitude) if turn is None else turn(longitude, latitude)
+
+
+def _to_icrs(fits: WCS) -> Model | None:
+    angles = angles_to_icrs(fits)
+    return None if angles is None else rotation(*angles)
+
+
+def _sky(fits: WCS) -> Model:
+    """Return projection plane to sky, whose inverse knows native longitudes from -180 to 180 deg.
+
+    Those of RotateCelestial2Native go from 0 to 360 deg: half of each map that is not zenithal would lie one turn away.
+    """
+    plane, (longitude, latitude, lonpole) = _projection(fits), _pole(fits)
+    sky = plane | rotation(longitude, latitude, lonpole)
+    if not isinstance(plane, projections.Zenithal):
+        angles = map(_settled, (90 + longitude, 90 - latitude, 90 - lonpole))
+        sky.inverse = models.EulerAngleRotation(*angles, axes_order="zxz") | plane.inverse
+    return sky
 
 
 def _projection(fits: WCS) -> Model:

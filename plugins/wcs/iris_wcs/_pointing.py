@@ -97,4 +97,7 @@ def no_wcs(exposure: Exposure) -> str:
         if keyword in header
     ]
     found = ", ".join(types) or "no CTYPE"
-    return f"{exposure.name}: no WCS with RA and DEC and a scale (CD, PC or CDELT); the header has {found}"
+    return (
+        f"{exposure.name}: no WCS with RA and DEC (or GLON and GLAT, ELON and ELAT, SLON and SLAT) "
+        f"and a scale (CD, PC or CDELT); the header has {found}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,12 @@ def mode() -> InstrumentMode:
 
 @pytest.fixture
 def assign(tmp_path: Path, mode: InstrumentMode) -> Callable[..., Exposure]:
-    """Call the stage, with a distortion reference where a model is given."""
+    """Call the stage: with a distortion reference where a model is given, else for a camera of any pixel scale."""
 
     def call(exposure: Exposure, distortion: Model | None = None, **params: Any) -> Exposure:
         references = References({} if distortion is None else {"distortion": store(distortion)})
-        return assign_wcs(exposure, WcsParams(**params), references, mode)
+        camera = replace(mode, pixel_scale=0.0) if distortion is None else mode
+        return assign_wcs(exposure, WcsParams(**params), references, camera)
 
     def store(model: Model) -> Reference:
         path = tmp_path / "distortion.asdf"

@@ -73,20 +73,18 @@ def test_odd_header(assign: Assign, difference: Difference, path: Path) -> None:
 
 def test_enough_of_them_have_a_wcs(assign: Assign) -> None:
     """So that the test above is one."""
-    names = ("irac_sip.hdr", "siponly.hdr", "sip-broken.hdr", "too_many_pv.hdr", "outside_sky.hdr")
-    for name in names:
-        for header in headers(DATA / "odd_fits" / "astropy" / name):
+    names = ("irac_sip.hdr", "siponly.hdr", "sip-broken.hdr", "too_many_pv.hdr", "outside_sky.hdr", "tpvonly.hdr")
+    paths = [DATA / "odd_fits" / "astropy" / name for name in (*names, "invalid_header.hdr")]
+    for path in (*paths, DATA / "ukidss_wfcam_k" / "ukidss_wfcam_K_m1.fits"):
+        for header in [one for one in headers(path) if "CTYPE1" in one]:
             assert assign(make_exposure((64, 64)).replace(sci_header=header)).wcs is not None
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("odd_fits/astropy/tpvonly.hdr", "TPV"),
-        ("odd_fits/astropy/invalid_header.hdr", "TPV"),
         ("odd_fits/astropy/zpn-hole.hdr", "ZPN"),
-        ("ukidss_wfcam_k/ukidss_wfcam_K_m1.fits", "ZPN"),
-        ("odd_fits/astropy/nonstandard_units.hdr", "CUNIT2"),
+        ("odd_fits/astropy/nonstandard_units.hdr", "CRVAL1"),
     ],
 )
 def test_unsupported_file_is_refused_by_name(assign: Assign, name: str, words: str) -> None:
