@@ -1,4 +1,4 @@
-"""Keck NIRC2: raw frames read as exposures, a mode for each camera, a stage for bad pixels, a recipe for a dither."""
+"""Keck NIRC2: a reader for raw frames, a mode for each camera, stages for bad pixels and linearity, a dither recipe."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ from iris_core import (
     Params,
     References,
     ReferenceType,
+    StageSkipped,
     hookimpl,
     parameter,
     stage,
 )
-from iris_nirc2.hookspecs import flag_bad_pixels
+from iris_nirc2.hookspecs import flag_bad_pixels, linearity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MaskParams", "apply_mask", "check_mask", "flag_bad_pixels"]
+__all__ = [
+    "MaskParams",
+    "apply_mask",
+    "check_linearity",
+    "check_mask",
+    "correct_linearity",
+    "flag_bad_pixels",
+    "linearity",
+]
 
 BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
 
@@ -93,3 +102,40 @@ def apply_mask(exposure: Exposure, params: MaskParams, references: References) -
         )
     dq = exposure.dq | mask.dq | np.where(bad, np.uint32(BAD), np.uint32(0))
     return exposure.replace(dq=dq).mask_invalid().note(f"{int(bad.sum())} pixels of the mask are bad")
+
+
+def check_linearity(exposure: Exposure, instrument: InstrumentMode) -> None:
+    """Refuse exposures that are no longer counts per second as the detector gave them.
+
+    Raises
+    ------
+    StageSkipped
+        For other cameras, and for the electronics of 2024, whose linearity has not been published.
+    InputError
+        For another unit, or an unknown exposure time.
+    """
+    from iris_nirc2._camera import number
+
+    until, when = number("electronics_changed"), exposure.meta.start_time
+    if instrument.instrument != "NIRC2" or (when is not None and when.date() >= until):
+        raise StageSkipped(f"the linearity of NIRC2 is known until {until}, that of other cameras not at all")
+    if str(exposure.unit) != "DN / s" or not exposure.meta.exposure_time:
+        raise InputError(
+            f"{exposure.name}: the linearity depends on the counts of a coadd, so that DN/s and EXPTIME are needed; "
+            f"it is in {exposure.unit} with EXPTIME = {exposure.meta.exposure_time}"
+        )
+
+
+@stage("linearity", check=check_linearity, by_integration=True)
+def correct_linearity(exposure: Exposure) -> Exposure:
+    """Divide by the response at the counts of one coadd; the variance follows the slope of the correction."""
+    from iris_nirc2._linearity import linear_counts, slope
+
+    seconds = np.float32((exposure.meta.exposure_time or 0) / int(exposure.header.get("COADDS", 1)))
+    counts = exposure.data * seconds
+    square = slope(counts) ** 2
+    corrected = exposure.replace(
+        data=linear_counts(counts) / seconds,
+        variance={name: plane * square for name, plane in exposure.variance.items()},
+    )
+    return corrected.mask_invalid()

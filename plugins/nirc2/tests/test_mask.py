@@ -20,7 +20,7 @@ def mask_file(folder: Path, mask: Any, **options: Any) -> Reference:
 
 
 def apply_mask(exposure: Exposure, mask: Reference, **params: float) -> Exposure:
-    return run_stage(iris_nirc2, exposure, references=[mask], **params)
+    return run_stage(iris_nirc2, exposure, stage="flag_bad_pixels", references=[mask], **params)
 
 
 @pytest.mark.parametrize("nint", [0, 3])
