@@ -159,4 +159,6 @@ def _wcs_header(header: Header, meta: Meta, shape: tuple[int, int]) -> Header:
         angle += camera_number("position_angle", meta.detector, meta.start_time)
         scale = camera_number("pixel_scale", meta.detector, meta.start_time)
         cards = tangent_plane(meta.ra, meta.dec, angle, scale, shape, header.get("EQUINOX", 2000.0))
+        missed = number(f"distortion_{meta.detector}")
+        cards["WCSERR"] = (missed, "[pixel] largest distortion, not in this WCS")
     return type(header)([(name, *card) for name, card in cards.items()])
