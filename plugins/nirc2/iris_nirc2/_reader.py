@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import DQ, Exposure, Flags, Image, InputError, Meta, blank_plane, meta_from_header, parse_unit
+from iris_core import DQ, Exposure, Flags, Image, InputError, Mask, Meta, blank_plane, meta_from_header, parse_unit
 from iris_nirc2._camera import BASE, camera_number, number
 from iris_nirc2._keywords import is_nirc2, required, translated
 from iris_nirc2._noise import measure_read_variance, pairs_of, read_variance, shot_variance
@@ -122,7 +122,8 @@ def _variance(header: Header, counts: Image, meta: Meta) -> tuple[dict[str, Imag
     if header["BITPIX"] < 0 or combined > 1 or counts.size == 1:
         return {"poisson": shot / combined, "rnoise": np.full((1, 1), read / combined, dtype=np.float32)}, ()
     quadrants = measure_read_variance(counts, shot, number("response_scatter"), read)
-    return {"poisson": shot, "rnoise": _spread(quadrants, counts.shape)}, (_describe_read_noise(quadrants, read),)
+    notes = () if np.all(quadrants == np.float32(read)) else (_describe_read_noise(quadrants, read),)
+    return {"poisson": shot, "rnoise": _spread(quadrants, counts.shape)}, notes
 
 
 def _spread(quadrants: Image, shape: tuple[int, ...]) -> Image:
@@ -134,7 +135,7 @@ def _spread(quadrants: Image, shape: tuple[int, ...]) -> Image:
 
 def _describe_read_noise(quadrants: Image, documented: float) -> str:
     values = ", ".join(f"{noise:.1f}" for noise in np.sqrt(quadrants).ravel())
-    return f"read noise of the quadrants, that of rows included: {values} DN a pixel; documented: {documented**0.5:.1f}"
+    return f"read noise measured in the quadrants, rows included: {values} DN; documented: {documented**0.5:.1f}"
 
 
 def _flags(header: Header, counts: Image, meta: Meta) -> Flags:
@@ -143,8 +144,22 @@ def _flags(header: Header, counts: Image, meta: Meta) -> Flags:
     coadds = header["COADDS"]
     dq = np.zeros(counts.shape, dtype=np.uint32)
     dq[counts > number("linear_limit") * coadds] = DQ.NONLINEAR
-    dq[counts >= number("saturation") * coadds] |= np.uint32(DQ.SATURATED | DQ.DO_NOT_USE)
+    dq[_saturated(counts, number("saturation") * coadds)] |= np.uint32(DQ.NONLINEAR | DQ.SATURATED | DQ.DO_NOT_USE)
     return dq
+
+
+def _saturated(counts: Image, level: float) -> Mask:
+    """Return the pixels at or above a level, and those they enclose.
+
+    In the core of a bright star the first read is saturated, too, and the difference of the reads drops again.
+    """
+    from scipy.ndimage import binary_fill_holes
+
+    above: Mask = counts >= level
+    if not above.any():
+        return above
+    enclosed: Mask = binary_fill_holes(above)
+    return enclosed
 
 
 def _is_after_upgrade(meta: Meta) -> bool:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import iris_nirc2
+from iris_nirc2 import plugin as nirc2
 from iris_testkit import StageConformance
 
 
 class TestFlagBadPixels(StageConformance):
     """The rules that every stage has to keep."""
 
-    plugin = iris_nirc2
+    plugin = nirc2
     stage = "flag_bad_pixels"
 
 
 class TestLinearity(StageConformance):
     """The same rules, on rates of up to 10 000 DN."""
 
-    plugin = iris_nirc2
+    plugin = nirc2
     stage = "linearity"
-    mode = iris_nirc2.instrument_modes()[0]
+    mode = nirc2.instrument_modes()[0]

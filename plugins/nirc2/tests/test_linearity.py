@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import iris_nirc2
 import numpy as np
 import pytest
+from iris_nirc2 import plugin
 from iris_testkit import iris_mode, make_exposure, run_stage
 
 from iris_core import Exposure, InputError, StageSkipped
 
-WIDE = iris_nirc2.instrument_modes()[2]
+WIDE = plugin.instrument_modes()[2]
 
 
 def straighten(exposure: Exposure) -> Exposure:
-    return run_stage(iris_nirc2, exposure, stage="linearity", mode=WIDE)
+    return run_stage(plugin, exposure, stage="linearity", mode=WIDE)
 
 
 @pytest.mark.parametrize("coadds", [1, 5])
@@ -44,7 +44,7 @@ def test_a_star_on_a_bright_sky_gets_its_light_back() -> None:
 
 def test_other_cameras_and_the_new_electronics_are_skipped() -> None:
     with pytest.raises(StageSkipped):
-        run_stage(iris_nirc2, make_exposure(unit="DN/s"), stage="linearity", mode=iris_mode())
+        run_stage(plugin, make_exposure(unit="DN/s"), stage="linearity", mode=iris_mode())
     with pytest.raises(StageSkipped):
         straighten(make_exposure(mode=WIDE, start_time=datetime(2024, 6, 1, tzinfo=UTC)))
 

@@ -99,6 +99,15 @@ def test_saturation_and_linearity_hold_for_each_coadd(make_frame: Any, coadds: i
     assert dq.tolist() == [[0, DQ.NONLINEAR], [DQ.NONLINEAR, saturated]]
 
 
+def test_what_saturated_pixels_enclose_is_saturated(make_frame: Any) -> None:
+    """The first read of a bright star's core is saturated, too: the difference of the reads is small again."""
+    counts = np.full((16, 16), 500)
+    counts[4:9, 4:9] = 20000
+    counts[5:8, 5:8] = [[17000, 9000, 16000], [12000, 300, 9000], [17000, 9000, 16000]]
+    flagged = read(make_frame(counts)).dq == DQ.NONLINEAR | DQ.SATURATED | DQ.DO_NOT_USE
+    assert np.array_equal(np.argwhere(flagged), [(y, x) for y in range(4, 9) for x in range(4, 9)])
+
+
 @pytest.mark.parametrize("reftype", ["", "dark", "flat"])
 def test_an_outline_tells_the_same_and_holds_no_pixels(make_frame: Any, reftype: str) -> None:
     path = make_frame(np.ones((1024, 1024)), dtype=np.float32 if reftype else np.int32)
