@@ -153,11 +153,11 @@ def _saturated(counts: Image, level: float) -> Mask:
 
     In the core of a bright star the first read is saturated, too, and the difference of the reads drops again.
     """
-    from scipy.ndimage import binary_fill_holes
-
     above: Mask = counts >= level
     if not above.any():
         return above
+    from scipy.ndimage import binary_fill_holes
+
     enclosed: Mask = binary_fill_holes(above)
     return enclosed
 
