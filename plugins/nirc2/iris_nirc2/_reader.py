@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import DQ, Exposure, Flags, Image, InputError, Meta, blank_plane, meta_from_header, parse_unit
+from iris_core import DQ, Exposure, Flags, Image, InputError, Mask, Meta, blank_plane, meta_from_header, parse_unit
 from iris_nirc2._camera import BASE, camera_number, number
 from iris_nirc2._keywords import is_nirc2, required, translated
-from iris_nirc2._noise import read_variance, reads_of, shot_variance
+from iris_nirc2._noise import measure_read_variance, pairs_of, read_variance, shot_variance
 from iris_nirc2._pointing import position_angle, tangent_plane
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _rate(header: Header, counts: Image, path: Path, reftype: str) -> Exposure:
     kept = translated(header, path, reftype, shape)
     meta = meta_from_header(kept, path)
     seconds = np.float32(required(header, "ITIME", path) * required(header, "COADDS", path))
-    variance = _variance(header, counts, meta)
+    variance, notes = _variance(header, counts, meta)
     return Exposure(
         data=np.broadcast_to(counts / seconds, shape),
         dq=np.broadcast_to(_flags(header, counts, meta), shape),
@@ -91,15 +91,18 @@ def _rate(header: Header, counts: Image, path: Path, reftype: str) -> Exposure:
         meta=meta,
         header=kept,
         sci_header=_wcs_header(header, meta, shape),
+        notes=notes,
     )
 
 
 def _as_is(header: Header, values: Image, path: Path, reftype: str) -> Exposure:
     shape = header["NAXIS2"], header["NAXIS1"]
     kept = translated(header, path, reftype, shape)
+    is_low = (values < number("flat_low")) & (reftype == "flat")
+    flags = np.where(is_low, np.uint32(DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE), np.uint32(0))
     return Exposure(
         data=np.broadcast_to(values, shape),
-        dq=blank_plane(shape, np.uint32),
+        dq=np.broadcast_to(flags, shape),
         variance={},
         unit=None,
         meta=meta_from_header(kept, path),
@@ -108,15 +111,31 @@ def _as_is(header: Header, values: Image, path: Path, reftype: str) -> Exposure:
     )
 
 
-def _variance(header: Header, counts: Image, meta: Meta) -> dict[str, Image]:
-    """Return the components, DN**2; none where read mode or electronics are not known."""
-    reads = reads_of(header.get("SAMPMODE", 0), header.get("MULTISAM", 0))
-    if not reads or _is_after_upgrade(meta):
-        return {}
+def _variance(header: Header, counts: Image, meta: Meta) -> tuple[dict[str, Image], tuple[str, ...]]:
+    """Return the components, DN**2, none where read mode or electronics are not known; and where they come from."""
+    pairs = pairs_of(header.get("SAMPMODE", 0), header.get("MULTISAM", 0))
+    if not pairs or _is_after_upgrade(meta):
+        return {}, ()
     coadds, combined = header["COADDS"], header.get("NCOMBINE", 1)
-    read = read_variance(number("read_noise"), number("gain"), reads, coadds)
-    shot = shot_variance(counts, number("noise_gain"))
-    return {"poisson": shot / combined, "rnoise": np.full((1, 1), read / combined, dtype=np.float32)}
+    read = read_variance(number("read_noise"), number("gain"), pairs, coadds)
+    shot = shot_variance(counts, number("noise_gain"), coadds)
+    if header["BITPIX"] < 0 or combined > 1 or counts.size == 1:
+        return {"poisson": shot / combined, "rnoise": np.full((1, 1), read / combined, dtype=np.float32)}, ()
+    quadrants = measure_read_variance(counts, shot, number("response_scatter"), read)
+    notes = () if np.all(quadrants == np.float32(read)) else (_describe_read_noise(quadrants, read),)
+    return {"poisson": shot, "rnoise": _spread(quadrants, counts.shape)}, notes
+
+
+def _spread(quadrants: Image, shape: tuple[int, ...]) -> Image:
+    """Return a plane with the value of each quadrant."""
+    rows, columns = (np.arange(length) >= length // 2 for length in shape)
+    plane: Image = quadrants[np.ix_(rows.astype(int), columns.astype(int))]
+    return plane
+
+
+def _describe_read_noise(quadrants: Image, documented: float) -> str:
+    values = ", ".join(f"{noise:.1f}" for noise in np.sqrt(quadrants).ravel())
+    return f"read noise measured in the quadrants, rows included: {values} DN; documented: {documented**0.5:.1f}"
 
 
 def _flags(header: Header, counts: Image, meta: Meta) -> Flags:
@@ -125,8 +144,22 @@ def _flags(header: Header, counts: Image, meta: Meta) -> Flags:
     coadds = header["COADDS"]
     dq = np.zeros(counts.shape, dtype=np.uint32)
     dq[counts > number("linear_limit") * coadds] = DQ.NONLINEAR
-    dq[counts >= number("saturation") * coadds] |= np.uint32(DQ.SATURATED | DQ.DO_NOT_USE)
+    dq[_saturated(counts, number("saturation") * coadds)] |= np.uint32(DQ.NONLINEAR | DQ.SATURATED | DQ.DO_NOT_USE)
     return dq
+
+
+def _saturated(counts: Image, level: float) -> Mask:
+    """Return the pixels at or above a level, and those they enclose.
+
+    In the core of a bright star the first read is saturated, too, and the difference of the reads drops again.
+    """
+    above: Mask = counts >= level
+    if not above.any():
+        return above
+    from scipy.ndimage import binary_fill_holes
+
+    enclosed: Mask = binary_fill_holes(above)
+    return enclosed
 
 
 def _is_after_upgrade(meta: Meta) -> bool:
@@ -141,4 +174,6 @@ def _wcs_header(header: Header, meta: Meta, shape: tuple[int, int]) -> Header:
         angle += camera_number("position_angle", meta.detector, meta.start_time)
         scale = camera_number("pixel_scale", meta.detector, meta.start_time)
         cards = tangent_plane(meta.ra, meta.dec, angle, scale, shape, header.get("EQUINOX", 2000.0))
+        missed = number(f"distortion_{meta.detector}")
+        cards["WCSERR"] = (missed, "[pixel] largest distortion, not in this WCS")
     return type(header)([(name, *card) for name, card in cards.items()])

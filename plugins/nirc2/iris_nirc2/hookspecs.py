@@ -1,4 +1,4 @@
-"""The stage this package adds to the framework."""
+"""The stages this package adds to the framework."""
 
 from __future__ import annotations
 
@@ -27,4 +27,25 @@ def flag_bad_pixels(
     >>> @stage("flag_bad_pixels", references=("mask",))
     ... def flag(exposure, references):
     ...     return exposure.flag(references["mask"].image(exposure).data != 0, DQ.DO_NOT_USE)
+    """
+
+
+@stage_spec(status="S_NLCORR")
+def linearity(
+    exposure: Exposure,
+    params: Params,
+    references: References,
+    background_exposures: Sequence[Exposure],
+    instrument: InstrumentMode,
+) -> Exposure:
+    """Undo the non-linearity of the array, before anything is subtracted.
+
+    Units: unchanged. Every variance component is multiplied by the square of the slope of the correction.
+
+    Examples
+    --------
+    >>> @stage("linearity")
+    ... def straighten(exposure):
+    ...     seconds = exposure.meta.exposure_time
+    ...     return exposure.scale(1 / (1 - 1e-6 * exposure.data * seconds))
     """

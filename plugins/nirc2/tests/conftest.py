@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from iris_nirc2._linearity import linear_counts
 from numpy.typing import ArrayLike
+
+from iris_core import Doubles
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "nirc2_cosmos01_ks"
 
@@ -66,6 +69,13 @@ def make_frame(tmp_path: Path) -> MakeFrame:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def bend() -> Callable[[Doubles], Doubles]:
+    """Return a function that makes the counts of the array, DN of one coadd, of those of a linear one."""
+    levels = np.linspace(0, 20000, 4001)
+    return lambda linear: np.asarray(np.interp(linear, linear_counts(levels), levels))
 
 
 @pytest.fixture(scope="session")

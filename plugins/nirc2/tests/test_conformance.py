@@ -1,13 +1,21 @@
-"""The stage flag_bad_pixels keeps every rule of the framework."""
+"""The stages of this package keep every rule of the framework."""
 
 from __future__ import annotations
 
-import iris_nirc2
+from iris_nirc2 import plugin as nirc2
 from iris_testkit import StageConformance
 
 
-class TestConformance(StageConformance):
+class TestFlagBadPixels(StageConformance):
     """The rules that every stage has to keep."""
 
-    plugin = iris_nirc2
+    plugin = nirc2
     stage = "flag_bad_pixels"
+
+
+class TestLinearity(StageConformance):
+    """The same rules, on rates of up to 10 000 DN."""
+
+    plugin = nirc2
+    stage = "linearity"
+    mode = nirc2.instrument_modes()[0]

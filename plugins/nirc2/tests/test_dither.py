@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 for module in ("iris_background", "iris_dark", "iris_flat", "iris_photom", "iris_resample", "iris_wcs"):
     pytest.importorskip(module, reason=f"the recipe nirc2-dither needs {module.replace('_', '-')}")
 
-SIZE, SECONDS, GAIN = 128, 80.0, 5.5
+SIZE, SECONDS, GAIN = 128, 80.0, 4.84
 SKY, DARK, FLUX, SIGMA = 70.0, 0.5, 4000.0, 2.0  # DN/s, DN/s, DN/s, pixels
 STAR = (150.43402, 2.95156)
 DITHER = [(0.0, 0.0), (1.0, 0.4), (-0.8, 0.9), (0.3, -1.1), (-0.9, -0.6)]  # arcsec
@@ -51,13 +51,13 @@ def scene(number: int, level: float) -> Doubles:
 
 
 @pytest.fixture
-def dither(make_frame: Any) -> list[Path]:
+def dither(make_frame: Any, bend: Any) -> list[Path]:
     """Write five frames whose sky changes from one to the next; column 7 is dead."""
     rng = np.random.default_rng(2011)
     paths = []
     for number in range(len(DITHER)):
         counts = (flat() * scene(number, SKY * (1 + 0.01 * number)) + DARK) * SECONDS
-        noisy = rng.poisson(counts * GAIN) / GAIN + rng.normal(0, 3.75, counts.shape)
+        noisy = bend(rng.poisson(counts * GAIN) / GAIN) + rng.normal(0, 3.75, counts.shape)
         noisy[:, 7] = 0
         ra, dec = pointing(number)
         paths.append(make_frame(np.rint(noisy), f"n{number:04d}.fits.gz", RA=ra, DEC=dec))

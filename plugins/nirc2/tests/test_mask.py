@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import iris_nirc2
 import numpy as np
 import pytest
+from iris_nirc2 import plugin
 from iris_testkit import make_exposure, make_reference, run_stage
 
 from iris_core import DQ, Exposure, InputError, Reference
@@ -20,7 +20,7 @@ def mask_file(folder: Path, mask: Any, **options: Any) -> Reference:
 
 
 def apply_mask(exposure: Exposure, mask: Reference, **params: float) -> Exposure:
-    return run_stage(iris_nirc2, exposure, references=[mask], **params)
+    return run_stage(plugin, exposure, stage="flag_bad_pixels", references=[mask], **params)
 
 
 @pytest.mark.parametrize("nint", [0, 3])

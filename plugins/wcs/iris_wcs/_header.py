@@ -150,6 +150,8 @@ def wcs_cards(header: Header, name: str) -> Header:
     _refuse_distortion(header, name)
     cards = type(header)([copy(card) for card in header.cards if WCS_CARD.fullmatch(card.keyword)])
     cards.insert(0, ("WCSAXES", 2, "number of WCS axes"))
+    if isinstance(header.get("WCSERR"), float):  # what its writer knows that it misses, as the distortion of NIRC2
+        cards["WCSERR"] = (header["WCSERR"], header.comments["WCSERR"])
     if header.get("A_ORDER", 0) > 1:
         for axis in (1, 2):
             cards[f"CTYPE{axis}"] = _ctype(header, axis).removesuffix("-SIP") + "-SIP"

@@ -139,6 +139,12 @@ def test_header_agrees_with_astropy(
     assert difference(result.wcs, result.fits_wcs, SHAPE) < 1e-6
 
 
+def test_what_the_header_says_it_misses_stays_in_it(assign: Assign, linear: dict[str, Any]) -> None:
+    stated = make_exposure(SHAPE, sci_header={**linear, "WCSERR": 5.2})
+    assert assign(stated).fits_wcs["WCSERR"] == 5.2
+    assert "WCSERR" not in assign(make_exposure(SHAPE, sci_header=linear)).fits_wcs
+
+
 def test_crpix_counts_from_one(assign: Assign, linear: dict[str, Any]) -> None:
     wcs = assign(make_exposure(SHAPE, sci_header=linear)).wcs
     assert wcs(19.5, 29.25) == pytest.approx((266.4168, -29.0078), abs=1e-12)
