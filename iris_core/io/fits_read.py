@@ -16,7 +16,7 @@ from iris_core.arrays import Array, Flags, Image, blank_plane
 from iris_core.errors import InputError, one_line
 from iris_core.exposure import Exposure
 from iris_core.headers import is_wcs_keyword
-from iris_core.io.tree import removed_before
+from iris_core.io.tree import common_elsewhere, removed_before
 from iris_core.keywords import meta_of_headers, parse_unit
 
 if TYPE_CHECKING:
@@ -126,10 +126,11 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
     extension = hdus["ASDF"] if pixels and "ASDF" in hdus else None
     if pixels:
         _warn_of_lost(hdus, (science, extension, *named.values()), path)
+    data, variance = _image(science, pixels, path), _variance(named, pixels, path)
     return Exposure(
-        data=_image(science, pixels, path),
+        data=data,
         dq=_flags(named.get("DQ"), shape, pixels, path),
-        variance=_variance(named, pixels, path),
+        variance=variance,
         area=_image(named["AREA"], pixels, path) if "AREA" in named else None,
         planes={name: _plane(hdu, pixels) for name, hdu in named.items() if not _is_known(name)},
         unit=_unit(sci_header, header, path),
@@ -138,6 +139,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool) -> Exposure:
         sci_header=sci_header,
         **{
             "removed": removed_before(header, sci_header, path.name),
+            "common": common_elsewhere(variance),
             **_restored(extension, sci_header if "CTYPE1" in sci_header else header, path),
         },
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iris_core import DQ, Array, Doubles, Exposure, Image, Mask
+from iris_core import DQ, Array, Doubles, Exposure, Image, Mask, variance_of_mean
 
 __all__ = ["Frame", "box", "discs", "frame_of"]
 
@@ -59,21 +59,21 @@ def frame_of(exposure: Exposure) -> Frame:
     bad = number == 0
     divisor = np.where(bad, 1, number).astype(np.float32)
     data = np.sum(stack, axis=0, where=valid, dtype=np.float32) / divisor
+    err = _error(exposure, valid / divisor, bad)
     saturated = (np.bitwise_or.reduce(_as_stack(exposure.dq), axis=0) & np.uint32(DQ.SATURATED)) != 0
-    return Frame(data=data, err=_error(exposure, valid, divisor, bad), bad=bad, saturated=saturated)
+    return Frame(data=data, err=err, bad=bad, saturated=saturated)
 
 
 def _as_stack(plane: Array) -> Array:
     return plane if plane.ndim == 3 else plane[np.newaxis]
 
 
-def _error(exposure: Exposure, valid: Mask, divisor: Image, bad: Mask) -> Image | None:
-    err = exposure.err
-    if err is None:
+def _error(exposure: Exposure, share: Image, bad: Mask) -> Image | None:
+    if not exposure.variance:
         return None
-    variance = np.square(_as_stack(err))
-    total = np.sqrt(np.sum(variance, axis=0, where=valid & np.isfinite(variance), dtype=np.float32)) / divisor
-    result: Image = np.where(bad, np.float32(np.nan), total)
+    components = exposure.variance.items()
+    variance = sum(variance_of_mean(_as_stack(plane), share, name in exposure.common) for name, plane in components)
+    result: Image = np.where(bad, np.nan, np.sqrt(variance)).astype(np.float32)
     return result
 
 
