@@ -51,7 +51,8 @@ def variance_of_mean(variance: Image, share: Doubles, common: bool) -> Doubles:
         Whether the error is the same for all values, like that of a flat in all integrations.
     """
     used = np.where(share > 0, variance, 0.0)
-    return np.square(np.sum(share * np.sqrt(used), axis=0)) if common else np.sum(share * share * used, axis=0)
+    total: Doubles = np.sum(share * np.sqrt(used) if common else share * share * used, axis=0)
+    return np.square(total) if common else total
 
 
 def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:

@@ -50,7 +50,7 @@ def weights_of_variance(components: Sequence[Image]) -> Doubles:
     """
     rows, columns = components[0].shape[-2:]
     step = max(1, int(np.sqrt(rows * columns / _SAMPLE)))
-    total = np.sum([plane[:, ::step, ::step] for plane in components], axis=0, dtype=np.float64)
+    total = np.asarray(sum(plane[:, ::step, ::step].astype(np.float64) for plane in components))
     finite = [integration[np.isfinite(integration)] for integration in total]
     median = np.array([np.median(values) if values.size else 0.0 for values in finite])
     known = median > 0
@@ -89,7 +89,8 @@ def _shares(usable: Mask, weights: Doubles) -> Doubles:
     """Return the share of each value in the mean of its pixel; they add up to 1, or 0 where none is usable."""
     weight = np.where(usable, weights[:, np.newaxis, np.newaxis], 0.0)
     total = np.sum(weight, axis=0)
-    return np.divide(weight, total, out=weight, where=total > 0)
+    np.divide(weight, total, out=weight, where=total > 0)
+    return weight
 
 
 def _flags(flags: Flags, none: Mask) -> Flags:
