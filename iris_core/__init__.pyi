@@ -11,6 +11,7 @@ from .arrays import Image as Image
 from .arrays import Mask as Mask
 from .arrays import blank_plane as blank_plane
 from .arrays import row_blocks as row_blocks
+from .arrays import variance_of_mean as variance_of_mean
 from .cli.options import ModelCommand as ModelCommand
 from .cli.options import pairs as pairs
 from .cli.options import yaml_pairs as yaml_pairs

@@ -35,6 +35,26 @@ def root_of_sum(planes: Iterable[Image]) -> Image:
     return np.sqrt(total, out=total)
 
 
+def variance_of_mean(variance: Image, share: Doubles, common: bool) -> Doubles:
+    """Return what a component of the variance contributes to that of a weighted mean over the first axis.
+
+    ``sum w_i^2 v_i`` where each value has an error of its own, own/n for equal weights; ``(sum w_i sqrt(v_i))^2``
+    where all have one error in common, which a mean does not make smaller.
+
+    Parameters
+    ----------
+    variance
+        Of each value, ``(n, ...)``; not looked at where `share` is 0.
+    share
+        Weights of the mean, same shape, with the sum 1 along the first axis.
+    common
+        Whether the error is the same for all values, like that of a flat in all integrations.
+    """
+    used = np.where(share > 0, variance, 0.0)
+    total: Doubles = np.sum(share * np.sqrt(used) if common else share * share * used, axis=0)
+    return np.square(total) if common else total
+
+
 def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
     """Yield indices that cut planes of `shape` into blocks of rows that fit a processor's cache.
 

@@ -65,6 +65,9 @@ class Exposure:
     removed
         How much of the dark current, the background and the flat has been taken out of the pixels, by name;
         kept by the framework. What is not listed is still in.
+    common
+        Names of the variance components whose error is one and the same in all integrations, so that their mean has
+        it as well: those of the background, the dark and the flat. All others are new in each integration.
     history
         One record per stage that has run; written by the runner only.
     provenance
@@ -87,6 +90,7 @@ class Exposure:
     subarrays: tuple[Subarray, ...] = ()
     done: frozenset[str] = frozenset()
     removed: Mapping[str, Removal] = field(default_factory=dict)
+    common: frozenset[str] = frozenset()
     history: tuple[StageRecord, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -178,21 +182,31 @@ class Exposure:
         """
         scale = np.asarray(factor, dtype=np.float32)
         square = scale * scale
-        return self.replace(
-            data=self.data * scale,
-            variance={name: plane * square for name, plane in self.variance.items()},
-        )
+        variance = {name: plane * square for name, plane in self.variance.items()}
+        return self.replace(data=self.data * scale, variance=variance)
 
-    def add_variance(self, name: str, plane: ArrayLike) -> Self:
+    def add_variance(self, name: str, plane: ArrayLike, *, common: bool | None = None) -> Self:
         """Return the exposure with the component `name`, added to one of that name if there is one.
 
         Unknown errors stay unknown: one component alone would be too small an error.
+
+        Parameters
+        ----------
+        name
+            Of the component.
+        plane
+            ``(ny, nx)`` or the shape of `data`, in `unit` squared.
+        common
+            Whether the error behind it is the same in all integrations; by default where `plane` is one plane
+            for all of them. A component is common where any part of it is: the error of a mean is not too small.
         """
         if not self.variance:
             return self
         new = np.broadcast_to(np.asarray(plane, dtype=np.float32), self.data.shape)
         old = self.variance.get(name)
-        return self.replace(variance={**self.variance, name: new if old is None else old + new})
+        variance = {**self.variance, name: new if old is None else old + new}
+        shared = self.is_integrations and (np.ndim(plane) < 3 if common is None else common)
+        return self.replace(variance=variance, common=self.common | ({name} if shared else set()))
 
     def flag(self, where: ArrayLike, bits: DQ) -> Self:
         """Return the exposure with `bits` added to `dq` in the pixels `where` (bool, ``(ny, nx)`` or full shape).
@@ -217,12 +231,11 @@ class Exposure:
         as_needed = [True] * (1 + len(planes))
         for block in row_blocks(self.data.shape):
             unusable = (self.dq[block] & DQ.DO_NOT_USE) != 0
-            finite = [np.isfinite(plane[block]) for plane in planes]
-            invalid[block] = unusable | ~np.logical_and.reduce(finite)
+            invalid[block] = unusable | ~np.logical_and.reduce([np.isfinite(plane[block]) for plane in planes])
             # An infinite value is as invalid as NaN, and has to become NaN.
             marked = (unusable, *(np.isnan(plane[block]) for plane in planes))
             as_needed = [
-                before and np.array_equal(one, invalid[block]) for before, one in zip(as_needed, marked, strict=True)
+                was and np.array_equal(one, invalid[block]) for was, one in zip(as_needed, marked, strict=True)
             ]
         if all(as_needed):
             return self
@@ -230,11 +243,8 @@ class Exposure:
             plane if right else np.where(invalid, np.float32(np.nan), plane)
             for plane, right in zip(planes, as_needed[1:], strict=True)
         )
-        return self.replace(
-            dq=self.dq if as_needed[0] else self.dq | invalid.view(np.uint8),
-            data=data,
-            variance=dict(zip(self.variance, components, strict=True)),
-        )
+        dq = self.dq if as_needed[0] else self.dq | invalid.view(np.uint8)
+        return self.replace(dq=dq, data=data, variance=dict(zip(self.variance, components, strict=True)))
 
     def note(self, text: str) -> Self:
         """Return the exposure with a note for the record of this stage."""

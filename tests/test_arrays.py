@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
-from iris_core import arrays, blank_plane, row_blocks
+from iris_core import arrays, blank_plane, row_blocks, variance_of_mean
 from iris_core.arrays import root_of_sum
 
 
@@ -60,3 +60,9 @@ def test_the_error_is_the_root_of_the_sum_and_the_components_stay_as_they_are(pl
     assert error.dtype == np.float32
     assert_allclose(error, np.sqrt(np.sum(before, axis=0, dtype=np.float64)), rtol=1e-6)
     assert_array_equal(planes, before)
+
+
+def test_a_mean_has_less_of_what_is_new_in_each_value_and_all_of_what_they_share() -> None:
+    variance, share = np.array([[4.0], [4.0], [np.nan]], dtype=np.float32), np.array([[0.5], [0.5], [0.0]])
+    assert variance_of_mean(variance, share, common=False) == 2
+    assert variance_of_mean(variance, share, common=True) == 4

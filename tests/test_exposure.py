@@ -161,6 +161,26 @@ def test_a_component_adds_to_the_variance_and_to_its_own_name(exposure: Exposure
     assert_allclose(twice.variance["dark"], 2 * np.float32(variance), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("added", "common", "expected"),
+    [
+        (np.ones((4, 5)), None, True),
+        (1.0, None, True),
+        (np.ones((2, 4, 5)), None, False),
+        (np.ones((2, 4, 5)), True, True),
+        (np.ones((4, 5)), False, False),
+    ],
+)
+def test_one_plane_for_all_integrations_is_an_error_common_to_them(added: Any, common: bool, expected: bool) -> None:
+    cube = make_exposure((4, 5), nint=2).add_variance("dark", added, common=common)
+    assert cube.common == ({"dark"} if expected else set())
+    assert cube.scale(2).add_variance("dark", np.ones((2, 4, 5))).common == cube.common
+
+
+def test_an_image_has_no_integrations_that_could_have_an_error_in_common() -> None:
+    assert make_exposure((4, 5)).add_variance("dark", np.ones((4, 5))).common == set()
+
+
 @given(exposures())
 def test_nan_and_do_not_use_go_together_after_masking(exposure: Exposure) -> None:
     masked = exposure.mask_invalid()

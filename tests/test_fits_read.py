@@ -46,6 +46,7 @@ def test_the_layouts_of_jwst_and_of_liger(path: Path, name: str) -> None:
     assert_array_equal(exposure.data, RATE)
     assert_array_equal(exposure.dq, RATE)
     assert list(exposure.variance) == ["poisson", "rnoise", "flat"]
+    assert exposure.common == {"flat"}
     assert exposure.err is not None
     assert_allclose(exposure.err, np.sqrt(3 * RATE + 3))
     assert_array_equal(exposure.area, RATE)

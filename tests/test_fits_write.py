@@ -73,6 +73,7 @@ def full(nint: int = 0) -> Exposure:
         subarrays=(WINDOW,),
         provenance={"recipe": "image2", "software": {"numpy": "2.0"}},
         done=frozenset({"background", "flat_field"}),
+        common=frozenset({"poisson"}),
         removed={"dark": Removal.PART, "background": Removal.WHOLE, "ghosts": Removal.NO},
     ).flag(hole, DQ.DO_NOT_USE | DQ.REFERENCE_PIXEL)
 
@@ -105,7 +106,7 @@ def test_every_field_survives_being_written_and_read(tmp_path: Path, ending: str
         assert back.planes[name].dtype == plane.dtype
     assert_array_equal(back.area, exposure.area)
     assert back.unit == exposure.unit
-    for field in ("history", "subarrays", "provenance", "done", "removed"):
+    for field in ("history", "subarrays", "provenance", "done", "removed", "common"):
         assert getattr(back, field) == getattr(exposure, field)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
 from iris_core import ReferenceUse, Removal, StageRecord, Subarray, Window
-from iris_core.io.tree import describe, restore
+from iris_core.io.tree import common_elsewhere, describe, restore
 
 text = st.text(max_size=10)
 plain = st.recursive(
@@ -57,6 +57,7 @@ def test_history_windows_provenance_and_state_survive_as_plain_data(
         "provenance": provenance,
         "done": done,
         "removed": removed,
+        "common": frozenset({"flat"}),
     }
     described = describe(make_exposure((1, 1)).replace(**fields))
     assert restore(json.loads(json.dumps(described))) == fields
@@ -65,3 +66,10 @@ def test_history_windows_provenance_and_state_survive_as_plain_data(
 
 def test_a_file_of_somebody_else_has_no_history() -> None:
     assert restore({}) == {"history": (), "subarrays": (), "provenance": {}, "done": frozenset(), "removed": {}}
+
+
+def test_a_file_that_does_not_say_what_integrations_share_is_read_by_the_names_of_its_components() -> None:
+    assert common_elsewhere(["poisson", "flat", "total", "dark"]) == {"flat", "dark"}
+    none = make_exposure(nint=2)
+    assert restore(describe(none))["common"] == set()
+    assert "common" not in restore({})

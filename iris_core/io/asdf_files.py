@@ -15,7 +15,7 @@ from iris_core.errors import InputError, one_line
 from iris_core.exposure import Exposure
 from iris_core.io.asdf_open import open_asdf, refuse_bomb
 from iris_core.io.files import require_file
-from iris_core.io.tree import describe, removed_before, restore
+from iris_core.io.tree import common_elsewhere, describe, removed_before, restore
 from iris_core.keywords import meta_of_headers, parse_unit, unit_string
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _exposure(tree: Mapping[str, Any], path: Path, pixels: bool) -> Exposure:
         sci_header=sci_header,
         fits_wcs=_header(wcs_cards) if wcs_cards else None,
         wcs=_wcs(tree),
-        **_state(tree["iris"], header, sci_header, path),
+        **{"common": common_elsewhere(tree["variance"]), **_state(tree["iris"], header, sci_header, path)},
     )
 
 

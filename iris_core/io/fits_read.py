@@ -18,7 +18,7 @@ from iris_core.io.fits_layout import INT_TIMES, find_layout
 from iris_core.io.fits_open import open_fits
 from iris_core.io.fits_pixels import let_go, read_flags, read_image, read_variance
 from iris_core.io.times import doubts, with_times
-from iris_core.io.tree import removed_before
+from iris_core.io.tree import common_elsewhere, removed_before
 from iris_core.io.wheels import with_filter
 from iris_core.keywords import meta_of_headers, parse_unit
 
@@ -78,10 +78,11 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
     extension = hdus["ASDF"] if pixels and "ASDF" in hdus else None
     remarks += _lost(hdus, (*layout.hdus, extension)) if pixels else []
     further = {name: _plane(hdu, pixels) for name, hdu in layout.further.items()}
+    data, variance = read_image(science, pixels, path), read_variance(layout, pixels, path, remarks, reftype)
     return Exposure(
-        data=read_image(science, pixels, path),
+        data=data,
         dq=read_flags(layout, pixels, path),
-        variance=read_variance(layout, pixels, path, remarks, reftype),
+        variance=variance,
         area=None if layout.area is None else read_image(layout.area, pixels, path),
         planes=further,
         unit=_unit(sci_header, header, path),
@@ -90,6 +91,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
         sci_header=sci_header,
         **{
             "removed": removed_before(header, sci_header, path.name),
+            "common": common_elsewhere(variance),
             **_restored(extension, sci_header if "CTYPE1" in sci_header else header, path),
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,10 @@ from iris_core.provenance import FORMAT
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["describe", "removed_before", "restore"]
+__all__ = ["common_elsewhere", "describe", "removed_before", "restore"]
+
+# Components of files that do not say what is common to all integrations: what one reference, or one sky, brings to all.
+_COMMON = frozenset({"background", "dark", "flat"})
 
 
 def describe(exposure: Exposure) -> dict[str, Any]:
@@ -26,6 +29,7 @@ def describe(exposure: Exposure) -> dict[str, Any]:
         "subarrays": [asdict(subarray) for subarray in exposure.subarrays],
         "done": sorted(exposure.done),
         "removed": {name: str(amount) for name, amount in exposure.removed.items()},
+        "common": sorted(exposure.common),
     }
 
 
@@ -43,6 +47,7 @@ def restore(described: Mapping[str, Any]) -> dict[str, Any]:
         "subarrays": tuple(_subarray(item) for item in described.get("subarrays", ())),
         "done": frozenset(described.get("done", ())),
         "removed": {name: Removal(amount) for name, amount in described.get("removed", {}).items()},
+        **({"common": frozenset(described["common"])} if "common" in described else {}),
     }
 
 
@@ -57,6 +62,11 @@ def _record(item: Mapping[str, Any]) -> StageRecord:
 
 def _subarray(item: Mapping[str, Any]) -> Subarray:
     return Subarray(**{**item, "window": Window(**item["window"])})
+
+
+def common_elsewhere(variance: Iterable[str]) -> frozenset[str]:
+    """Return which components have one error in all integrations, by the names that jwst and version 0.1 use."""
+    return _COMMON.intersection(variance)
 
 
 def removed_before(header: Header, sci_header: Header, name: str) -> dict[str, Removal]:

@@ -88,7 +88,7 @@ def _divide(exposure: Exposure, flat: Image, err: Image) -> Exposure:
     from iris_flat._flat import error_of_quotient
 
     divided = exposure.scale(1 / flat)
-    return divided.add_variance("flat", error_of_quotient(divided.data, flat, err))
+    return divided.add_variance("flat", error_of_quotient(divided.data, flat, err), common=True)
 
 
 def _multiply_back(exposure: Exposure, flat: Image, err: Image) -> Exposure:
@@ -102,7 +102,7 @@ def _multiply_back(exposure: Exposure, flat: Image, err: Image) -> Exposure:
     if "flat_field" in exposure.done:
         exposure = exposure.note("no variance component 'flat': the error of the flat stays in that of the data")
         return exposure.scale(flat)
-    return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err))
+    return exposure.scale(flat).add_variance("flat", error_of_product(exposure.data, err), common=True)
 
 
 def _state_kept(exposure: Exposure, inverse: bool) -> Exposure:

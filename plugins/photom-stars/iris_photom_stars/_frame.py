@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from iris_core import DQ, Array, Doubles, Exposure, Image, Mask
+from iris_core import DQ, Array, Doubles, Exposure, Image, Mask, variance_of_mean
 
 __all__ = ["Frame", "box", "discs", "frame_of"]
+
+_MARKS = {"nonlinear": DQ.NONLINEAR, "persistent": DQ.PERSISTENCE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +28,15 @@ class Frame:
         Pixels without a valid value.
     saturated
         Pixels that filled their well in any integration.
+    marked
+        By word, pixels whose value is there and not the star's alone: ``nonlinear``, ``persistent``.
     """
 
     data: Image
     err: Image | None
     bad: Mask
     saturated: Mask
+    marked: Mapping[str, Mask] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,13 +50,15 @@ class Frame:
             err=None if self.err is None else self.err[rows, columns],
             bad=self.bad[rows, columns],
             saturated=self.saturated[rows, columns],
+            marked={name: mask[rows, columns] for name, mask in self.marked.items()},
         )
 
 
 def frame_of(exposure: Exposure) -> Frame:
     """Return the image of a rate, or the mean of the valid integrations of each pixel.
 
-    A pixel that saturated in one integration counts as saturated: those in which it did not are the low ones.
+    A pixel that saturated in one integration counts as saturated: those in which it did not are the low ones. The same
+    holds for what else is marked.
     """
     stack = _as_stack(exposure.data)
     valid = np.isfinite(stack)
@@ -59,21 +66,24 @@ def frame_of(exposure: Exposure) -> Frame:
     bad = number == 0
     divisor = np.where(bad, 1, number).astype(np.float32)
     data = np.sum(stack, axis=0, where=valid, dtype=np.float32) / divisor
-    saturated = (np.bitwise_or.reduce(_as_stack(exposure.dq), axis=0) & np.uint32(DQ.SATURATED)) != 0
-    return Frame(data=data, err=_error(exposure, valid, divisor, bad), bad=bad, saturated=saturated)
+    err = _error(exposure, np.asarray(valid / divisor, dtype=np.float64), bad)
+    flags = np.bitwise_or.reduce(_as_stack(exposure.dq), axis=0)
+    saturated = (flags & np.uint32(DQ.SATURATED)) != 0
+    marked = {name: (flags & np.uint32(bit)) != 0 for name, bit in _MARKS.items()}
+    return Frame(data=data, err=err, bad=bad, saturated=saturated, marked=marked)
 
 
 def _as_stack(plane: Array) -> Array:
     return plane if plane.ndim == 3 else plane[np.newaxis]
 
 
-def _error(exposure: Exposure, valid: Mask, divisor: Image, bad: Mask) -> Image | None:
-    err = exposure.err
-    if err is None:
+def _error(exposure: Exposure, share: Doubles, bad: Mask) -> Image | None:
+    if not exposure.variance:
         return None
-    variance = np.square(_as_stack(err))
-    total = np.sqrt(np.sum(variance, axis=0, where=valid & np.isfinite(variance), dtype=np.float32)) / divisor
-    result: Image = np.where(bad, np.float32(np.nan), total)
+    components = exposure.variance.items()
+    parts = [variance_of_mean(_as_stack(plane), share, name in exposure.common) for name, plane in components]
+    variance = np.sum(parts, axis=0)
+    result: Image = np.where(bad, np.nan, np.sqrt(variance)).astype(np.float32)
     return result
 
 

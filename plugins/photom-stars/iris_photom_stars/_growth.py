@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi
+from math import log, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,14 +18,16 @@ from iris_photom_stars._robust import ERROR_FLOOR, combine_scaled
 if TYPE_CHECKING:
     from iris_core import Doubles, Mask
 
-__all__ = ["Growth", "measure_growth"]
+__all__ = ["LEAST_STARS", "Growth", "given_growth", "measure_growth"]
 
 _RADII = 40
 _CLIP = 3.0
+_SHARE_OF_CORRECTION = 0.01
 _WINGS = 0.8
 # Stars with more than this times the error of the best are not used, except where there are too few others: faint light
 # around them is a larger share of theirs, and that is no scatter that all stars have in common.
-_ERROR_RANGE, _LEAST_STARS = 3.0, 5
+_ERROR_RANGE, _SOME_STARS = 3.0, 5
+LEAST_STARS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +58,22 @@ class Growth:
     used: Mask
 
     @property
+    def uncertainty(self) -> float:
+        """Standard deviation of the correction over its value: between stars, of the light in the wings, and its size.
+
+        The larger the correction, the more it depends on the width of the stars in one place or another.
+        """
+        size = _SHARE_OF_CORRECTION * abs(log(self.correction))
+        return sqrt((self.error / self.correction) ** 2 + self.wings**2 + size**2)
+
+    @property
     def wings(self) -> float:
         """The light that may be outside of the largest circle, as a share.
 
-        What the curve rises by in the last fifth of its radius, beyond two standard deviations of the correction, is
+        What the curve rises by in the last fifth of its radius, beyond a standard deviation of the correction, is
         continued as if the light outside of a radius R went with R^-1.5, as in the wings of most images.
         """
-        rise = 1 - float(self.share(_WINGS * self.radius[-1])) - 2 * self.error / self.correction
+        rise = 1 - float(self.share(_WINGS * self.radius[-1])) - self.error / self.correction
         return max(rise, 0.0) / float(_WINGS**-1.5 - 1)
 
     def share(self, radius: float | Doubles) -> Doubles:
@@ -85,7 +96,9 @@ class Growth:
 def measure_growth(
     frame: Frame, stars: NDArray[np.intp], sources: Sources, fluxes: Doubles, apertures: Apertures, faint: float
 ) -> Growth | None:
-    """Return the mean curve of growth of stars, None where no star has one.
+    """Return the mean curve of growth of stars; None where fewer than 3 have one, or it does not grow.
+
+    One star alone cannot tell what belongs to it: the slope of its sky, or a neighbour, is light as well.
 
     A ring's mean, without invalid pixels and other sources, times the area of the ring is its flux, so that what is
     missing is taken to be as bright as the rest of the ring.
@@ -111,19 +124,31 @@ def measure_growth(
     curves = np.array([flux for flux, _ in measured]).reshape(-1, len(radius)) / fluxes[:, np.newaxis]
     error = np.maximum(np.array([error for _, error in measured]) / fluxes, ERROR_FLOOR)
     used = np.isfinite(curves).all(axis=1) & np.isfinite(error)
-    if not used.any():
+    if np.count_nonzero(used) < LEAST_STARS:
         return None
     used &= error <= _worst(error[used])
     last = combine_scaled(curves[used, -1], error[used], _CLIP)
     used[used] = last.used
     curve = np.average(curves[used], axis=0, weights=error[used] ** -2.0)
+    if np.count_nonzero(used) < LEAST_STARS or not (curve > 0).all():
+        return None
     return Growth(radius=radius, stars=curves, curve=curve, correction=float(curve[-1]), error=last.error, used=used)
+
+
+def given_growth(correction: float, error: float, apertures: Apertures) -> Growth:
+    """Return a curve that grows from the flux in the aperture, 1, to a known correction, with no stars of its own."""
+    radius = np.array([apertures.star, _WINGS * apertures.total, apertures.total])
+    curve = np.array([1.0, correction, correction])
+    nothing = np.zeros((0, 3))
+    return Growth(
+        radius=radius, stars=nothing, curve=curve, correction=correction, error=error, used=nothing[:, 0].astype(bool)
+    )
 
 
 def _worst(errors: Doubles) -> float:
     """Return the largest error at which a star still tells something beside the others."""
     ordered = np.sort(errors)
-    return float(max(_ERROR_RANGE * ordered[0], ordered[:_LEAST_STARS][-1]))
+    return float(max(_ERROR_RANGE * ordered[0], ordered[:_SOME_STARS][-1]))
 
 
 def _grow(
@@ -136,13 +161,18 @@ def _grow(
     own = discs(stamp.shape, [place - corner], apertures.star)
     others = _other_sources(stamp.shape, star, sources, apertures, faint, corner) & ~own
     sky = measure_sky(stamp, others, (place - corner)[np.newaxis], apertures.total_sky)
+    if not np.isfinite(sky.level[0]):
+        return np.full(len(radius), np.nan), np.nan
+    down, across = np.indices(stamp.shape)
+    x, y = place - corner
+    above = stamp.data - (sky.level[0] + sky.slope[0, 0] * (across - x) + sky.slope[0, 1] * (down - y))
     mask = stamp.bad | others
     error = np.full(stamp.shape, sky.scatter[0]) if stamp.err is None else stamp.err
-    grown = CurveOfGrowth(stamp.data, place - corner, radius, error=np.where(mask, 0, error), mask=mask)
+    grown = CurveOfGrowth(above, place - corner, radius, error=np.where(mask, 0, error), mask=mask)
     area, there = np.diff(pi * radius**2, prepend=0.0), np.diff(grown.area, prepend=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         filling = np.where(there > 0, area / there, np.nan)
-    flux = np.cumsum((np.diff(grown.profile, prepend=0.0) - there * sky.level) * filling)
+    flux = np.cumsum(np.diff(grown.profile, prepend=0.0) * filling)
     variance = np.sum(np.diff(grown.profile_error**2, prepend=0.0) * filling**2)
     return flux, float(np.sqrt(variance + (pi * radius[-1] ** 2 * sky.error[0]) ** 2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,9 @@ from iris_photom_stars._aperture import Apertures
 from iris_photom_stars._area import area_map, solid_angle
 from iris_photom_stars._catalog import Catalog
 from iris_photom_stars._detect import Detections, find_stars
-from iris_photom_stars._field import place_stars, require_stars, shift_in_pixels
+from iris_photom_stars._field import inside, place_stars, require_stars, shift_in_pixels
 from iris_photom_stars._frame import Frame, frame_of
-from iris_photom_stars._growth import Growth, measure_growth
+from iris_photom_stars._growth import LEAST_STARS, Growth, given_growth, measure_growth
 from iris_photom_stars._match import Match, match_stars
 from iris_photom_stars._result import POGSON, ZeroPoint
 from iris_photom_stars._robust import Mean, combine
@@ -32,11 +33,12 @@ _BRIGHT = 50.0
 # With more than this share of the stars off, it is not sure that the others are right.
 _MOST_CLIPPED = 1 / 3
 _REMEDIES = {
-    "blended": "; the field is too crowded for apertures: a smaller 'aperture' or a larger 'max_blend' may do",
+    "blended": "; the field is too crowded for apertures: take the zero point of another field, or a table of factors",
     "not found": "; is the catalogue deeper than the exposure? 'detection' finds fainter stars",
     "faint": "; 'min_snr' lets fainter stars in",
-    "flagged": "; a smaller 'aperture' holds fewer bad pixels",
 }
+# Radii of the circle for all light that are tried, over the largest, and how many stars are enough for one.
+_TOTALS, _ENOUGH = (1.0, 0.7, 0.5, 0.35), 30
 
 
 def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointParams) -> ZeroPoint:
@@ -68,11 +70,11 @@ def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointPa
     sample = measure_sample(frame, found, known, places, relative_area, match, radii)
     sample = sample.without("faint", ~(sample.expected() > params.min_snr * sample.fluxes.error))
     _require(sample, params, exposure.name)
-    bright, growth = _grow(frame, sample, radii, params, exposure.name)
+    bright, growth, radii = _grow(frame, sample, radii, params, exposure.name)
     blend = sample.neighbours(2 * radii.total, lambda distance: growth.share_in_aperture(distance, radii.star))
     sample = sample.without("blended", blend > params.max_blend)
     _require(sample, params, exposure.name)
-    mean, sample = _combine(sample, growth, params)
+    mean, sample = _combine(sample, growth, blend, params)
     _require(sample, params, exposure.name)
     _refuse_scatter(mean, sample, params, exposure.name)
     return ZeroPoint(
@@ -88,12 +90,8 @@ def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointPa
 
 
 def _radii(fwhm: float, params: ZeroPointParams) -> Apertures:
-    return Apertures(
-        star=fwhm * params.aperture,
-        sky=(fwhm * params.sky_inner, fwhm * params.sky_outer),
-        total=fwhm * params.total,
-        total_sky=(fwhm * params.total, fwhm * params.total * 1.5),
-    )
+    sky = (fwhm * params.sky_inner, fwhm * params.sky_outer)
+    return Apertures(star=fwhm * params.aperture, sky=sky, total=0.0, total_sky=sky).within(fwhm * params.total)
 
 
 def _match(
@@ -135,37 +133,67 @@ def _require(sample: Sample, params: ZeroPointParams, name: str) -> None:
 
 def _grow(
     frame: Frame, sample: Sample, radii: Apertures, params: ZeroPointParams, name: str
-) -> tuple[NDArray[np.intp], Growth]:
-    """Return the bright and isolated stars, and their curve of growth."""
+) -> tuple[NDArray[np.intp], Growth, Apertures]:
+    """Return the bright and isolated stars with room around them, their curve of growth, and its radii.
+
+    Of the circles that may hold all light, it is the one of the smallest uncertainty: a large one misses less light of
+    the wings, a small one has more stars and less sky in it.
+    """
+    if params.correction is not None:
+        given = given_growth(10 ** (-0.4 * params.correction), params.correction_error, radii)
+        return np.empty(0, dtype=np.intp), given, radii
     bright = sample.good & (sample.expected() > _BRIGHT * sample.fluxes.error)
-    light = sample.neighbours(radii.total, np.ones_like)
-    chosen = np.flatnonzero(bright & (light <= params.max_blend))
-    growth = None
-    if len(chosen):
-        growth = measure_growth(frame, chosen, sample.sources(), sample.fluxes.flux[chosen], radii, params.max_blend)
-    if growth is None:
+    found = []
+    least = radii.sky[1]
+    for total in dict.fromkeys(max(share * radii.total, least) for share in _TOTALS):
+        tried = radii.within(total)
+        light = sample.neighbours(total, np.ones_like)
+        roomy = inside(sample.places, frame.shape, tried.total_sky[1])
+        chosen = np.flatnonzero(bright & roomy & (light <= params.max_blend))[:_ENOUGH]
+        growth = measure_growth(frame, chosen, sample.sources(), sample.fluxes.flux[chosen], tried, params.max_blend)
+        if growth is not None:
+            found.append((chosen, _with_neighbours(growth, light[chosen]), tried))
+    if not found:
         raise InputError(
-            f"{name}: no curve of growth: of {np.count_nonzero(sample.good)} good stars "
-            f"{np.count_nonzero(bright)} are bright (signal over noise of {_BRIGHT:g}) and {len(chosen)} of them have "
-            f"no neighbours with more than {params.max_blend:g} of their light within {radii.total:.0f} pixels, and "
-            f"a sky around that; a smaller 'total' or a larger 'max_blend' may do, or the field is too crowded"
+            f"{name}: no curve of growth: {LEAST_STARS} stars are needed that are bright (signal over noise of "
+            f"{_BRIGHT:g}), have no neighbours with more than {params.max_blend:g} of their light within {least:.0f} "
+            f"pixels and a whole ring of sky around that; of {np.count_nonzero(sample.good)} good stars "
+            f"{np.count_nonzero(bright)} are bright; if the aperture correction is known, give it with its error "
+            f"('correction', 'correction_error')"
         )
-    return chosen, growth
+    best = min(found, key=lambda one: one[1].uncertainty)
+    _refuse_correction(best[1], params, name)
+    return best
 
 
-def _combine(sample: Sample, growth: Growth, params: ZeroPointParams) -> tuple[Mean, Sample]:
+def _with_neighbours(growth: Growth, light: Doubles) -> Growth:
+    """Return a curve of growth whose error has the light of neighbours in it: not all of it is masked."""
+    mean = float(np.mean(light[growth.used]))
+    return replace(growth, error=float(np.hypot(growth.error, growth.correction * mean)))
+
+
+def _refuse_correction(growth: Growth, params: ZeroPointParams, name: str) -> None:
+    magnitudes = -2.5 * np.log10(growth.correction)
+    if magnitudes < -params.max_correction or magnitudes > 3 * POGSON * growth.uncertainty + 0.02:
+        raise InputError(
+            f"{name}: the stars give an aperture correction of {magnitudes:+.2f} mag; it has to be between "
+            f"{-params.max_correction:g} ('max_correction') and 0: the sky or neighbours are in the curve of growth"
+        )
+
+
+def _combine(sample: Sample, growth: Growth, blend: Doubles, params: ZeroPointParams) -> tuple[Mean, Sample]:
     good = np.flatnonzero(sample.good)
-    zero_points, errors = _zero_points(sample, growth)
+    zero_points, errors = _zero_points(sample, growth, blend)
     mean = combine(zero_points[good], errors[good], params.clip)
     clipped = np.zeros(len(sample.catalog), dtype=np.bool_)
     clipped[good] = ~mean.used
     return mean, sample.without("clipped", clipped)
 
 
-def _zero_points(sample: Sample, growth: Growth) -> tuple[Doubles, Doubles]:
+def _zero_points(sample: Sample, growth: Growth, blend: Doubles) -> tuple[Doubles, Doubles]:
     """Return the zero point of each star, and its error without the intrinsic scatter and the aperture correction."""
     zero_points = sample.catalog.mag - sample.magnitude + 2.5 * np.log10(growth.correction)
-    noise = POGSON * sample.fluxes.error / sample.expected()
+    noise = POGSON * np.hypot(sample.fluxes.error / sample.expected(), blend)
     return zero_points, np.hypot(noise, sample.catalog.mag_err)
 
 
@@ -193,7 +221,7 @@ def _table(sample: Sample, blend: Doubles, growth: Growth, bright: NDArray[np.in
     """Return a row for each star of the catalogue in the image."""
     from astropy.table import Table
 
-    zero_points, errors = _zero_points(sample, growth)
+    zero_points, errors = _zero_points(sample, growth, blend)
     in_growth = np.zeros(len(sample.catalog), dtype=np.bool_)
     in_growth[bright[growth.used]] = True
     catalog = sample.catalog

@@ -29,8 +29,15 @@ class ZeroPointParams(Params):
     sky_inner: float = parameter(4.0, "Inner radius of the sky around the aperture.", "fwhm", gt=0)
     sky_outer: float = parameter(6.0, "Outer radius of the sky around the aperture.", "fwhm", gt=0)
     total: float = parameter(
-        20.0, "Radius of the circle that holds all light of a star; its sky reaches to 1.5 times that.", "fwhm", gt=0
-    )
+        20.0, "Largest radius of the circle that holds all light of a star; its sky reaches to 1.5 times that.", "fwhm",
+        gt=0,
+    )  # fmt: skip
+    correction: float | None = parameter(
+        None, "Aperture correction, not above 0: what is added to a magnitude in the aperture; measured by default.",
+        "mag", le=0,
+    )  # fmt: skip
+    correction_error: float = parameter(0.02, "Standard deviation of `correction`.", "mag", ge=0)
+    max_correction: float = parameter(0.75, "Largest aperture correction that is measured.", "mag", gt=0)
     max_shift: float = parameter(
         0.5, "Largest shift between catalogue and exposure, common to all stars.", "arcsec", ge=0
     )

@@ -25,7 +25,19 @@ __all__ = ["POGSON", "STATUSES", "ZeroPoint"]
 # Magnitudes for a small relative change.
 POGSON = 2.5 / log(10)
 # Why a star of the catalogue is not in the mean; the first that holds.
-STATUSES = ("edge", "saturated", "flagged", "not found", "no sky", "faint", "blended", "clipped", "used")
+STATUSES = (
+    "edge",
+    "saturated",
+    "nonlinear",
+    "persistent",
+    "flagged",
+    "not found",
+    "no sky",
+    "faint",
+    "blended",
+    "clipped",
+    "used",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +83,9 @@ class ZeroPoint:
 
     @property
     def error(self) -> float:
-        """Its standard deviation in magnitudes: of the mean, of the aperture correction, and the light in the wings."""
-        correction = self.growth.error / self.growth.correction
-        return sqrt(self.mean.error**2 + POGSON**2 * (correction**2 + self.growth.wings**2))
+        """Its standard deviation in magnitudes: of mean and aperture correction, and the light of neighbours."""
+        used = self.stars[self.stars["status"] == "used"]
+        return sqrt(self.mean.error**2 + POGSON**2 * (self.growth.uncertainty**2 + float(np.mean(used["blend"])) ** 2))
 
     @property
     def correction(self) -> float:

@@ -138,12 +138,13 @@ def measure_sample(
 
 def _first_status(frame: Frame, places: Doubles, offset: Doubles, radii: Apertures) -> NDArray[np.str_]:
     """Return what is known of stars before they are measured."""
-    status = np.full(len(places), "", dtype="<U9")
+    status = np.full(len(places), "", dtype="<U10")
     there = np.flatnonzero(inside(places, frame.shape))
     mine = places[there]
     reasons = {
-        "edge": ~inside(mine, frame.shape, radii.star),
+        "edge": ~inside(mine, frame.shape, radii.sky[1]),
         "saturated": touched(frame.saturated, mine, radii.star),
+        **{name: touched(pixels, mine, radii.core) for name, pixels in frame.marked.items()},
         "flagged": touched(frame.bad, mine, radii.star),
         "not found": np.isnan(offset[there, 0]),
     }
