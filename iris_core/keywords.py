@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 
 _JD_MINUS_MJD = 2400000.5
-NOT_UNDERSTOOD = (ValueError, TypeError, OverflowError, AttributeError, Warning)  # astropy warns of 60 seconds
+NOT_UNDERSTOOD = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    AttributeError,
+    Warning,
+)  # astropy's of 60 s
+_TO_SCALES = {"GPS": ("tai", 19), "IAT": ("tai", 0), "ET": ("tt", 0), "TDT": ("tt", 0)}
+_SCALES = {**{name: (name.lower(), 0) for name in ("TAI", "TT", "TDB", "TCB", "TCG")}, **_TO_SCALES}
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 
 
@@ -71,8 +80,8 @@ def parse_time(value: Any, system: str = "UTC") -> datetime:
         return when
     from astropy.time import Time
 
-    scale, lag = ("TAI", 19) if system == "GPS" else (system, 0)
-    time = Time((when + timedelta(seconds=lag)).replace(tzinfo=None), scale=scale.lower())
+    scale, lag = _SCALES[system]
+    time = Time((when + timedelta(seconds=lag)).replace(tzinfo=None), scale=scale)
     return datetime.fromisoformat(time.utc.isot).replace(tzinfo=UTC)
 
 
