@@ -7,6 +7,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
 
 
-_JD_MINUS_MJD = 2400000.5
-NOT_UNDERSTOOD = (ValueError, TypeError, OverflowError, AttributeError, Warning)  # astropy warns of 60 seconds
+NOT_UNDERSTOOD = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    AttributeError,
+    Warning,
+)  # astropy's of 60 s
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 
 
@@ -54,41 +61,25 @@ def _to_integer(value: Any) -> int:
     return number
 
 
-def parse_time(value: Any, system: str = "UTC") -> datetime:
-    """Parse a time as UTC: ISO 8601, DD/MM/YY of before 1999, second 60, a (modified) Julian date.
-
-    `system` is the time scale as TIMESYS has it (FITS 4.0, sections 4.4.2 and 9.2.1).
-    """
+def parse_time(value: Any) -> datetime:
+    """Parse ISO 8601, also with a second 60 or as DD/MM/YY of before 1999, a modified Julian date or a Julian date."""
     if isinstance(value, int | float):
-        mjd = value - _JD_MINUS_MJD if value > _JD_MINUS_MJD else value
-        when = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd)
-    else:
-        text = re.sub(r"^(\d\d)/(\d\d)/(\d\d)(?!\d)", r"19\3-\2-\1", _to_text(value))
-        text, leap = re.subn(r"(\d\d:\d\d):60", r"\1:59", text)  # a datetime has no second 60, but the one after it
-        when = datetime.fromisoformat(text) + timedelta(seconds=leap)
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    if system in ("UTC", "UT", "UT1", "GMT"):
-        return when
-    from astropy.time import Time
-
-    scale, lag = ("TAI", 19) if system == "GPS" else (system, 0)
-    time = Time((when + timedelta(seconds=lag)).replace(tzinfo=None), scale=scale.lower())
-    return datetime.fromisoformat(time.utc.isot).replace(tzinfo=UTC)
+        return datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=value % 2400000.5)  # JD of the MJD 0
+    text = re.sub(r"^(\d\d)/(\d\d)/(\d\d)(?!\d)", r"19\3-\2-\1", _to_text(value))
+    text, leap = re.subn(r"(\d\d:\d\d):60", r"\1:59", text)  # a datetime has no second 60, but the one after it
+    when = datetime.fromisoformat(text) + timedelta(seconds=leap)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _degrees(unit: str, limit: float) -> Callable[[Any], float]:
-    """Return a parser of degrees: a number, or sexagesimal text in `unit`; none is beyond `limit`."""
+def _degrees(unit: str, value: Any) -> float:
+    """Parse degrees: a number, or sexagesimal text in `unit`."""
+    if isinstance(value, str):
+        from astropy.coordinates import Angle
 
-    def parse(value: Any) -> float:
-        if isinstance(value, str):
-            from astropy.coordinates import Angle
-
-            value = Angle(value, unit if re.search(r"\d[ :]", value.strip()) else "deg").degree
-        if not abs(value) <= limit:
-            raise ValueError(value)
-        return float(value)
-
-    return parse
+        value = Angle(value, unit if re.search(r"\d[ :]", value.strip()) else "deg").degree
+    if not abs(value) <= (90 if unit == "deg" else 360):
+        raise ValueError(value)
+    return float(value)
 
 
 KEYWORDS: tuple[Keyword, ...] = (
@@ -103,8 +94,8 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword("PROGNUM", "program", "program", _to_text, "", ("PROGRAM", "PROPOSID")),
     Keyword("EXPTIME", "exposure time", "exposure_time", _to_duration, "s", ("EFFEXPTM", "XPOSURE", "EXP_TIME")),
     Keyword("DATE-OBS", "start of the exposure, UTC", "start_time", parse_time, "", ("EXPDTST", "MJD-OBS", "EXPJDST")),
-    Keyword("RA", "pointing, right ascension", "ra", _degrees("hourangle", 360), "deg"),
-    Keyword("DEC", "pointing, declination", "dec", _degrees("deg", 90), "deg"),
+    Keyword("RA", "pointing, right ascension", "ra", partial(_degrees, "hourangle"), "deg"),
+    Keyword("DEC", "pointing, declination", "dec", partial(_degrees, "deg"), "deg"),
     Keyword("SUBARRID", "number of the subarray; 0 is the full frame", "subarray_id", _to_integer),
 )
 _WINDOW = ("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2")
@@ -141,8 +132,7 @@ def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
         except NOT_UNDERSTOOD:
             value = None
             if keyword.parse is _to_integer:  # it says which pixels these are
-                what = f"{name} = {header[name]!r} is not a number"
-                raise InputError(f"{path}: {what} ({keyword.meaning})") from None
+                raise InputError(f"{path}: {name} = {header[name]!r} is no number ({keyword.meaning})") from None
         if value is not None:
             return value
     return None
@@ -151,11 +141,7 @@ def _value(header: Mapping[str, Any], keyword: Keyword, path: Path) -> Any:
 def parse_keyword(header: Mapping[str, Any], keyword: Keyword, name: str) -> Any:
     """Return the value of a keyword, or of one of its aliases; None where it is not given."""
     raw = _card(header, name)
-    if raw in (None, ""):
-        return None
-    if keyword.parse is not parse_time:
-        return keyword.parse(raw)
-    return parse_time(_with_time_of_day(header, name, raw), str(_card(header, "TIMESYS") or "UTC").strip().upper())
+    return None if raw in (None, "") else keyword.parse(_with_time_of_day(header, name, raw))
 
 
 def _with_time_of_day(header: Mapping[str, Any], name: str, raw: Any) -> Any:
@@ -201,8 +187,7 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
     headers = primary.copy(), science.copy()
     for key in KEYWORDS:
         if getattr(meta, key.field) != getattr(stated, key.field):
-            replaced = (*key.aliases, "TIMESYS") if key.parse is parse_time else key.aliases
-            _put(headers, key.name, _as_card(getattr(meta, key.field)), replaced)
+            _put(headers, key.name, _as_card(getattr(meta, key.field)), key.aliases)
     if meta.window != stated.window:
         numbers = (None,) * 4 if meta.window is None else meta.window.numbers
         for name, number in zip(_WINDOW, numbers, strict=True):

@@ -45,8 +45,7 @@ def prepare_exposure(
 def _as_rate(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     """Return an exposure with a unit; counts are divided by the exposure time where those of the mode are counts."""
     if exposure.unit is None:
-        text = f"no BUNIT in the file: taken to be in {mode.unit}"
-        exposure = exposure.replace(unit=parse_unit(mode.unit)).note(text)
+        exposure = exposure.replace(unit=parse_unit(mode.unit)).note(f"no BUNIT: taken to be in {mode.unit}")
     unit, seconds = exposure.unit, exposure.meta.exposure_time
     if not is_counts(unit):
         return exposure

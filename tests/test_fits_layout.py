@@ -65,7 +65,7 @@ def test_the_variance_and_the_flags_of_dragons_are_used(path: Path) -> None:
 
 
 def test_the_mask_of_lsst_is_used_by_the_names_of_its_bits(path: Path) -> None:
-    bits = {"MP_BAD": 0, "MP_SAT": 1, "MP_CR": 3, "HIERARCH MP_DETECTED": 5, "MP_NO_DATA": 8}
+    bits = {"MP_BAD": 0, "MP_SAT": 1, "MP_CR": 3, "HIERARCH MP_DETECTED": 5, "HIERARCH MP_NO_DATA": 8}
     planes = np.zeros((3, 4), dtype=np.int32)
     planes.ravel()[:5] = [1 << bit for bit in bits.values()]
     write(path, image(RATE, "IMAGE"), image(planes, "MASK", **bits), image(RATE**2, "VARIANCE"))

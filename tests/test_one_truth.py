@@ -60,7 +60,6 @@ def headers(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
         "RA": st.sampled_from(["10:00:00", 150.0, "150.25"]),
         "DATE-OBS": st.sampled_from(["2026-01-02", "2026-01-02T03:04:05.678"]),
         "TIME-OBS": st.just("05:06:07"),
-        "TIMESYS": st.sampled_from(["UTC", "TT", "GPS"]),
         "EXPDTST": st.just("2025-05-05T05:05:05"),
         "MJD-OBS": st.floats(50000, 70000),
         "SUBARRID": st.integers(0, 10),

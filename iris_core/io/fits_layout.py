@@ -13,7 +13,7 @@ from iris_core.errors import InputError
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
-__all__ = ["Layout", "find_layout"]
+__all__ = ["Layout", "find_layout", "name_of"]
 
 SCIENCE = ("SCI", "DATA")
 INT_TIMES = "INT_TIMES"
@@ -82,6 +82,11 @@ def find_layout(hdus: HDUList, path: Path) -> Layout:
     return layout
 
 
+def name_of(hdu: Any) -> str:
+    """Return the name of an extension in upper case, as the standard compares them."""
+    return str(hdu.name).strip().upper()
+
+
 def _put(layout: Layout, name: str, hdu: Any) -> None:
     kind = _UTYPES.get(str(hdu.header["UTYPE"]).strip().upper(), "") if "UTYPE" in hdu.header else _ERRORS.get(name)
     if name in _FLAGS:
@@ -115,12 +120,12 @@ def _doubt(layout: Layout, header: Mapping[str, Any]) -> None:
 def _science(hdus: HDUList, path: Path) -> Any:
     """Return the HDU with the science image."""
     images = [hdu for hdu in hdus if getattr(hdu, "is_image", False)]
-    named = [hdu for hdu in images if hdu.name in SCIENCE]
+    named = [hdu for hdu in images if name_of(hdu) in SCIENCE]
     if len(named) > 1:
         there = f"{len(named)} extensions are called {named[0].name} ({_names(named)})"
         raise InputError(f"{path}: {there}; an exposure has one: split the file")
     planes = [hdu for hdu in images if len(hdu.shape) >= 2]
-    found = named or [hdu for hdu in planes if not _has_a_role(hdu.name)] or planes
+    found = named or [hdu for hdu in planes if not _has_a_role(name_of(hdu))] or planes
     if not found:
         there = ", ".join(_describe(index, hdu) for index, hdu in enumerate(hdus))
         raise InputError(f"{path}: no image in the file; an extension SCI or DATA is needed; there are: {there}")
@@ -140,11 +145,11 @@ def _has_a_role(name: str) -> bool:
 
 def _is_another(hdu: Any, first: Any) -> bool:
     """Whether an image is a science image beside the first: of its shape, and called like it or with a WCS."""
-    if tuple(hdu.shape) != tuple(first.shape) or _has_a_role(hdu.name) or hdu.name in _LOOKUP_TABLES:
+    if tuple(hdu.shape) != tuple(first.shape) or _has_a_role(name_of(hdu)) or name_of(hdu) in _LOOKUP_TABLES:
         return False
-    numbered = re.sub(r"\d+", "", hdu.name) == re.sub(r"\d+", "", first.name)
-    has_wcs = "CTYPE1" in hdu.header and "CTYPE1" in first.header and not _LOOKS_LIKE_ONE.search(hdu.name)
-    return numbered or (first.name not in SCIENCE and (not hdu.name or has_wcs))
+    numbered = re.sub(r"\d+", "", name_of(hdu)) == re.sub(r"\d+", "", name_of(first))
+    has_wcs = "CTYPE1" in hdu.header and "CTYPE1" in first.header and not _LOOKS_LIKE_ONE.search(name_of(hdu))
+    return numbered or (name_of(first) not in SCIENCE and (not hdu.name or has_wcs))
 
 
 def _names(hdus: Iterable[Any]) -> str:
@@ -160,8 +165,8 @@ def _named_images(hdus: HDUList, science: Any) -> dict[str, Any]:
     """Return the image extensions beside the science image that have a name; of two with one name, the first."""
     named: dict[str, Any] = {}
     for hdu in hdus[1:]:
-        if hdu is not science and getattr(hdu, "is_image", False) and (_is_known(hdu.name) or len(hdu.shape) >= 2):
-            named.setdefault(hdu.name, hdu)
+        if hdu is not science and getattr(hdu, "is_image", False) and (_is_known(name_of(hdu)) or len(hdu.shape) >= 2):
+            named.setdefault(name_of(hdu), hdu)
     return {name: hdu for name, hdu in named.items() if name}
 
 

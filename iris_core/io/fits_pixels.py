@@ -11,7 +11,7 @@ import numpy as np
 from iris_core.arrays import Array, Flags, Image, blank_plane
 from iris_core.dq import DQ
 from iris_core.errors import InputError
-from iris_core.io.fits_layout import Layout
+from iris_core.io.fits_layout import Layout, name_of
 
 __all__ = ["let_go", "read_flags", "read_image", "read_variance"]
 
@@ -74,7 +74,7 @@ def read_flags(layout: Layout, pixels: bool, path: Path) -> Flags:
         _check_flags(name, hdu, shape, path)
     if not pixels or not layout.flags:
         return blank_plane(shape, np.uint32)
-    is_dragons = layout.total is not None and layout.total[0].name == "VAR"
+    is_dragons = layout.total is not None and name_of(layout.total[0]) == "VAR"
     meanings = _DRAGONS if is_dragons else {}
     first, *others = (
         _mask(hdu) if name == "MASK" else _bits(hdu, path, meanings) for name, hdu in layout.flags.items()

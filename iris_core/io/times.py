@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,12 +24,18 @@ _SECONDS = 86400.0
 def doubts(primary: Header, science: Header) -> Iterator[str]:
     """Yield a remark on each keyword that is given and cannot be understood: it counts as not known."""
     header = ChainMap(primary, science)
+    if not _is_utc(header):
+        yield f"TIMESYS = {header['TIMESYS']}: its times are taken as UTC, wrong by the seconds between the two"
     for keyword in KEYWORDS:
         for name in (keyword.name, *keyword.aliases):
             try:
                 parse_keyword(header, keyword, name)
             except NOT_UNDERSTOOD:
                 yield f"{name} = {header[name]!r} is not understood ({keyword.meaning}): it counts as not known"
+
+
+def _is_utc(header: Mapping[str, Any]) -> bool:
+    return str(header.get("TIMESYS", "UTC")).strip().upper() in ("", "UTC", "UT", "UT1", "GMT")
 
 
 def _mjd_of(when: datetime) -> float:
@@ -48,7 +54,8 @@ def with_times(header: Header, sci_header: Header, meta: Meta, int_times: Array 
     int_times
         The table INT_TIMES of jwst, whose ``int_mid_MJD_UTC`` are the middles of the integrations.
     """
-    if meta.start_time is None or "MJD-AVG" in header or "MJD-AVG" in sci_header:
+    given = ChainMap(header, sci_header)
+    if meta.start_time is None or "MJD-AVG" in given or not _is_utc(given):
         return header
     start, seconds = _mjd_of(meta.start_time), meta.exposure_time
     end = _end(header) or (None if seconds is None else start + seconds / _SECONDS)

@@ -99,7 +99,7 @@ def stamp_product(exposure: Exposure, path: Path) -> Exposure:
 
 def _warn_of_unit(exposure: Exposure, plan: Plan) -> None:
     if exposure.unit is None:
-        log.warning("%s: no BUNIT in the file: taken to be in %s", exposure.meta.path, plan.mode.unit)
+        log.warning("%s: no BUNIT: taken to be in %s", exposure.meta.path, plan.mode.unit)
 
 
 def _warn_of_nothing(product: Exposure, path: Path) -> None:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core import DQ, Exposure, Flags, Image, InputError, Mask, Meta, blank_plane, meta_from_header, parse_unit
+from iris_core import (
+    DQ,
+    Exposure,
+    Flags,
+    Image,
+    InputError,
+    Mask,
+    Meta,
+    blank_plane,
+    meta_from_header,
+    open_fits,
+    parse_unit,
+)
 from iris_nirc2._camera import BASE, camera_number, number
 from iris_nirc2._keywords import is_nirc2, required, translated
 from iris_nirc2._noise import measure_read_variance, pairs_of, read_variance, shot_variance
@@ -63,15 +75,18 @@ def _load(path: Path, pixels: bool) -> tuple[Header, Image] | None:
     """
     from astropy.io import fits
 
+    if not path.is_file():
+        return None
     try:
         with warnings.catch_warnings():
-            # A block of pixel-like bytes follows the data of raw frames; astropy takes it for a bad header.
             warnings.simplefilter("ignore")
             with fits.open(path, ignore_missing_end=True) as hdus:
-                header = hdus[0].header
-                if not is_nirc2(header):
+                if not is_nirc2(hdus[0].header):
                     return None
-                return header, np.asarray(hdus[0].data, dtype=np.float32) if pixels else blank_plane((1, 1))
+        # A block of pixel-like bytes follows the data of raw frames: that there are such bytes is not worth a warning.
+        with open_fits(path, pixels, tell=lambda _remark: None) as hdus:
+            counts = np.asarray(hdus[0].data, dtype=np.float32) if pixels else blank_plane((1, 1))
+            return hdus[0].header, counts
     except Exception:
         # Not FITS, or broken: the framework's own reader comes next and reports what is wrong.
         return None
