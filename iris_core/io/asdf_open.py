@@ -74,7 +74,7 @@ def _children(node: Any) -> list[Any]:
 def refuse_bomb(tree: Any, name: str) -> None:
     """Raise `InputError` where the aliases of a YAML tree unfold to more than a million nodes, or without end."""
     if _unfolded(tree, {}) > _MOST_NODES:
-        raise InputError(f"{name}: its YAML tree unfolds to more than {_MOST_NODES} nodes; it is no reference file")
+        raise InputError(f"{name} is not read: the aliases in its YAML tree unfold to more than {_MOST_NODES} nodes")
 
 
 def _unfolded(node: Any, sizes: dict[int, float]) -> float:

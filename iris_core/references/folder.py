@@ -225,10 +225,12 @@ def rank(folder: Path, reftype: ReferenceType, entries: Iterable[Entry], exposur
     reasons = [(one, why_not(reftype, one.header, exposure)) for one in entries]
     fitting = [one for one, reason in reasons if reason is None]
     scores = [unlikeness(reftype.preferred, one.header, exposure) for one in fitting]
-    likest = [one for one, score in zip(fitting, scores, strict=True) if score == min(scores)]
+    least = min(scores, default=())
+    likest = [one for one, score in zip(fitting, scores, strict=True) if score == least]
+    less = [one for one, score in zip(fitting, scores, strict=True) if score != least]
     latest = max((useafter(one.header) for one in likest), default=None)
     unfit = [(one, reason) for one, reason in reasons if reason is not None]
-    unlike = [(one, _less_like(reftype, one, likest[0], exposure)) for one in fitting if one not in likest]
+    unlike = [(one, _less_like(reftype, one, likest[0], exposure)) for one in less]
     return Ranking(
         folder=folder,
         reftype=reftype.name,

@@ -1,4 +1,4 @@
-"""What an image in a reference file has to be, whoever names the file: the one rule for hands, folders and stores."""
+"""What an image in a reference file has to be, named by hand, of a folder or of a store: the one rule."""
 
 from __future__ import annotations
 

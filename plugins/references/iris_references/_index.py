@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from iris_core import Entry, InputError, state_of
+from iris_core import Entry, InputError, sha256_of, state_of
 from iris_references._before import is_unfinished, restore_unfinished
 
 __all__ = ["INDEX", "IndexEntry", "ReferenceIndex", "drop", "put", "read", "state_text"]
@@ -101,12 +101,14 @@ class ReferenceIndex:
             found = connection.execute("SELECT state FROM state WHERE name = ?", [name]).fetchone()
             return found[0] if found else ""
 
-    def remember(self, names: Iterable[str]) -> None:
-        """Keep the states of files that have just been hashed: as long as they stay, they need no further hash."""
+    def remember(self, entries: Iterable[IndexEntry]) -> None:
+        """Keep the states of files that have the hashes of their entries: as long as they stay, they need no other."""
+        paths = {one: self.folder / one.name for one in entries}
+        states = {one: state_text(path) for one, path in paths.items()}
+        same = [one for one, path in paths.items() if states[one] and sha256_of(path) == one.sha256]
         with self.changing() as connection:
             connection.execute(_STATES)
-            rows = [(name, state_text(self.folder / name)) for name in names]
-            connection.executemany("REPLACE INTO state VALUES (?, ?)", rows)
+            connection.executemany("REPLACE INTO state VALUES (?, ?)", [(one.name, states[one]) for one in same])
 
     def _select(self, where: str, values: list[str], order: str = "name") -> list[IndexEntry]:
         if is_unfinished(self.folder) and self._is_writable():

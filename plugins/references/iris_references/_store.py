@@ -88,7 +88,7 @@ def add_references(
                 put(connection, new)
                 connection.commit()
     with suppress(InputError):  # the files are in the store; without this they are hashed when they are used
-        ReferenceIndex(folder).remember(one.name for one in new)
+        ReferenceIndex(folder).remember(new)
     return [
         Added(entry, one.notes, entry.name in known and known[entry.name].sha256 == entry.sha256)
         for entry, one in zip(new, valid, strict=True)
@@ -149,7 +149,10 @@ class _Headers(dict[str, Mapping[str, Any]]):
         self._folder = folder
 
     def __missing__(self, name: str) -> Mapping[str, Any]:
-        return self.setdefault(name, read_reference_header(self._folder / name))
+        header: Mapping[str, Any] = {}
+        with suppress(InputError):  # what cannot be read is not told apart from any other file
+            header = read_reference_header(self._folder / name)
+        return self.setdefault(name, header)
 
 
 def _ambiguous(
