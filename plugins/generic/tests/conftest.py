@@ -39,7 +39,7 @@ def make_image(tmp_path: Path) -> MakeImage:
     def make(name: str = "field.fits", shape: tuple[int, int] = SHAPE, **keywords: Any) -> Path:
         y, x = np.indices(shape)
         star = np.exp(-((x - STAR[0]) ** 2 + (y - STAR[1]) ** 2) / 2 / SIGMA**2) / (2 * np.pi * SIGMA**2)
-        cards = {"INSTRUME": "WIDE", "DETECTOR": "D7", **WCS, **keywords}
+        cards = {"INSTRUME": "WIDE", "DETECTOR": "D7", "BUNIT": "DN/s", **WCS, **keywords}
         header = fits.Header({key: value for key, value in cards.items() if value is not None})
         fits.PrimaryHDU(np.float32(1e4 * star), header).writeto(tmp_path / name)
         return tmp_path / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from astropy import units as u
@@ -91,7 +92,7 @@ def from_distortion(
         A model from full-frame, 0-based pixel to arcsec along columns and rows, with its origin at the pointing: where
         the header has that at another pixel, CRPIX counts.
     instrument
-        Its pixel scale is what the model's is checked against.
+        Its pixel scale, or that of the header where it has none, is what the model's is checked against.
     position_angle
         Of the y axis, from north through east [deg], where the header has no WCS; None for the keyword PA.
     sip_max_error
@@ -102,6 +103,7 @@ def from_distortion(
     InputError
         When the pointing is not known, or the reference is no invertible map of this detector.
     """
+    instrument = _with_scale(instrument, exposure)
     exposure, pointing = _pointing.find(exposure, position_angle)
     exposure, optics = _optics.find(exposure, reference, instrument)
     exposure, optics = _optics.at_reference_pixel(exposure, optics, pointing.crpix, instrument)
@@ -112,6 +114,19 @@ def from_distortion(
     if fits_wcs["WCSERR"] > sip_max_error:
         exposure = exposure.note(f"the FITS WCS is off by up to {fits_wcs['WCSERR']:.3g} pixel; the gWCS is not")
     return exposure.replace(wcs=wcs, fits_wcs=fits_wcs)
+
+
+def _with_scale(instrument: InstrumentMode, exposure: Exposure) -> InstrumentMode:
+    """Return the mode with a pixel scale: its own, or that of the header."""
+    if instrument.pixel_scale:
+        return instrument
+    header = _header.find_header(exposure)
+    if header is None:
+        raise InputError(
+            f"{_pointing.no_wcs(exposure)}; the mode {instrument.name} has no pixel scale to check the distortion with"
+        )
+    own = _header.read_header(_header.wcs_cards(header, exposure.name), exposure.name)
+    return replace(instrument, pixel_scale=3600 * own.scale)
 
 
 def _detector() -> Frame2D:

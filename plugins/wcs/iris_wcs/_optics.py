@@ -141,7 +141,7 @@ def _refuse_scale(model: Model, middle: tuple[float, float], instrument: Instrum
     except Exception as error:
         raise InputError(f"{name} cannot be evaluated at pixel ({x}, {y}): {error}") from error
     scale = float(np.sqrt(abs(np.linalg.det([right - at, up - at]))))
-    if instrument.pixel_scale and not instrument.pixel_scale / 2 < scale < instrument.pixel_scale * 2:
+    if not instrument.pixel_scale / 2 < scale < instrument.pixel_scale * 2:
         raise InputError(
             f"{name} gives {scale:.4g} arcsec per pixel, but {instrument.name} has {instrument.pixel_scale:.4g}; "
             f"the model's output must be in arcsec"

@@ -49,19 +49,26 @@ def mode() -> InstrumentMode:
 
 
 @pytest.fixture
-def assign(tmp_path: Path, mode: InstrumentMode) -> Callable[..., Exposure]:
-    """Call the stage: with a distortion reference where a model is given, else for a camera of any pixel scale."""
+def references(tmp_path: Path) -> Callable[[Model], References]:
+    """Store a model as a distortion reference."""
 
-    def call(exposure: Exposure, distortion: Model | None = None, **params: Any) -> Exposure:
-        references = References({} if distortion is None else {"distortion": store(distortion)})
-        camera = replace(mode, pixel_scale=0.0) if distortion is None else mode
-        return assign_wcs(exposure, WcsParams(**params), references, camera)
-
-    def store(model: Model) -> Reference:
+    def store(model: Model) -> References:
         path = tmp_path / "distortion.asdf"
         asdf.AsdfFile({"model": model}).write_to(path)
         content = load_plugins(["iris-wcs"]).read_reference(path, "distortion")
-        return Reference(reftype="distortion", path=path, provider="test", content=content)
+        return References({"distortion": Reference(reftype="distortion", path=path, provider="test", content=content)})
+
+    return store
+
+
+@pytest.fixture
+def assign(references: Callable[[Model], References], mode: InstrumentMode) -> Callable[..., Exposure]:
+    """Call the stage: with a distortion reference where a model is given, else for a camera of any pixel scale."""
+
+    def call(exposure: Exposure, distortion: Model | None = None, **params: Any) -> Exposure:
+        if distortion is None:
+            return assign_wcs(exposure, WcsParams(**params), References({}), replace(mode, pixel_scale=0.0))
+        return assign_wcs(exposure, WcsParams(**params), references(distortion), mode)
 
     return call
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from astropy.io.fits import Header
-from astropy.modeling import models
+from astropy.modeling import Model, models
 from iris_testkit import make_exposure
 from iris_wcs import WcsParams, assign_wcs
 
@@ -93,6 +93,18 @@ def test_a_scale_that_is_not_the_cameras_is_refused(
     exposure = make_exposure(SHAPE, sci_header=cards)
     with nullcontext() if right else pytest.raises(InputError, match=r"x_rate.fits: .*arcsec.*iris-imager has 0.004"):
         assert assign_wcs(exposure, WcsParams(), References({}), mode).wcs is not None
+
+
+@pytest.mark.parametrize(("scale", "right"), [(0.004, True), (0.4, False)])
+def test_without_a_scale_of_the_mode_a_distortion_is_held_to_that_of_the_header(
+    linear: dict[str, Any], mode: InstrumentMode, references: Callable[[Model], References], scale: float, right: bool
+) -> None:
+    camera, distortion = replace(mode, pixel_scale=0.0), references(models.Scale(scale) & models.Scale(scale))
+    exposure = make_exposure(SHAPE, sci_header={**linear, "CRPIX1": 1.0, "CRPIX2": 1.0})
+    with nullcontext() if right else pytest.raises(InputError, match=r"0\.4 arcsec.*0\.004"):
+        assert assign_wcs(exposure, WcsParams(), distortion, camera).wcs is not None
+    with pytest.raises(InputError, match=r"no WCS.*iris-imager has no pixel scale"):
+        assign_wcs(make_exposure(SHAPE), WcsParams(position_angle=0.0), distortion, camera)
 
 
 def test_a_mode_without_scale_takes_any(linear: dict[str, Any], mode: InstrumentMode) -> None:
