@@ -55,7 +55,8 @@ class ZeroPointParams(Params):
     )
     clip: float = parameter(3.0, "Clipping threshold for a star's zero point.", "standard deviations", gt=1)
     min_stars: int = parameter(
-        5, "Least number of stars in the mean, or `stars`; below 3 (1 for a standard star) with `correction` only.", ge=1
+        5, "Least number of stars in the mean, or `stars`; below 3 (1 for a standard star) with `correction` only.",
+        ge=1,
     )  # fmt: skip
     max_scatter: float = parameter(
         0.2, "Largest scatter of the stars beyond their errors; above it they are not the stars of the catalogue.",
