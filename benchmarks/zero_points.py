@@ -1,7 +1,12 @@
-"""Zero points of iris-photom-stars against the truth, 30 realisations: `python benchmarks/zero_points.py [N]`."""
+"""Zero points of iris-photom-stars against the truth.
+
+`python benchmarks/zero_points.py [N]`: 30 realisations of a simulated IRIS field of 50 stars.
+`python benchmarks/zero_points.py --fields [N]`: 17 fields of each of six kinds (gradients, crowds, edges, five stars).
+"""
 
 from __future__ import annotations
 
+import runpy
 import sys
 import tempfile
 from pathlib import Path
@@ -52,8 +57,26 @@ def measure(made: Any, folder: Path) -> tuple[float, float]:
     return float(header["ZP_AB"] - truth), float(header["ZP_ERR"])
 
 
+def measure_fields(number: int) -> None:
+    """Print for each kind of field how many are refused, and how the errors compare with the stated ones."""
+    fields = runpy.run_path(str(Path(__file__).parents[1] / "plugins/photom-stars/tests/test_fields.py"))
+    for kind in fields["KINDS"]:
+        found = [fields["measure"](kind, seed) for seed in range(number)]
+        given = [one for one in found if not one.refused]
+        pulls, stated = np.array([one.pull for one in given]), np.array([one.stated for one in given])
+        spread, largest = np.sqrt(np.mean(pulls**2)), np.abs(pulls).max(initial=0)
+        print(
+            f"{kind:20} {number - len(given):3} of {number} refused; pulls: rms {spread:.2f}, largest {largest:.2f}; "
+            f"median error {1e3 * np.median(stated):.1f} mmag; {np.count_nonzero(stated <= 0.05)} at most 50 mmag",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print the errors of each realisation, and what they say together."""
+    if sys.argv[1:2] == ["--fields"]:
+        measure_fields(int(sys.argv[2]) if len(sys.argv) > 2 else 17)
+        return
     made = simulate(size=(2048, 2048), stars=50, seed=3)
     found = []
     for realisation in range(int(sys.argv[1]) if len(sys.argv) > 1 else 30):

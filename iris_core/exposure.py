@@ -314,8 +314,7 @@ def join(exposures: list[Exposure]) -> None:
     """
     if len(exposures) == 1:
         return
-    apart = [_take_apart(one) for one in exposures]
-    name = exposures[0].name
+    name, apart = exposures[0].name, [_take_apart(one) for one in exposures]
     exposures.clear()
     frame, parts = apart[0][0], [planes for _, planes in apart]
     if any(list(part) != list(parts[0]) for part in parts) or any(one.unit != frame.unit for one, _ in apart):

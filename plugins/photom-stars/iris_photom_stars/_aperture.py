@@ -129,7 +129,7 @@ def _fit_plane(across: Doubles, down: Doubles, values: Doubles) -> tuple[Doubles
         before, kept = kept, np.abs(residual - centre) <= limit
         if np.array_equal(before, kept):
             break
-    return plane, residual, kept
+    return np.asarray(plane, dtype=np.float64), np.asarray(residual, dtype=np.float64), kept
 
 
 def measure_fluxes(frame: Frame, places: Doubles, radius: float, sky: Sky) -> Fluxes:

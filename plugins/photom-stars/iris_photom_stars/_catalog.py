@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iris_core import Doubles, InputError, choices
+from iris_core import Doubles, Exposure, InputError, choices
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.table import Table
 
-__all__ = ["ZERO_JY", "Catalog", "find_faults", "read_catalog"]
+    from iris_photom_stars._params import ZeroPointParams
+
+__all__ = ["ZERO_JY", "Catalog", "catalog_of", "find_faults", "read_catalog"]
 
 # Flux density of AB = 0.
 ZERO_JY = 3631.0
 
 _COLUMNS = ("ra", "dec", "mag", "mag_err", "band")
+_MOTION = {"pmra", "pmdec"}
 _SYSTEMS = {"AB": "AB", "VEGA": "Vega"}
 
 
@@ -67,20 +71,47 @@ class Catalog:
         return SkyCoord(self.ra, self.dec, unit="deg", frame=self.frame)
 
 
-def read_catalog(table: Table, band: str, name: str, system: str = "", ab_offset: float | None = None) -> Catalog:
+def catalog_of(table: Table, name: str, exposure: Exposure, params: ZeroPointParams) -> Catalog:
+    """Return the stars of a table for an exposure: in its band, at its time; see `read_catalog`."""
+    return read_catalog(
+        table,
+        params.band or exposure.meta.filter,
+        name,
+        params.system,
+        params.ab_offset,
+        color_term=params.color_term,
+        when=exposure.meta.start_time,
+    )
+
+
+def read_catalog(
+    table: Table,
+    band: str,
+    name: str,
+    system: str = "",
+    ab_offset: float | None = None,
+    *,
+    color_term: float = 0.0,
+    when: datetime | None = None,
+) -> Catalog:
     """Return the stars of one band of a table.
 
     Parameters
     ----------
     table
         Columns ``ra``, ``dec``, ``mag``, ``mag_err``, ``band``, in any case, and ``ab_offset`` where there is one;
-        keywords MAGSYS, ABOFFSET and RADESYS.
+        ``pmra`` (times cos(dec)), ``pmdec`` and ``epoch`` where there are proper motions; ``color`` for a colour term;
+        keywords MAGSYS, ABOFFSET, EPOCH and RADESYS.
     band
         Whose rows to take.
     name
         What to call the table in a message.
     system, ab_offset
         ``AB`` or ``Vega``, and AB - Vega in mag, instead of what the table states.
+    color_term
+        What is added to a magnitude for each magnitude of the colour.
+    when
+        Time of the exposure, to which the places are moved; None where it is not known: they stay.
 
     Raises
     ------
@@ -94,16 +125,71 @@ def read_catalog(table: Table, band: str, name: str, system: str = "", ab_offset
         raise InputError(f"{name} has no column {missing[0]}; it needs {', '.join(_COLUMNS)}; its columns are: {has}")
     keywords = {str(key).upper(): value for key, value in table.meta.items()}
     rows = _rows_of(table, columns["band"], band, name)
+    ra, dec = (_angle(rows, columns[axis], name) for axis in ("ra", "dec"))
+    if when is not None and columns.keys() & _MOTION:
+        ra, dec = _moved(ra, dec, rows, columns, keywords, name, when)
+    to_ab = _to_ab(rows, columns, keywords, name, system, ab_offset)
     numbers = {
-        "ra": _angle(rows, columns["ra"], name),
-        "dec": _angle(rows, columns["dec"], name),
-        "mag": _numbers(rows, columns["mag"], name) + _to_ab(rows, columns, keywords, name, system, ab_offset),
+        "ra": ra,
+        "dec": dec,
+        "mag": _numbers(rows, columns["mag"], name) + to_ab + _of_color(rows, columns, name, color_term),
         "mag_err": _magnitude_error(rows, columns["mag_err"], name),
     }
     complete = np.logical_and.reduce([np.isfinite(column) for column in numbers.values()]) & (numbers["mag_err"] >= 0)
     stars = {key: column[complete] for key, column in numbers.items()}
     incomplete = int(np.count_nonzero(~complete))
     return Catalog(**stars, frame=_frame(keywords, name), band=band, name=name, incomplete=incomplete)
+
+
+def _of_color(rows: Table, columns: dict[str, str], name: str, term: float) -> Doubles | float:
+    if not term:
+        return 0.0
+    if "color" not in columns:
+        raise InputError(f"{name} has no column color, which the parameter 'color_term' ({term:g}) needs")
+    return term * _magnitude_error(rows, columns["color"], name)
+
+
+def _moved(
+    ra: Doubles,
+    dec: Doubles,
+    rows: Table,
+    columns: dict[str, str],
+    keywords: dict[str, Any],
+    name: str,
+    when: datetime,
+) -> tuple[Doubles, Doubles]:
+    """Return places in degrees at the time of the exposure; a star without a proper motion stays."""
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+
+    epoch = next((columns[one] for one in ("epoch", "ref_epoch") if one in columns), None)
+    missing = [one for one in sorted(_MOTION) if one not in columns]
+    if missing or (epoch is None and not isinstance(keywords.get("EPOCH"), int | float)):
+        raise InputError(
+            f"{name} has proper motions, but no {missing[0] if missing else 'epoch'}: the columns pmra, pmdec and "
+            f"epoch (or the keyword EPOCH, as a year like 2016.0) are needed together"
+        )
+    years = _year(when) - (float(keywords["EPOCH"]) if epoch is None else _numbers(rows, epoch, name))
+    east, north = (np.nan_to_num(_motion(rows, columns[one], name)) * years for one in ("pmra", "pmdec"))
+    start = SkyCoord(ra, dec, unit="deg")
+    end = start.directional_offset_by(np.arctan2(east, north) * u.rad, np.hypot(east, north) * u.deg)
+    return np.asarray(end.ra.deg), np.asarray(end.dec.deg)
+
+
+def _motion(rows: Table, column: str, name: str) -> Doubles:
+    """Return proper motions in degrees a year."""
+    from astropy import units as u
+
+    unit = rows[column].unit
+    if unit is None or not unit.is_equivalent(u.deg / u.yr):
+        raise InputError(f"{name}: the column {column} is in {_unit(unit)}; it needs a unit like mas/yr")
+    return _numbers(rows, column, name) * float(unit.to(u.deg / u.yr))
+
+
+def _year(when: datetime) -> float:
+    """Return a time in UTC as a Julian year, without the minute to TDB."""
+    since = when.replace(tzinfo=None) - datetime(2000, 1, 1, 12)
+    return 2000.0 + since.total_seconds() / (365.25 * 86400)
 
 
 def find_faults(table: Table, name: str) -> list[str]:

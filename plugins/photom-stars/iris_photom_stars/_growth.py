@@ -13,12 +13,13 @@ from photutils.profiles import CurveOfGrowth
 from iris_photom_stars._aperture import Apertures, measure_sky
 from iris_photom_stars._frame import Frame, box, discs
 from iris_photom_stars._neighbours import Sources
+from iris_photom_stars._params import LEAST_STARS
 from iris_photom_stars._robust import ERROR_FLOOR, combine_scaled
 
 if TYPE_CHECKING:
     from iris_core import Doubles, Mask
 
-__all__ = ["LEAST_STARS", "Growth", "given_growth", "measure_growth"]
+__all__ = ["Growth", "given_growth", "measure_growth"]
 
 _RADII = 40
 _CLIP = 3.0
@@ -27,7 +28,6 @@ _WINGS = 0.8
 # Stars with more than this times the error of the best are not used, except where there are too few others: faint light
 # around them is a larger share of theirs, and that is no scatter that all stars have in common.
 _ERROR_RANGE, _SOME_STARS = 3.0, 5
-LEAST_STARS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 if TYPE_CHECKING:
     from iris_core import Doubles
 
-__all__ = ["Match", "match_stars"]
+__all__ = ["Match", "match_standard", "match_stars"]
 
 Index = NDArray[np.intp]
 
@@ -22,6 +22,8 @@ _BRIGHTEST = 400
 _ROUNDS = 5
 # A coincidence of this many standard deviations above what chance gives is none.
 _SIGNIFICANCE = 5.0
+# A standard star has no rival above so much of its brightness.
+_RIVAL = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,34 @@ def match_stars(catalog: Doubles, detected: Doubles, max_shift: float, radius: f
         pairs = _mutual(catalog + shift, detected, radius)
     by_chance = len(catalog) * len(detected) * pi * radius**2 / pixels
     return Match(shift=(float(shift[0]), float(shift[1])), catalog=pairs[0], detection=pairs[1], by_chance=by_chance)
+
+
+def match_standard(catalog: Doubles, detected: Doubles, peak: Doubles, max_shift: float, radius: float) -> Match:
+    """Return the pairs of one or two stars: too few to tell a shift from chance, so that brightness has to tell.
+
+    The first is the brightest detection within `max_shift`. Where another one there is more than half as bright, which
+    of them it is cannot be told: both count as expected by chance, and the match as not significant.
+
+    Parameters
+    ----------
+    catalog, detected
+        Places in pixels, ``(n, 2)`` and ``(m, 2)``, the brightest stars first.
+    peak
+        Of the detections, ``(m,)``.
+    max_shift, radius
+        As for `match_stars`.
+    """
+    distance = np.hypot(*(detected - catalog[0]).T)
+    near = np.flatnonzero(distance <= max(max_shift, radius))
+    if not len(near):
+        nothing = np.empty(0, dtype=np.intp)
+        return Match(shift=(0.0, 0.0), catalog=nothing, detection=nothing, by_chance=0.0)
+    best = near[np.argmax(peak[near])]
+    rivals = np.count_nonzero(peak[near] > _RIVAL * peak[best]) - 1
+    shift = detected[best] - catalog[0]
+    mine, theirs = _mutual(catalog + shift, detected, radius)
+    by_chance = float(rivals + 1) if rivals else 0.0
+    return Match(shift=(float(shift[0]), float(shift[1])), catalog=mine, detection=theirs, by_chance=by_chance)
 
 
 def _find_shift(catalog: Doubles, detected: Doubles, max_shift: float, radius: float) -> Doubles:

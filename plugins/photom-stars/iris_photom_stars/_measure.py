@@ -15,8 +15,9 @@ from iris_photom_stars._catalog import Catalog
 from iris_photom_stars._detect import Detections, find_stars
 from iris_photom_stars._field import inside, place_stars, require_stars, shift_in_pixels
 from iris_photom_stars._frame import Frame, frame_of
-from iris_photom_stars._growth import LEAST_STARS, Growth, given_growth, measure_growth
-from iris_photom_stars._match import Match, match_stars
+from iris_photom_stars._growth import Growth, given_growth, measure_growth
+from iris_photom_stars._match import Match, match_standard, match_stars
+from iris_photom_stars._params import LEAST_STARS
 from iris_photom_stars._result import POGSON, ZeroPoint
 from iris_photom_stars._robust import Mean, combine
 from iris_photom_stars._sample import USED, Sample, measure_sample
@@ -104,9 +105,11 @@ def _match(
     name: str,
 ) -> Match:
     there = require_stars(known, places, frame.shape, max_shift, params, name)
-    match = match_stars(
-        places[there], np.column_stack([found.x, found.y]), max_shift, params.match_radius * found.fwhm, frame.bad.size
-    )
+    detected, radius = np.column_stack([found.x, found.y]), params.match_radius * found.fwhm
+    if len(there) < LEAST_STARS:
+        match = match_standard(places[there], detected, found.peak, max_shift, radius)
+    else:
+        match = match_stars(places[there], detected, max_shift, radius, frame.bad.size)
     if len(match.catalog) < params.min_stars or not match.is_significant:
         raise InputError(
             f"{name}: no match between the {len(found)} stars found in it and the {len(there)} of {known.name} that "
@@ -140,7 +143,8 @@ def _grow(
     the wings, a small one has more stars and less sky in it.
     """
     if params.correction is not None:
-        given = given_growth(10 ** (-0.4 * params.correction), params.correction_error, radii)
+        correction = 10 ** (-0.4 * params.correction)
+        given = given_growth(correction, correction * params.correction_error / POGSON, radii)
         return np.empty(0, dtype=np.intp), given, radii
     bright = sample.good & (sample.expected() > _BRIGHT * sample.fluxes.error)
     found = []

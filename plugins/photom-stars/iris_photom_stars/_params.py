@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import model_validator
 
 from iris_core import Params, parameter
 
-__all__ = ["ZeroPointParams"]
+__all__ = ["LEAST_STARS", "ZeroPointParams"]
+
+# A curve of growth, and a shift of the catalogue, take so many stars.
+LEAST_STARS = 3
 
 
 class ZeroPointParams(Params):
@@ -38,6 +42,9 @@ class ZeroPointParams(Params):
     )  # fmt: skip
     correction_error: float = parameter(0.02, "Standard deviation of `correction`.", "mag", ge=0)
     max_correction: float = parameter(0.75, "Largest aperture correction that is measured.", "mag", gt=0)
+    color_term: float = parameter(
+        0.0, "Added to the magnitude of a star for each magnitude of its `color` in the catalogue."
+    )
     max_shift: float = parameter(
         0.5, "Largest shift between catalogue and exposure, common to all stars.", "arcsec", ge=0
     )
@@ -47,11 +54,30 @@ class ZeroPointParams(Params):
         0.01, "Largest share of the light in an aperture that may be that of known neighbours.", gt=0
     )
     clip: float = parameter(3.0, "Clipping threshold for a star's zero point.", "standard deviations", gt=1)
-    min_stars: int = parameter(5, "Least number of stars in the mean.", ge=3)
+    min_stars: int = parameter(
+        5, "Least number of stars in the mean, or `stars`; below 3 (1 for a standard star) with `correction` only.",
+        ge=1,
+    )  # fmt: skip
     max_scatter: float = parameter(
         0.2, "Largest scatter of the stars beyond their errors; above it they are not the stars of the catalogue.",
         "mag", gt=0,
     )  # fmt: skip
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stars_for_short(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "stars" in given and "min_stars" not in given:
+            return {"min_stars" if key == "stars" else key: value for key, value in given.items()}
+        return given
+
+    @model_validator(mode="after")
+    def _few_stars_need_a_correction(self) -> ZeroPointParams:
+        if self.min_stars < LEAST_STARS and self.correction is None:
+            raise ValueError(
+                f"with min_stars {self.min_stars} the aperture correction has to be given ('correction', "
+                f"'correction_error'): {LEAST_STARS} stars are needed to measure it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _radii_grow(self) -> ZeroPointParams:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iris_core import Exposure, InputError, StageRecord, load_plugins, parse_unit, read_fits, unit_string
-from iris_photom_stars._catalog import ZERO_JY, Catalog, read_catalog
+from iris_photom_stars._catalog import ZERO_JY, Catalog, catalog_of
 from iris_photom_stars._measure import measure_zero_point
 from iris_photom_stars._params import ZeroPointParams
 from iris_photom_stars._result import ZeroPoint
@@ -77,7 +77,7 @@ def measure_product(path: Path, catalog: Path | None, changes: Mapping[str, Any]
     params = ZeroPointParams(**{**(record.params if record else {}), **changes})
     file = catalog or _recorded_catalog(record, path)
     table = load_plugins([_PLUGIN]).read_reference(file, "catalog")
-    stars = read_catalog(table, params.band or product.meta.filter, file.name, params.system, params.ab_offset)
+    stars = catalog_of(table, file.name, product, params)
     rate, unit, stated = _as_rate(product)
     zero = measure_zero_point(rate, stars, params)
     return Measured(zero=zero, catalog=stars, product=product, unit=unit, stated=stated, params=params)

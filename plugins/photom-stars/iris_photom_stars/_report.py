@@ -39,8 +39,7 @@ def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
         f"{zero.mean.scatter:.4f} mag, {zero.mean.intrinsic:.4f} beyond their errors",
         f"not used: {unused(zero)}",
         f"aperture of {zero.apertures.star:.2f} pixels ({zero.apertures.star * scale:.3g} arcsec, FWHM {zero.fwhm:.2f} "
-        f"pixels), correction {zero.correction:.4f} mag from {zero.growth.used.sum()} stars, all light within "
-        f"{zero.apertures.total:.1f} pixels",
+        f"pixels), correction {zero.correction:.4f} mag {_origin(zero)}",
         f"the exposure lies {shift_of(zero)} pixels from the catalogue; the stars scatter by {zero.offset_rms:.3f} "
         f"pixels around that",
     ]
@@ -49,9 +48,14 @@ def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
     if zero.growth.wings:
         notes.append(
             f"the curve of growth still rises at its end: {zero.growth.wings:.2%} of the light may be missing, which "
-            f"is in the error; a larger 'total' holds more"
+            f"is in the error"
         )
     return notes
+
+
+def _origin(zero: ZeroPoint) -> str:
+    number = int(zero.growth.used.sum())
+    return f"from {number} stars, all light within {zero.apertures.total:.1f} pixels" if number else "as given"
 
 
 def unused(zero: ZeroPoint) -> str:

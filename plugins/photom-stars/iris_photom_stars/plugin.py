@@ -114,11 +114,10 @@ def _check_exposure(exposure: Exposure) -> None:
 
 
 def _catalog_for(exposure: Exposure, params: ZeroPointParams, references: References) -> Catalog:
-    from iris_photom_stars._catalog import read_catalog
+    from iris_photom_stars._catalog import catalog_of
 
     reference = references["catalog"]
-    name, band = reference.path.name, params.band or exposure.meta.filter
-    return read_catalog(reference.table(), band, name, params.system, params.ab_offset)
+    return catalog_of(reference.table(), reference.path.name, exposure, params)
 
 
 def _notes_before(exposure: Exposure, catalog: Catalog) -> list[str]:

@@ -87,7 +87,7 @@ def make_field(
     number: int = 14,
     *,
     apart: float = 40.0,
-    margin: float = 14.0,
+    margin: float = 21.0,
     seed: int = 1,
     noise: int | None = None,
     sky: float = 5.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,45 @@ def test_a_catalogue_without_stars_is_a_fault() -> None:
 
 def test_reference_files_of_other_types_are_not_its_matter() -> None:
     assert faults(make_table(mag=None), reftype="photom") == []
+
+
+MOVING = {
+    "pmra": [3600.0, 0, 0, 0] * u.mas / u.yr,
+    "pmdec": MaskedColumn([-1800.0, 0, 36, 0], mask=[False, True, False, False], unit="mas/yr"),
+}
+WHEN = datetime(2026, 1, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("columns", "meta"), [({"epoch": [2016.0] * 4}, {}), ({"ref_epoch": [2016.0] * 4}, {}), ({}, {"EPOCH": 2016.0})]
+)
+def test_stars_are_where_their_proper_motion_has_brought_them(columns: dict[str, Any], meta: dict[str, Any]) -> None:
+    """Ten years at 3.6 arcsec a year on the sky; a star without a proper motion stays."""
+    table = make_table(meta={"MAGSYS": "AB"} | meta, dec=[60.0, 0.0, 1.0, 2.0] * u.deg, **MOVING, **columns)
+    moved = read(table, when=WHEN)
+    np.testing.assert_allclose(moved.ra, [10 + 2 * 0.01, 11, 12], atol=1e-5)
+    np.testing.assert_allclose(moved.dec, [60 - 0.005, 0, 1 + 1e-4], atol=3e-6)
+    np.testing.assert_array_equal(read(table).ra, [10, 11, 12])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (MOVING, "no epoch"),
+        ({"pmra": MOVING["pmra"], "epoch": [2016.0] * 4}, "no pmdec"),
+        ({**MOVING, "pmra": [1.0] * 4 * u.mag, "epoch": [2016.0] * 4}, "pmra is in mag"),
+    ],
+)
+def test_proper_motions_that_cannot_be_applied_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(make_table(**changes), when=WHEN)
+
+
+def test_a_colour_term_is_added_to_the_magnitudes() -> None:
+    table = make_table(color=[1.0, 0.0, np.nan, 0.0] * u.mag)
+    reddened = read(table, color_term=-0.05)
+    np.testing.assert_allclose(reddened.mag, [14.95, 16.0])
+    assert reddened.incomplete == 1
+    assert len(read(table)) == 3
+    with pytest.raises(InputError, match="no column color"):
+        read(make_table(), color_term=-0.05)

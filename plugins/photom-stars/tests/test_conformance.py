@@ -27,7 +27,7 @@ class TestConformance(StageConformance):
     plugin = plugin
     stage = "photom"
     params: ClassVar = {"total": 6.0}
-    shape = (128, 160)
+    shape = (136, 168)
     exempt: ClassVar = {
         "subarray": "a window holds other stars than the full frame, which give it a zero point of its own",
         "integrations": "the zero point is that of the mean of the integrations; one alone would have its own",
@@ -35,7 +35,7 @@ class TestConformance(StageConformance):
 
     def stars(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return places and fluxes."""
-        y, x = (axis.ravel() + 0.3 for axis in np.mgrid[24:128:40, 24:160:37])
+        y, x = (axis.ravel() + 0.3 for axis in np.mgrid[28:136:40, 28:168:37])
         return x, y, np.geomspace(2e3, 2e4, len(x))
 
     def truth(self) -> Exposure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from iris_photom_stars._match import match_stars
+from iris_photom_stars._match import match_standard, match_stars
 
 PIXELS = 1000 * 1000
 
@@ -65,3 +65,21 @@ def test_the_pairs_of_a_selection_are_those_of_the_whole() -> None:
     match = match_stars(catalog[10:], catalog[10:], 1.0, 1.0, PIXELS).reindexed(np.arange(10, 30))
     np.testing.assert_array_equal(match.catalog, np.arange(10, 30))
     np.testing.assert_array_equal(match.detection, np.arange(20))
+
+
+def test_a_standard_is_the_brightest_star_near_its_place() -> None:
+    detected, place = np.array([[530.0, 500.0], [500.5, 500.0], [900.0, 900.0]]), np.array([[500.0, 500.0]])
+    match = match_standard(place, detected, np.array([100.0, 40.0, 500.0]), 50.0, 2.0)
+    assert (match.shift, match.catalog.tolist(), match.detection.tolist()) == ((30.0, 0.0), [0], [0])
+    assert match.is_significant
+
+
+def test_a_standard_with_a_rival_cannot_be_told() -> None:
+    detected, place = np.array([[530.0, 500.0], [500.5, 500.0]]), np.array([[500.0, 500.0]])
+    assert not match_standard(place, detected, np.array([100.0, 60.0]), 50.0, 2.0).is_significant
+    assert match_standard(place, detected, np.array([100.0, 60.0]), 5.0, 2.0).is_significant
+
+
+def test_a_standard_that_is_not_there_has_no_match() -> None:
+    match = match_standard(np.array([[500.0, 500.0]]), np.array([[10.0, 10.0]]), np.ones(1), 50.0, 2.0)
+    assert not match.is_significant

@@ -10,7 +10,7 @@ import pytest
 from iris_photom_stars._aperture import Apertures, Sky, measure_fluxes, measure_sky, touched
 from iris_photom_stars._detect import find_stars
 from iris_photom_stars._frame import Frame, discs, frame_of
-from iris_photom_stars._growth import Growth, measure_growth
+from iris_photom_stars._growth import Growth, given_growth, measure_growth
 from iris_photom_stars._neighbours import Sources, is_structure
 from iris_testkit import make_exposure
 
@@ -120,6 +120,32 @@ def test_the_sky_is_the_mean_of_its_pixels_without_sources() -> None:
     assert sky.scatter[0] == pytest.approx(2.0, rel=0.1)
 
 
+def test_the_sky_of_a_slope_is_that_of_its_middle() -> None:
+    rng = np.random.default_rng(5)
+    rows, columns = np.indices((100, 100))
+    sky = measure_sky(
+        frame(7 + 0.5 * (columns - 50) - 0.2 * (rows - 40) + rng.normal(0, 1, (100, 100))),
+        discs((100, 100), [np.array([65.0, 50.0])], 8.0),
+        at((50, 40)),
+        (12.0, 18.0),
+    )
+    assert sky.level[0] == pytest.approx(7, abs=4 * sky.error[0])
+    np.testing.assert_allclose(sky.slope[0], [0.5, -0.2], atol=0.02)
+    assert sky.scatter[0] == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_sky_that_is_no_plane_has_a_larger_error() -> None:
+    """A saddle, which no plane follows, and light of a neighbour on one side of the ring."""
+    rng = np.random.default_rng(6)
+    rows, columns = np.indices((100, 100)) - 50.0
+    nothing, ring = np.zeros((100, 100), dtype=bool), (12.0, 18.0)
+    plain = rng.normal(0, 1, (100, 100))
+    calm = measure_sky(frame(plain), nothing, at((50, 50)), ring).error[0]
+    saddle = measure_sky(frame(plain + 0.01 * rows * columns), nothing, at((50, 50)), ring).error[0]
+    light = measure_sky(frame(plain + 2.0 * (np.hypot(columns - 15, rows) < 6)), nothing, at((50, 50)), ring).error[0]
+    assert min(saddle, light) > 2 * calm
+
+
 def test_a_sky_of_which_little_is_there_is_unknown() -> None:
     image = frame(np.ones((100, 100)))
     image.bad[:, 50:] = True
@@ -129,7 +155,7 @@ def test_a_sky_of_which_little_is_there_is_unknown() -> None:
 
 def test_the_flux_in_a_circle_is_that_of_the_gaussian(draw_stars: Draw) -> None:
     data = 5 + draw_stars((80, 80), np.array([40.3]), np.array([39.6]), np.array([1000.0]))
-    sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]))
+    sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]), slope=np.zeros((1, 2)))
     found = measure_fluxes(frame(data, err=0.5), at((40.3, 39.6)), 4.0, sky)
     assert found.flux[0] == pytest.approx(1000 * within(4.0), rel=2e-3)
 
@@ -139,14 +165,14 @@ def test_the_error_of_a_flux_is_its_scatter(err: float | None) -> None:
     """The circles lie 12 pixels apart, at any place within a pixel; a pixel at the rim counts by its share."""
     rng = np.random.default_rng(20)
     x, y = (12.0 * axis.ravel() + rng.uniform(size=2500) for axis in np.mgrid[1:51, 1:51])
-    sky = Sky(level=np.full(2500, 5.0), error=np.zeros(2500), scatter=np.full(2500, 2.0))
+    sky = Sky(level=np.full(2500, 5.0), error=np.zeros(2500), scatter=np.full(2500, 2.0), slope=np.zeros((2500, 2)))
     found = measure_fluxes(frame(rng.normal(5, 2, (620, 620)), err), np.column_stack([x, y]), 3.0, sky)
     assert np.std(found.flux / found.error) == pytest.approx(1, abs=0.04)
     assert found.error.mean() < 0.97 * 2 * np.sqrt(np.pi * 9)
 
 
 def test_the_error_of_the_sky_counts_by_the_area() -> None:
-    sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]))
+    sky = Sky(level=np.array([5.0]), error=np.array([0.1]), scatter=np.array([2.0]), slope=np.zeros((1, 2)))
     found = measure_fluxes(frame(np.ones((80, 80)), err=0.0), at((40, 40)), 4.0, sky)
     assert found.error[0] == pytest.approx(0.1 * np.pi * 16)
 
@@ -202,15 +228,48 @@ def test_missing_pixels_are_as_bright_as_the_rest_of_their_ring(grown: Callable[
 
 def test_light_outside_of_the_largest_circle_is_noticed(draw_stars: Draw) -> None:
     """A star three times as wide has 10 % of its light beyond the circle, and the curve still rises there."""
-    place, flux = np.array([100.0]), np.array([1e6])
-    image = frame(draw_stars((200, 200), place, place, flux, fwhm=20.0), err=0.01)
-    growth = measure_growth(image, np.array([0]), Sources(at((100, 100)), flux), flux, RADII, 0.01)
+    place, flux = np.array([100.0, 300.0, 500.0]), np.full(3, 1e6)
+    image = frame(draw_stars((600, 600), place, place, flux, fwhm=20.0), err=0.01)
+    growth = measure_growth(image, np.arange(3), Sources(np.column_stack([place, place]), flux), flux, RADII, 0.01)
     assert growth is not None
     assert 0.05 < growth.wings < 0.6
 
 
 def test_no_curve_of_growth_without_a_sky(grown: Callable[..., Growth | None]) -> None:
     assert grown(lambda image: image.bad.fill(True)) is None
+
+
+def test_two_stars_are_too_few_for_a_curve_of_growth(grown: Callable[..., Growth | None]) -> None:
+    def spoil(image: Frame) -> None:
+        image.bad[:, 180:] = True
+
+    assert grown(spoil) is None
+
+
+def test_a_slope_of_the_sky_is_no_light_of_the_stars(grown: Callable[..., Growth]) -> None:
+    def slope(image: Frame) -> None:
+        image.data[...] += 2 * np.arange(220, dtype=np.float32) - np.arange(100, dtype=np.float32)[:, np.newaxis]
+
+    growth = grown(slope)
+    assert growth.correction == pytest.approx(1 / within(RADII.star), rel=1e-3)
+
+
+def test_a_curve_that_falls_below_zero_is_none(grown: Callable[..., Growth | None]) -> None:
+    """A hole around each star."""
+
+    def dig(image: Frame) -> None:
+        for place in ((40.2, 50.5), (110.7, 45.0), (180.1, 52.2)):
+            ring = discs(image.shape, [np.array(place)], 17.0) & ~discs(image.shape, [np.array(place)], 7.0)
+            image.data[ring] -= 300
+
+    assert grown(dig) is None
+
+
+def test_a_given_correction_is_the_curve() -> None:
+    growth = given_growth(1.2, 0.01, RADII)
+    assert (growth.correction, growth.error, growth.wings) == (1.2, 0.01, 0)
+    assert float(growth.share(RADII.star)) == pytest.approx(1 / 1.2)
+    assert float(growth.share(RADII.total)) == 1
 
 
 def test_the_share_of_a_neighbour_falls_with_its_distance(grown: Callable[..., Growth]) -> None:

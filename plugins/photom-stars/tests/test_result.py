@@ -35,7 +35,14 @@ def growth_of(curve: list[float], error: float = 0.0) -> Growth:
 def zero_point(value: float = 25.0, error: float = 0.003, growth: Growth | None = None, **changes: Any) -> ZeroPoint:
     """Return a zero point of four stars in pixels of 0.1 arcsec."""
     number = len(STATUSES)
-    stars = Table({"status": STATUSES, "dx": np.full(number, 0.3), "dy": np.full(number, -0.4)})
+    stars = Table(
+        {
+            "status": STATUSES,
+            "blend": np.where(np.array(STATUSES) == "used", 0.0, np.nan),
+            "dx": np.full(number, 0.3),
+            "dy": np.full(number, -0.4),
+        }
+    )
     mean = Mean(value=value, error=error, intrinsic=0.001, scatter=0.02, used=np.ones(4, dtype=np.bool_))
     given: dict[str, Any] = {
         "mean": mean,
@@ -67,7 +74,9 @@ def test_the_factor_is_that_of_the_definition_of_ab(value: float) -> None:
 def test_the_errors_of_mean_correction_and_wings_add_up() -> None:
     assert zero_point(error=0.003).error == pytest.approx(0.003)
     growth = growth_of([1.0, 1.1, 1.2, 1.2], error=0.012)
-    assert zero_point(error=0.003, growth=growth).error == pytest.approx(np.hypot(0.003, POGSON * 0.01))
+    size = 0.01 * np.log(1.2)
+    assert growth.uncertainty == pytest.approx(np.hypot(0.01, size))
+    assert zero_point(error=0.003, growth=growth).error == pytest.approx(np.hypot(0.003, POGSON * growth.uncertainty))
     assert zero_point(error=0.01).relative_error == pytest.approx(0.01 * 0.4 * np.log(10))
 
 
@@ -87,7 +96,7 @@ def test_a_curve_that_still_rises_leaves_light_outside() -> None:
 
 
 def test_a_rise_within_its_error_is_none() -> None:
-    assert growth_of([0.8, 0.9, 0.96, 1.0], error=0.021).wings == 0
+    assert growth_of([0.8, 0.9, 0.96, 1.0], error=0.041).wings == 0
 
 
 def test_shares_are_zero_in_the_middle_and_one_outside() -> None:
