@@ -91,7 +91,7 @@ def flag_rays(exposure: Exposure, params: CosmicRayParams, instrument: Instrumen
         image = usable_image(exposure.data[index] * factor, exposure.dq[index], noise)
         hits[index] = find_hits(image, params.sigma, params.contrast, params.iterations)
         holes[index] = find_holes(image, params.sigma)
-        _check_fraction(exposure, hits[index], params)
+        _check_fraction(exposure, hits[index] | holes[index], params)
     note = f"{np.count_nonzero(hits)} pixels hit by rays or unstable, {np.count_nonzero(holes)} pixels are holes"
     return exposure.flag(hits | holes, DQ.OUTLIER | DQ.DO_NOT_USE).mask_invalid().note(note)
 

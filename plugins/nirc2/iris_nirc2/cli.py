@@ -44,8 +44,8 @@ def distortion(
     A reference holds for frames from its day on, until that of the next one. So give the tables of both epochs:
 
     \b
-    iris nirc2 distortion nirc2_distort_?_pre20150413_v2.fits nirc2_distort_?_post20150413_v1.fits
-    iris references add NIRC2_narrow_DISTORTION_*.asdf --store references
+    iris nirc2 distortion tables/nirc2_distort_[XY]_p*.fits
+    iris references add NIRC2_narrow_DISTORTION_2*.asdf --store references
     """  # noqa: D301 - click wants the character, not a backslash
     import asdf
 
