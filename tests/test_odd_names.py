@@ -1,4 +1,4 @@
-"""Names that no file can have, and links that lead nowhere, are put in words; odd names that a file can have are taken."""
+"""Names that no file can have, and links that lead nowhere, are put in words; other odd names are taken."""
 
 from __future__ import annotations
 
