@@ -37,8 +37,8 @@ class _Mode(_Model):
     telescope: str
     instrument: str
     unit: str
-    pixel_scale: Annotated[float, Field(gt=0)]
-    detectors: Annotated[dict[str, _Detector], Field(min_length=1)]
+    pixel_scale: Annotated[float, Field(ge=0)]
+    detectors: dict[str, _Detector]
     filters: dict[str, Annotated[list[float], Field(min_length=3, max_length=4)]] = {}
     facts: dict[str, Annotated[dict[str, Any], AfterValidator(_complete)]] = {}
     use: dict[str, str] = {}
