@@ -32,6 +32,7 @@ WINDOW = {"SUBSTRT1": 11, "SUBSTRT2": 21, "SUBSIZE1": 3, "SUBSIZE2": 2}
 FIELDS = {field.name for field in fields(Meta)} - {"mode", "path"}
 
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=90).map(str.strip)
+texts = texts.filter(lambda text: "'/" not in text)  # which astropy 8.0 does not read as it has written it
 numbers = st.integers(-(10**9), 10**9).map(lambda number: number / 1000)  # a card has 20 characters for a number
 times = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
 starts = st.integers(1, 4096)
