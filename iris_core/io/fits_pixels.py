@@ -154,12 +154,15 @@ def _beyond(
         let_go(hdu)
         if not _exceeds(_as_variance(some, kind), variance):
             return {}
-    image = read_image(hdu, pixels, path)
-    whole = _as_variance(image, kind) if pixels else image
+    if not pixels:
+        return {"total": read_image(hdu, pixels, path)}
+    whole = _as_variance(read_image(hdu, pixels, path), kind)
     if not variance:
         return {"total": whole}
     remarks.append(f"{hdu.name} is larger than its components; the rest of its variance becomes VAR_OTHER")
-    return {"other": np.maximum(whole - sum(variance.values()), 0)}
+    for plane in variance.values():
+        whole -= plane
+    return {"other": np.maximum(whole, 0, out=whole)}
 
 
 def _as_variance(image: Image, kind: str) -> Image:
@@ -167,7 +170,8 @@ def _as_variance(image: Image, kind: str) -> Image:
     if kind == "inverse":
         with np.errstate(divide="ignore"):
             return np.where(image > 0, 1 / image, np.float32(np.nan))
-    return np.square(_positive(image)) if kind == "err" else _positive(image)
+    positive = _positive(image)
+    return np.square(positive, out=positive) if kind == "err" else positive
 
 
 def _exceeds(total: Image, variance: dict[str, Image]) -> bool:
