@@ -65,7 +65,7 @@ def area_map(wcs: WCS, shape: tuple[int, int]) -> tuple[float, Image]:
     It is interpolated by a polynomial through 17 x 17 nodes, as smooth as the polynomials that distortions are.
     """
     nodes = np.polynomial.chebyshev.chebpts1(_DEGREE + 1)
-    # Row k of the inverse holds what the nodes give to the polynomial of degree k, those of the rows and of the columns.
+    # Row k of the inverse holds what the nodes give to the polynomial of degree k.
     fit = np.linalg.inv(np.polynomial.chebyshev.chebvander(nodes, _DEGREE))
     y, x = ((size - 1) / 2 + nodes * size / 2 for size in shape)
     mean = mean_solid_angle(wcs, shape)
