@@ -17,6 +17,7 @@ __all__ = ["attach_wcs_area", "match_pixel_area", "pixel_area"]
 
 # Above this the area of the table is not that of the WCS, and the fluxes of cal and i2d would differ by as much.
 _NOTED = 1e-3
+_DIGITS = 5
 # A factor between the areas that is no difference of two calibrations, but another pixel or another unit.
 _MOST = 2.0
 # Over a detector the areas of pixels do not change by more: a WCS that says so is not made for all of it.
@@ -72,14 +73,20 @@ def match_pixel_area(conversion: Conversion, area: float | None, name: str) -> t
         return conversion, ""
     if conversion.pixar_sr is None:
         return replace(conversion, pixar_sr=area), f"{name} gives no pixel area; PIXAR_SR is that of the WCS"
-    ratio = conversion.pixar_sr / area
+    # Rounded, so that a window and the whole detector are multiplied by the same number to the last bit.
+    ratio = round(conversion.pixar_sr / area, _DIGITS)
     both = f"PIXAR_SR of {name} is {conversion.pixar_sr:.5g} sr, and a pixel of the WCS has {area:.5g} sr"
     if not 1 / _MOST <= ratio <= _MOST:
         raise InputError(f"{both}; give a table that was made for these pixels, or correct the WCS or the unit")
     if abs(ratio - 1) <= _NOTED:
         return conversion, ""
     uncertainty = None if conversion.uncertainty is None else conversion.uncertainty * ratio
-    matched = replace(conversion, photmjsr=conversion.photmjsr * ratio, uncertainty=uncertainty, pixar_sr=area)
+    matched = replace(
+        conversion,
+        photmjsr=conversion.photmjsr * ratio,
+        uncertainty=uncertainty,
+        pixar_sr=conversion.pixar_sr / ratio,
+    )
     return (
         matched,
         f"{both}, which is written; PHOTMJSR is {ratio:.5g} times that of the table, so that fluxes are kept",
