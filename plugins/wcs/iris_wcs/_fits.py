@@ -9,8 +9,9 @@ import numpy as np
 from astropy.io.fits import Header
 
 from iris_core import s_region
-from iris_wcs._header import WCS_CARD, parse_fits, positions
+from iris_wcs._header import parse_fits, positions
 from iris_wcs._inverse import grid
+from iris_wcs._keywords import WCS_CARD
 
 if TYPE_CHECKING:
     from astropy import wcs as fits_wcs

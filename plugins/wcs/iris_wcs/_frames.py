@@ -13,8 +13,9 @@ from iris_core import InputError
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = ["PAIRS", "angles_to_icrs", "frame_of"]
+__all__ = ["LATITUDES", "PAIRS", "angles_to_icrs", "frame_of"]
 
+LATITUDES = ("DEC", "GLAT", "ELAT", "SLAT")
 PAIRS = ({"RA", "DEC"}, {"GLON", "GLAT"}, {"ELON", "ELAT"}, {"SLON", "SLAT"})
 
 
@@ -31,8 +32,10 @@ def frame_of(fits: WCS, name: str) -> Any:
     Raises
     ------
     InputError
-        When RADESYS is none that is known.
+        When RADESYS is none that is known, or the ecliptic is that of FK4.
     """
+    if fits.wcs.lngtyp.strip() == "ELON" and fits.wcs.radesys.startswith("FK4"):
+        raise InputError(f"{name}: RADESYS = '{fits.wcs.radesys}': the ecliptic of FK4 is not known; ICRS and FK5 are")
     if _unwritten(fits) is not None:
         return ICRS()
     try:

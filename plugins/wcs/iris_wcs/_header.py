@@ -18,7 +18,17 @@ from astropy.modeling import models, projections
 from astropy.wcs import WCS
 
 from iris_core import Doubles, Exposure, InputError
-from iris_wcs._frames import PAIRS, angles_to_icrs, frame_of
+from iris_wcs._frames import angles_to_icrs, frame_of
+from iris_wcs._keywords import (
+    FITTED,
+    SCAMP,
+    WCS_CARD,
+    ctype_of,
+    is_celestial,
+    refuse_distortion,
+    refuse_incomplete,
+    refuse_unreadable,
+)
 
 if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
@@ -26,21 +36,9 @@ if TYPE_CHECKING:
     from astropy.modeling import Model
     from astropy.wcs import Sip
 
-__all__ = ["WCS_CARD", "HeaderWcs", "find_header", "parse_fits", "positions", "read_header", "rotation", "wcs_cards"]
+__all__ = ["HeaderWcs", "find_header", "parse_fits", "positions", "read_header", "rotation", "wcs_cards"]
 
-WCS_CARD = re.compile(
-    r"WCSNAME|(CTYPE|CRPIX|CRVAL|CUNIT|CDELT|CROTA)[12]|(PC|CD)[12]_[12]|PV[12]_\d+|LONPOLE|LATPOLE"
-    r"|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d_\d)|WAT[0-2]_\d{3}"
-)
-# The polynomial distortions of SCAMP and of IRAF, and a projection whose radius is a polynomial: no model has these.
-_FITTED = ("TPV", "TNX", "ZPN", "ZPX")
-_TEXT = re.compile(r"WCSNAME|CTYPE\d|CUNIT\d|RADE(C)?SYS|EQUINOX|EPOCH|WAT\d_\d+")  # years too: 'J2000'
-_MATRIX = re.compile(r"(PC|CD)[12]_[12]")
-_LINEAR = re.compile(r"(PC|CD)[12]_[12]|CDELT[12]")
-_LOOKUP = re.compile(r"(CPDIS|CQDIS|D2IMDIS)\d|AXISCORR")
 _FURTHER_AXIS = re.compile(r"(CTYPE|CRPIX|CRVAL|CUNIT|CDELT)[3-9]|(PC|CD)(\d_[3-9]|[3-9]_\d)")
-_COUPLING = re.compile(r"(PC|CD)[12]_[3-9]")
-_SCAMP = re.compile(r"PV[12]_([5-9]|\d\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,48 +86,13 @@ def find_header(exposure: Exposure) -> Header | None:
         When a card of a WCS cannot be read or is no number where one is needed, or the reference point is missing.
     """
     try:
-        found = next((header for header in (exposure.sci_header, exposure.header) if _is_celestial(header)), None)
+        found = next((header for header in (exposure.sci_header, exposure.header) if is_celestial(header)), None)
     except VerifyError as error:
         raise InputError(f"{exposure.name}: CTYPE in the header cannot be read: {error}") from error
     if found is not None:
-        _refuse_unreadable(found, exposure.name)
-        _refuse_incomplete(found, exposure.name)
+        refuse_unreadable(found, exposure.name)
+        refuse_incomplete(found, exposure.name)
     return found
-
-
-def _refuse_unreadable(header: Header, name: str) -> None:
-    for card in header.cards:
-        if WCS_CARD.fullmatch(card.keyword):
-            try:
-                value = card.value
-            except Exception as error:
-                raise InputError(f"{name}: the header card {card.keyword} cannot be read: {error}") from error
-            if _TEXT.fullmatch(card.keyword):
-                continue
-            if not isinstance(value, int | float) or not np.isfinite(value):
-                raise InputError(f"{name}: {card.keyword} = {value!r} is not a number")
-
-
-def _refuse_incomplete(header: Header, name: str) -> None:
-    """Refuse the defaults of FITS for what makes a pointing: 0 for CRVAL and CRPIX, 1 degree for one of two CDELT."""
-    needed = ["CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2"]
-    if not any(map(_MATRIX.fullmatch, header)):
-        needed += ["CDELT1", "CDELT2"]
-    missing = [keyword for keyword in needed if keyword not in header]
-    if missing:
-        raise InputError(
-            f"{name}: the WCS of the header has no {', '.join(missing)}: nobody knows where it points; "
-            f"give the header CRPIX, CRVAL and CD, PC or CDELT of both axes"
-        )
-
-
-def _is_celestial(header: Header) -> bool:
-    pair = {_ctype(header, axis)[:4].rstrip("-") for axis in (1, 2)}
-    return pair in PAIRS and any(_LINEAR.fullmatch(keyword) for keyword in header)
-
-
-def _ctype(header: Header, axis: int) -> str:
-    return str(header.get(f"CTYPE{axis}", "")).strip().upper()
 
 
 def wcs_cards(header: Header, name: str) -> Header:
@@ -147,45 +110,23 @@ def wcs_cards(header: Header, name: str) -> Header:
     InputError
         When it has a distortion or a projection that the models cannot represent.
     """
-    _refuse_distortion(header, name)
+    refuse_distortion(header, name)
     cards = type(header)([copy(card) for card in header.cards if WCS_CARD.fullmatch(card.keyword)])
     cards.insert(0, ("WCSAXES", 2, "number of WCS axes"))
     if isinstance(header.get("WCSERR"), float):  # what its writer knows that it misses, as the distortion of NIRC2
         cards["WCSERR"] = (header["WCSERR"], header.comments["WCSERR"])
     if header.get("A_ORDER", 0) > 1:
         for axis in (1, 2):
-            cards[f"CTYPE{axis}"] = _ctype(header, axis).removesuffix("-SIP") + "-SIP"
+            cards[f"CTYPE{axis}"] = ctype_of(header, axis).removesuffix("-SIP") + "-SIP"
         _drop_scamp(cards)
     return cards
 
 
 def _drop_scamp(cards: Header) -> None:
     """Drop the PV cards that repeat the SIP polynomials; SIP takes precedence (Shupe et al. 2012, section 7)."""
-    if any(map(_SCAMP.fullmatch, cards)):
+    if any(map(SCAMP.fullmatch, cards)):
         for keyword in cards["PV*"]:
             del cards[keyword]
-
-
-def _refuse_distortion(header: Header, name: str) -> None:
-    for keyword in header:
-        if _LOOKUP.fullmatch(keyword):
-            raise InputError(f"{name}: the WCS has a distortion by lookup table ({keyword}): it cannot be represented")
-        if _COUPLING.fullmatch(keyword) and header[keyword]:
-            raise InputError(f"{name}: {keyword} is not zero: a sky that turns along the integrations is not one WCS")
-    for axis in (1, 2):
-        _refuse_projection(_ctype(header, axis), f"{name}: CTYPE{axis}")
-
-
-def _refuse_projection(ctype: str, where: str) -> None:
-    code, distortion = ctype[5:8], ctype[8:]
-    known = sorted({*projections.projcodes, *_FITTED})
-    if code not in known:
-        raise InputError(
-            f"{where} = '{ctype}': the projection {code or '(none)'} cannot be represented; "
-            f"these can, with or without -SIP: {', '.join(known)}"
-        )
-    if distortion not in ("", "-SIP"):
-        raise InputError(f"{where} = '{ctype}': the distortion {distortion[1:]} cannot be represented; only SIP can")
 
 
 def parse_fits(header: Header, name: str) -> WCS:
@@ -249,8 +190,8 @@ def read_header(cards: Header, name: str) -> HeaderWcs:
 def _is_whole(cards: Header, fits: WCS) -> bool:
     """Whether the models say all: no distortion but SIP, and a projection that is among them."""
     return not (
-        _ctype(cards, 1)[5:8] in _FITTED
-        or any(map(_SCAMP.fullmatch, cards))
+        ctype_of(cards, 1)[5:8] in FITTED
+        or any(map(SCAMP.fullmatch, cards))
         or fits.wcs.cel.prj.code not in projections.projcodes
     )
 

@@ -91,6 +91,16 @@ def test_poles_and_swapped_axes_agree_with_wcslib(
     assert difference(result.wcs, result.fits_wcs, SHAPE) < 1e-6
 
 
+@pytest.mark.parametrize(("old", "latitude"), [("GLS", -29.0), ("GLS", 0.0), ("NCP", -29.0), ("NCP", 60.0)])
+def test_the_projections_of_aips_are_what_wcslib_makes_of_them(
+    assign: Assign, difference: Difference, old: str, latitude: float
+) -> None:
+    cards = Header(header(old, 1e-3, latitude=latitude))
+    result = assign(make_exposure(SHAPE, sci_header=cards))
+    assert difference(result.wcs, cards, SHAPE) < 1e-6
+    assert result.fits_wcs["CTYPE1"] == f"RA---{old}"
+
+
 @pytest.mark.parametrize("form", ["CD", "PC", "CROTA"])
 @pytest.mark.parametrize("code", ["TAN", "CAR", "MOL", "COD", "QSC"])
 def test_the_three_forms_of_a_matrix_are_one(assign: Assign, difference: Difference, code: str, form: str) -> None:

@@ -41,6 +41,14 @@ REFUSED = [
     pytest.param({"RADESYS": "GAPPT"}, "GAPPT.*ICRS", id="frame"),
     pytest.param({"CRPIX1": "20.5"}, "CRPIX1 = '20.5' is not a number", id="text for a number"),
     pytest.param({"CD2_1": 0.0, "CD2_2": 0.0}, "cannot be read", id="a row of zeros"),
+    pytest.param(
+        {"CTYPE1": "DEC--TPV", "CTYPE2": "RA---TPV", "PV1_1": 1.0, "PV2_1": 1.0},
+        "TPV.*longitude, lat",
+        id="TPV swapped",
+    ),
+    pytest.param(
+        {"CTYPE1": "ELON-TAN", "CTYPE2": "ELAT-TAN", "RADESYS": "FK4"}, "FK4.*ICRS and FK5", id="ecliptic of FK4"
+    ),
     pytest.param({"A_ORDER": 2, "A_2_0": 1e-4}, "B_ORDER", id="half of SIP"),
     pytest.param({**DEGREE_3, "A_2_0": 0.1}, "SIP polynomial has no inverse", id="SIP that folds"),
     pytest.param(
@@ -83,6 +91,14 @@ def test_one_scale_is_not_enough_for_two_axes(assign: Assign, linear: dict[str, 
     assert assign(make_exposure(SHAPE, sci_header=cards)).wcs is not None
     with pytest.raises(InputError, match=f"x_rate.fits: .* no {keyword}:"):
         assign(make_exposure(SHAPE, sci_header=without(cards, keyword)))
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_half_a_matrix_is_not_enough(assign: Assign, linear: dict[str, Any], axis: int) -> None:
+    """CDELT beside a matrix says nothing, and astropy takes 1 degree for what is missing on its diagonal."""
+    cards = {**without(linear, f"CD{axis}"), "CDELT1": -1e-6, "CDELT2": 1e-6}
+    with pytest.raises(InputError, match=f"x_rate.fits: .* no CD{axis}_1:"):
+        assign(make_exposure(SHAPE, sci_header=cards))
 
 
 @pytest.mark.parametrize(("factor", "right"), [(0.49, False), (0.51, True), (1.0, True), (1.99, True), (2.01, False)])
