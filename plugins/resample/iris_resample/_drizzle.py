@@ -253,9 +253,8 @@ def _flag_lacking(result: Resampled, missing: list[Unused], least: float, typica
     """Flag what has no value, or lacks much of its weight; NaN and weight 0 where the weight is not above `least`."""
     for index, unused in enumerate(missing):
         blank = ~(result.weight[index] > least)
-        reasons = unused.reasons(result.weight[index], blank, typical)
         result.dq[index][blank] = DQ.DO_NOT_USE
-        result.dq[index] |= reasons
+        unused.flag(result.dq[index], result.weight[index], blank, typical)
         for plane in (result.data, *result.variance.values()):
             plane[index][blank] = np.nan
         result.weight[index][blank] = 0

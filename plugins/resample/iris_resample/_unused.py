@@ -12,7 +12,9 @@ from iris_core import DQ, Doubles, Flags, Image, Mask
 __all__ = ["Unused"]
 
 # A drop is laid out as so many points squared at least: its share of an output pixel is known to some per cent.
-_POINTS = 6
+_POINTS = 4
+# Pixels that are laid out at a time.
+_CHUNK = 1 << 13
 # Bits that say nothing of the pixel itself, or only of this exposure.
 _NOT_HANDED_ON = DQ.DO_NOT_USE | DQ.OUTLIER
 
@@ -67,36 +69,36 @@ class Unused:
         self, y: NDArray[np.intp], x: NDArray[np.intp], dq: Flags, pixmap: Doubles, points: int, size: float
     ) -> None:
         rows, columns = self.shape
-        bits = dq[y, x] & ~np.uint32(_NOT_HANDED_ON)
-        centre, along_y, along_x = pixmap[y, x], _slope(pixmap, y, x, 0), _slope(pixmap, y, x, 1)
+        share, bits = self.share.reshape(-1), self.bits.reshape(-1)
         offsets = ((np.arange(points) + 0.5) / points - 0.5) * size
-        for v in offsets:
-            for u in offsets:
-                column, row = np.floor(centre + u * along_x + v * along_y + 0.5).astype(np.intp).T
-                on = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-                index = row[on] * columns + column[on]
-                np.add.at(self.share.reshape(-1), index, np.float32(1 / points**2))
-                np.bitwise_or.at(self.bits.reshape(-1), index, bits[on])
+        v, u = (plane.reshape(-1, 1, 1) for plane in np.meshgrid(offsets, offsets))
+        for start in range(0, len(y), _CHUNK):
+            at = y[start : start + _CHUNK], x[start : start + _CHUNK]
+            places = pixmap[at] + u * _slope(pixmap, *at, 1) + v * _slope(pixmap, *at, 0) + 0.5
+            column, row = places[..., 0].astype(np.int64), places[..., 1].astype(np.int64)
+            on = (places > 0).all(axis=-1) & (row < rows) & (column < columns)
+            index = (row * columns + column)[on]
+            np.add.at(share, index, np.float32(1 / points**2))
+            np.bitwise_or.at(bits, index, np.broadcast_to(dq[at] & ~np.uint32(_NOT_HANDED_ON), on.shape)[on])
 
-    def reasons(self, weight: Image, blank: Mask, typical: float) -> Flags:
-        """Return the bits that the output pixels get from the pixels they lack, ``(ny, nx)`` or, for none, ``()``.
+    def flag(self, dq: Flags, weight: Image, blank: Mask, typical: float) -> None:
+        """Add to the flags of the output pixels those of the pixels they lack.
 
         Parameters
         ----------
-        weight
-            Weight of the output pixels.
+        dq, weight
+            Flags and weight of the output pixels.
         blank
             Those without value: they get the bits of all unused pixels there.
         typical
             Weight of an input pixel. Output pixels with a value get the bits where the unused pixels would have given
             more than half of the weight; OTHER_BAD_PIXEL where these have none.
         """
-        if not self.share.size:
-            return np.zeros((), np.uint32)
-        lacking = (self.share * np.float32(typical) > weight) & ~blank
-        bits = np.where(blank | lacking, self.bits, np.uint32(DQ.GOOD))
+        at = np.flatnonzero(self.share)
+        lost, bits = blank.reshape(-1)[at], self.bits.reshape(-1)[at]
+        lacking = (self.share.reshape(-1)[at] * np.float32(typical) > weight.reshape(-1)[at]) & ~lost
         bits[lacking & (bits == 0)] = DQ.OTHER_BAD_PIXEL
-        return bits
+        dq.reshape(-1)[at] |= np.where(lost | lacking, bits, np.uint32(DQ.GOOD))
 
 
 def _surrounded(unused: Mask) -> Mask:
