@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from iris_core import Exposure, Params, Removal, StageSkipped, parameter, stage
+from pydantic import model_validator
+
+from iris_core import DQ, Exposure, Params, Removal, StageSkipped, parameter, stage, unit_string
 
 if TYPE_CHECKING:
     from iris_background._sky import Sky
 
 __all__ = ["BackgroundParams", "check_background", "subtract_background"]
+
+log = logging.getLogger(__name__)
+
+# Values of the parameter that version 0.1 called scale.
+_SCALES = {"none": "none", "median": "factor"}
 
 
 class BackgroundParams(Params):
@@ -20,17 +28,30 @@ class BackgroundParams(Params):
         "exposures",
         "Mean of the background exposures, or the smooth background of the exposure itself (sparse fields).",
     )
-    sigma: float = parameter(3.0, "Clipping threshold in standard deviations.", gt=0)
-    scale: Literal["none", "median"] = parameter(
-        "none", "Whether each background exposure is multiplied to the level of the exposure's sky."
+    sigma: float = parameter(4.0, "Clipping threshold in standard deviations.", gt=0)
+    match: Literal["none", "factor", "offset"] = parameter(
+        "none",
+        "How each background exposure is brought to the level of the exposure's sky: multiplied (airglow; only once "
+        "the dark current is removed), or shifted (thermal light).",
     )
     box_size: int = parameter(
         64, "Side of the boxes of method from_science, about 10 times the FWHM of a star.", "pixel", ge=4
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_scale(cls, given: Any) -> Any:
+        """Understand ``scale`` of version 0.1, the name of what ``match`` says."""
+        if isinstance(given, Mapping) and given.get("scale") in _SCALES and "match" not in given:
+            rest = {name: value for name, value in given.items() if name != "scale"}
+            return {**rest, "match": _SCALES[given["scale"]]}
+        return given
 
-def check_background(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> None:
-    """Refuse background exposures that are not fit for the exposure.
+
+def check_background(
+    exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]
+) -> Exposure:
+    """Refuse background exposures that are not fit for the exposure; return it with the method in its header.
 
     Raises
     ------
@@ -45,20 +66,32 @@ def check_background(exposure: Exposure, params: BackgroundParams, background_ex
         if not background_exposures:
             raise StageSkipped("no background exposures")
         check_backgrounds(exposure, background_exposures)
+    return exposure.with_keywords(_method_card(params))
+
+
+def _method_card(params: BackgroundParams) -> Mapping[str, tuple[str, str]]:
+    """Return BKGMETH, by which flat_field knows a sky that had to be subtracted after it."""
+    return {"BKGMETH": (params.method, "where the background came from")}
 
 
 def _removes(params: BackgroundParams) -> Mapping[str, Removal]:
-    """Return how much of the dark current is subtracted with the background: all of it, or it is scaled or smoothed."""
-    whole = params.method == "exposures" and params.scale == "none"
-    return {"dark": Removal.WHOLE if whole else Removal.PART}
+    """Return how much of the dark current is subtracted with the background: all of it, or its smooth part."""
+    return {"dark": Removal.WHOLE if params.method == "exposures" else Removal.PART}
 
 
 def _by_integration(params: BackgroundParams) -> bool:
     """Whether the integrations are treated alone: they share the level of their sky."""
-    return params.method == "from_science" or params.scale == "none"
+    return params.method == "from_science" or params.match == "none"
 
 
-@stage("background", params=BackgroundParams, check=check_background, by_integration=_by_integration, removes=_removes)
+@stage(
+    "background",
+    params=BackgroundParams,
+    dq=DQ.OTHER_BAD_PIXEL,
+    check=check_background,
+    by_integration=_by_integration,
+    removes=_removes,
+)
 def subtract_background(
     exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]
 ) -> Exposure:
@@ -89,7 +122,31 @@ def subtract_background(
     subtracted = exposure.replace(
         data=exposure.data - sky.data, variance=net_variance(exposure, sky), notes=(*exposure.notes, *sky.notes)
     )
-    return (subtracted if sky.variance is None else subtracted.add_variance("background", sky.variance)).mask_invalid()
+    if sky.variance is not None:
+        subtracted = subtracted.add_variance("background", sky.variance)
+    if sky.dq is not None and sky.dq.any():
+        subtracted = subtracted.replace(dq=subtracted.dq | sky.dq)
+    alone = params.method == "exposures" and len(background_exposures) == 1
+    return _examined(subtracted.mask_invalid(), params, sky, alone)
+
+
+def _examined(exposure: Exposure, params: BackgroundParams, sky: Sky, alone: bool) -> Exposure:
+    """Return the exposure with what is left of the sky in its header, and warnings for its user."""
+    from iris_background._level import lifted, measure_residual, too_dark
+    from iris_background._notes import warn_of_residual, warn_of_sources, warn_of_too_dark
+
+    residual = measure_residual(exposure, sky.data)
+    warnings = list(warn_of_residual(residual, exposure, params.method, params.match))
+    if params.method == "exposures":
+        warnings += warn_of_sources(lifted(sky.data))
+    if alone and exposure.variance:
+        dark = too_dark(exposure, residual.left)
+        warnings += warn_of_too_dark(int(dark.sum()), exposure.name)
+        exposure = exposure.flag(dark, DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
+    for warning in warnings:
+        log.warning("%s: background: %s", exposure.name, warning)
+    cards = {**_method_card(params), **residual.cards(unit_string(exposure.unit))}
+    return exposure.with_keywords(cards).replace(notes=(*exposure.notes, *warnings))
 
 
 def _find_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Sky:
@@ -99,4 +156,4 @@ def _find_sky(exposure: Exposure, params: BackgroundParams, background_exposures
         return sky_from_science(exposure, params.box_size, params.sigma, unused=len(background_exposures))
     from iris_background._sky import sky_from_exposures
 
-    return sky_from_exposures(exposure, background_exposures, params.sigma, params.scale == "median")
+    return sky_from_exposures(exposure, background_exposures, params.sigma, params.match)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isqrt
 
 import numpy as np
@@ -35,6 +35,8 @@ class Frame:
         one in all images.
     factor
         What the data are multiplied by, and the variance by its square.
+    offset
+        What is then added to the data.
     """
 
     data: Image
@@ -42,6 +44,7 @@ class Frame:
     variance: tuple[Image, ...]
     shared: Mapping[str, Image] = field(default_factory=dict)
     factor: float = 1.0
+    offset: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -53,7 +56,8 @@ class Frame:
         valid = np.isfinite(self.data[part]) & ((self.dq[part] & np.uint32(DQ.DO_NOT_USE)) == 0)
         for component in (*self.variance, *self.shared.values()):
             valid &= np.isfinite(component[part])
-        return np.where(valid, self.data[part] * np.float32(self.factor), np.float32(np.nan))
+        data = self.data[part] * np.float32(self.factor)
+        return np.where(valid, data + np.float32(self.offset) if self.offset else data, np.float32(np.nan))
 
     def variances(self, part: Part) -> Image:
         """Return the variance of a part: the sum of the components."""
@@ -61,6 +65,12 @@ class Frame:
         for component in self.variance:
             total += component[part]
         return total * np.float32(self.factor**2)
+
+    def with_known_errors(self) -> Frame:
+        """Return the image without its errors where these are 0: such an error was not measured."""
+        part = sample(self.shape)
+        variance = self.variances(part)
+        return replace(self, variance=()) if self.variance and not np.nanmedian(variance) > 0 else self
 
     def shared_error(self, name: str, part: Part) -> Image:
         """Return by how much one standard deviation of a reference file moves the data of a part."""

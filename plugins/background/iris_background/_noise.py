@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ __all__ = ["Noise", "measure_noise"]
 
 # Standard deviation over median absolute deviation, for a normal distribution.
 _MAD_TO_SIGMA = 1.482602
+# Light of the sky reaches a pixel at most so many times as bright as the median: what is brighter is dark current.
+_BRIGHTEST_SKY = 2.0
 # Sky and pedestal drift between exposures, but not by more than this part of their level.
 _LARGEST_DRIFT = 0.5
 
@@ -39,6 +41,9 @@ class Noise:
         Median of each image.
     drifts
         How far each image as a whole lies above the others.
+    proportional
+        Whether a drift has the pattern of the sky, as before the flat, and is a part of each value; otherwise it is
+        the same in all pixels.
     """
 
     known: bool
@@ -47,6 +52,24 @@ class Noise:
     weights: Image
     levels: Image
     drifts: Image
+    proportional: bool = False
+
+    @property
+    def parts(self) -> Image:
+        """What part of the level of each image its drift is; 0 where drifts are the same in all pixels."""
+        return self.drifts / self._own_levels if self.proportional else np.zeros_like(self.drifts)
+
+    @property
+    def _own_levels(self) -> Image:
+        return self.drifts + np.float32(abs(np.median(self.levels)))
+
+    def without_drift(self, values: Image) -> Image:
+        """Return values, image by image along the first axis, as they would be had the sky not changed."""
+        each = (-1, *[1] * (values.ndim - 1))
+        if not self.proportional:
+            return values - self.drifts.reshape(each)
+        sky = np.minimum(values, (_BRIGHTEST_SKY * self._own_levels).reshape(each))
+        return values - self.parts.reshape(each) * sky
 
     @property
     def rounding(self) -> np.float32:
@@ -54,10 +77,19 @@ class Noise:
         return np.float32(8 * np.finfo(np.float32).eps * np.abs(self.levels).max())
 
 
-def measure_noise(frames: Sequence[Frame]) -> Noise:
+def measure_noise(frames: Sequence[Frame], proportional: bool = False) -> Noise:
     """Return levels, drifts and scatter of a stack of two images or more.
 
-    The scatter is that of the differences of successive images, their median taken off, over the standard
+    Parameters
+    ----------
+    frames
+        The images.
+    proportional
+        Whether a drift of the sky is proportional to the values, which it is until the flat is divided out.
+
+    Notes
+    -----
+    The scatter is that of the differences of successive images, without their drift, over the standard
     deviation that is expected of a difference. It is a median absolute deviation over all pixels and all pairs
     together: hundreds of thousands of values, where a single pixel has a handful. Residuals from the stack's own
     median would be too small, since it lies nearer to the values than the truth does; differences are not.
@@ -68,16 +100,19 @@ def measure_noise(frames: Sequence[Frame]) -> Noise:
     values = values[:, some]
     known = all(frame.variance for frame in frames)
     variances = np.stack([frame.variances(part).ravel()[some] for frame in frames]) if known else np.ones_like(values)
-    scatter = _scatter(values, variances)
     levels = _each([_median(row) for row in values])
-    return Noise(
+    middle = _median(levels)
+    noise = Noise(
         known=known,
-        deviation=_median(np.sqrt(variances)) if known else scatter,
-        inflation=max(1.0, scatter) if known else 1.0,
+        deviation=_median(np.sqrt(variances)),
+        inflation=1.0,
         weights=_each([_ratio(row, variances[0]) for row in variances]),
         levels=levels,
-        drifts=_drifts(values, _LARGEST_DRIFT * abs(_median(levels))),
+        drifts=_drifts(values, _LARGEST_DRIFT * abs(middle)),
+        proportional=proportional and middle > 0,
     )
+    scatter = _scatter(noise.without_drift(values), variances * np.square(1 - noise.parts)[:, np.newaxis])
+    return replace(noise, inflation=max(1.0, scatter)) if known else replace(noise, deviation=scatter)
 
 
 def _drifts(values: Image, limit: float) -> Image:

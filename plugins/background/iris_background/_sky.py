@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from astropy.stats import sigma_clip
 
 from iris_background._frame import Frame, Part, sample, signed_error
+from iris_background._level import measure_level
 from iris_background._match import overlap, window_of
 from iris_background._noise import measure_noise
 from iris_background._notes import clipped, describe
-from iris_background._stack import combine
-from iris_core import DQ, Array, Exposure, Image, InputError
+from iris_background._stack import Stack, combine
+from iris_core import Array, Exposure, Flags, Image, InputError, Removal
 
 __all__ = ["Sky", "frames_of", "net_variance", "sky_from_exposures", "sky_level"]
+
+Matching = tuple[str, float]
 
 # Components of the variance that a reference file brings, and the keyword that names the file.
 _REFERENCES = {"dark": "R_DARK", "flat": "R_FLAT"}
@@ -33,6 +35,8 @@ class Sky:
         That of `data`; None where it is not known.
     shared
         By component, the error of `data` that the exposure shares, with its sign.
+    dq
+        ``(ny, nx)``, why `data` are not known where they are not; None where they are everywhere.
     notes
         How it was found.
     """
@@ -40,10 +44,11 @@ class Sky:
     data: Image
     variance: Image | None
     shared: Mapping[str, Image] = field(default_factory=dict)
+    dq: Flags | None = None
     notes: tuple[str, ...]
 
 
-def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigma: float, scaled: bool) -> Sky:
+def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigma: float, match: str) -> Sky:
     """Return the mean of background exposures without their outliers, in the window of an exposure.
 
     Parameters
@@ -54,47 +59,80 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
         One background exposure or more; the integrations of each are combined first.
     sigma
         How far a value may be off, in standard deviations.
-    scaled
-        Whether each is multiplied to the level of the sky in `exposure`.
+    match
+        How each is brought to the level of the sky in `exposure`: ``factor``, ``offset``, or ``none``. No factor is
+        applied as long as the dark current is in the data, since that does not change with the sky.
 
     Raises
     ------
     InputError
-        When a level by which to scale is not above 0, or no pixel of any background exposure is valid.
+        When a level by which to multiply is not above 0, no pixel of any background exposure is valid, or their
+        errors cannot be known.
     """
     shared = shared_components(exposure, backgrounds)
-    level = sky_level(exposure.name, frames_of(exposure)) if scaled else None
-    prepared = [_one_image(exposure, one, shared, sigma, level) for one in backgrounds]
+    dark_first = match == "factor" and exposure.removed.get("dark") is not Removal.WHOLE
+    target = None if match == "none" or dark_first else (match, _level_to_match(exposure, match))
+    proportional = exposure.removed.get("flat") is not Removal.WHOLE
+    prepared = [_one_image(exposure, one, shared, sigma, target, proportional) for one in backgrounds]
     whole, names = zip(*prepared, strict=True)
     images = [in_window(image, exposure, one) for image, one in zip(whole, backgrounds, strict=True)]
     # What the clip goes by has to be the same for a window as for the full frame.
     alike = len({window_of(one) for one in backgrounds}) == 1
-    stack = combine(images, sigma, measure_noise(whole) if alike and len(whole) > 1 else None)
+    noise = measure_noise(whole, proportional) if alike and len(whole) > 1 else None
+    stack = combine(images, sigma, noise, proportional=proportional)
+    _check_values(exposure, backgrounds, stack)
+    notes = describe(stack, names, sigma, matched=target is not None, dark_first=dark_first)
+    return Sky(data=stack.mean, variance=stack.variance, shared=stack.shared, dq=stack.dq, notes=notes)
+
+
+def _check_values(exposure: Exposure, backgrounds: Sequence[Exposure], stack: Stack) -> None:
+    names = ", ".join(one.name for one in backgrounds)
     if not np.isfinite(stack.mean).any():
         raise InputError(
-            f"no pixel of the background exposures {', '.join(one.name for one in backgrounds)} is valid (finite, "
-            f"without DO_NOT_USE) where {exposure.name} has pixels; give background exposures that have data there, "
-            f"or skip the stage"
+            f"no pixel of the background exposures {names} is valid (finite, without DO_NOT_USE) where "
+            f"{exposure.name} has pixels; give background exposures that have data there, or skip the stage"
         )
-    notes = describe(stack, names, sigma, scaled)
-    return Sky(data=stack.mean, variance=stack.variance, shared=stack.shared, notes=notes)
+    if stack.variance is None and any(frame.with_known_errors().variance for frame in frames_of(exposure)):
+        raise InputError(
+            f"the background exposure {names} has no errors, or errors of 0, but {exposure.name} has errors; "
+            f"give one that has, or two and more: their errors are then measured from their scatter"
+        )
+
+
+def _level_to_match(exposure: Exposure, match: str) -> float:
+    return sky_level(exposure.name, frames_of(exposure), positive=match == "factor")
 
 
 def _one_image(
-    exposure: Exposure, background: Exposure, shared: Sequence[str], sigma: float, level: float | None
+    exposure: Exposure,
+    background: Exposure,
+    shared: Sequence[str],
+    sigma: float,
+    target: Matching | None,
+    proportional: bool,
 ) -> tuple[Frame, str]:
     """Return a background exposure as one image, not cut to the exposure, and what to call it in a note."""
-    frames, name = frames_of(background, shared), background.name
-    if level is not None:
-        factor = level / sky_level(name, [in_window(frame, exposure, background) for frame in frames])
-        frames, name = [replace(frame, factor=factor) for frame in frames], f"{name} x {factor:.4g}"
+    frames, name = [frame.with_known_errors() for frame in frames_of(background, shared)], background.name
+    if target is not None:
+        frames, name = _matched(frames, exposure, background, target)
     if len(frames) == 1:
         return frames[0], name
-    stack = combine(frames, sigma)
-    good = np.broadcast_to(np.uint32(DQ.GOOD), stack.mean.shape)
+    stack = combine(frames, sigma, proportional=proportional)
     variance = () if stack.variance is None else (stack.variance,)
-    image = Frame(stack.mean, good, variance, {key: error * error for key, error in stack.shared.items()})
+    image = Frame(stack.mean, stack.dq, variance, {key: error * error for key, error in stack.shared.items()})
     return image, f"{name} ({len(frames)} integrations, {clipped(sum(stack.clipped), float(np.mean(stack.rejected)))})"
+
+
+def _matched(
+    frames: Sequence[Frame], exposure: Exposure, background: Exposure, target: Matching
+) -> tuple[list[Frame], str]:
+    """Return the images of a background exposure at the level of the science exposure, and what to call them."""
+    match, level = target
+    inside = [in_window(frame, exposure, background) for frame in frames]
+    own = sky_level(background.name, inside, positive=match == "factor")
+    if match == "factor":
+        return [replace(frame, factor=level / own) for frame in frames], f"{background.name} x {level / own:.4g}"
+    return [replace(frame, offset=level - own) for frame in frames], f"{background.name} {level - own:+.4g}"
 
 
 def shared_components(exposure: Exposure, backgrounds: Sequence[Exposure]) -> tuple[str, ...]:
@@ -131,6 +169,7 @@ def in_window(frame: Frame, exposure: Exposure, background: Exposure) -> Frame:
         tuple(plane[part] for plane in frame.variance),
         {name: plane[part] for name, plane in frame.shared.items()},
         frame.factor,
+        frame.offset,
     )
     return cut if cut.shape == exposure.shape else _padded(cut, exposure.shape, inside)
 
@@ -147,6 +186,7 @@ def _padded(frame: Frame, shape: tuple[int, int], inside: Part) -> Frame:
         tuple(pad(plane, 0) for plane in frame.variance),
         {name: pad(plane, 0) for name, plane in frame.shared.items()},
         frame.factor,
+        frame.offset,
     )
 
 
@@ -158,18 +198,20 @@ def net_variance(exposure: Exposure, sky: Sky) -> dict[str, Image]:
     }
 
 
-def sky_level(name: str, frames: Sequence[Frame]) -> float:
-    """Return the median of an exposure's sky: of what is left of its pixels when sources are clipped.
+def sky_level(name: str, frames: Sequence[Frame], positive: bool) -> float:
+    """Return the level of an exposure's sky, which has to be known, and above 0 where it is to be `positive`.
 
     Raises
     ------
     InputError
-        When it is not above 0.
+        When it is not.
     """
     part = sample(frames[0].shape)
-    values = np.concatenate([frame.values(part).ravel() for frame in frames])
-    sky = sigma_clip(values[np.isfinite(values)], sigma=3, cenfunc="median", stdfunc="mad_std", masked=False)
-    level = float(np.median(sky)) if sky.size else float("nan")
-    if not level > 0:
-        raise InputError(f"scale: median needs a sky above 0, but that of {name} is {level:.4g}; use scale: none")
+    level = measure_level(np.stack([frame.values(part) for frame in frames])).value
+    if not (level > 0 if positive else np.isfinite(level)):
+        remedy = "match: offset, or none" if positive else "match: none"
+        raise InputError(
+            f"match: {'factor' if positive else 'offset'} needs a sky {'above 0' if positive else 'that can be seen'}, "
+            f"but that of {name} is {level:.4g}; use {remedy}"
+        )
     return level

@@ -44,10 +44,21 @@ class FlatParams(Params):
     inverse: bool = parameter(False, "Multiply the flat back in instead of dividing by it.")
 
 
-def check_flat(exposure: Exposure, references: References) -> None:
-    """Refuse a flat that has a unit, or does not cover the exposure."""
+def check_flat(exposure: Exposure, params: FlatParams, references: References) -> None:
+    """Refuse a flat that has a unit or does not cover the exposure, and an exposure whose smooth sky is gone."""
+    _check_sky(exposure, params)
     flat = references["flat"]
     refuse_faults(f"the flat {flat.path.name} for {exposure.name}", unit_faults(flat.image(exposure), FLAT))
+
+
+def _check_sky(exposure: Exposure, params: FlatParams) -> None:
+    """Refuse an exposure that a smooth sky was subtracted from: sky x (flat - 1) is still in it."""
+    if not params.inverse and exposure.sci_header.get("BKGMETH") == "from_science" and not exposure.removed.get("flat"):
+        raise InputError(
+            f"{exposure.name}: background with method from_science was before flat_field: the smooth sky it subtracts "
+            f"lacks the pattern of the flat, which stays in the image; put flat_field before background, as in the "
+            f"recipe image2-dark-first"
+        )
 
 
 def _removes(params: FlatParams) -> Mapping[str, Removal]:

@@ -40,7 +40,8 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
     -------
     Exposure
         In the same unit, with planes WHT (float32) and CON (int32, bit 0 where the exposure contributes). NaN with
-        DO_NOT_USE where nothing fell, elsewhere the DQ bits of all contributing pixels. The variance, component
+        DO_NOT_USE where nothing fell, elsewhere the DQ bits of all contributing pixels; where pixels that are not used
+        leave it blank, or would have given more than half of its weight, their bits too. The variance, component
         ``total``, is that of single pixels; the keyword CORRFAC is the ratio of the noise of a large aperture to what
         they add up to.
 

@@ -16,6 +16,7 @@ from drizzle.resample import Drizzle
 from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask
 from iris_resample._grid import Grid
 from iris_resample._pixmap import PixelMap
+from iris_resample._unused import Unused
 
 __all__ = ["Drop", "Planes", "Resampled", "drizzle_planes", "fall", "planes_of"]
 
@@ -24,6 +25,8 @@ Weigh = Callable[[Mapping[str, Image]], Any]
 
 # Input pixels around a grid that cuts the image: near the cut drizzle leaves out pixels that overlap by a corner.
 _MARGIN = 32
+# Output pixels around every other grid: the corners of the image may lie on its edges, but for rounding.
+_ROUNDING = 2
 # Rows of the pixel map that are held at a time: 128 of 4096 pixels are 8 MB.
 _BAND = 128
 
@@ -35,6 +38,11 @@ class Drop:
     kernel: str
     pixfrac: float
     ratio: float
+
+    @property
+    def width(self) -> float:
+        """Size of the drop over that of the pixel; 0 for a point."""
+        return 0.0 if self.kernel == "point" else self.pixfrac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,9 @@ def planes_of(exposure: Exposure, unusable: int) -> Planes:
 class Resampled:
     """What comes out: `data`, `dq`, `variance`, `weight`, ``(n, ny, nx)``; NaN and DO_NOT_USE where nothing fell.
 
-    `unweighted` counts the usable pixels that stayed out because they had no positive weight.
+    The other bits are those of the pixels used, and, where unused ones leave a pixel blank or would have given more
+    than half of its weight, of these too. `unweighted` counts the usable pixels that stayed out because they had no
+    positive weight.
     """
 
     data: Image
@@ -118,17 +128,21 @@ def drizzle_planes(
     """
     count = len(planes.data)
     names = list(planes.variance) if components else ["total"] * bool(planes.variance)
-    margin = int(np.ceil(_MARGIN / drop.ratio)) if grid.cuts else 0
+    margin = int(np.ceil(_MARGIN / drop.ratio)) if grid.cuts else _ROUNDING
     result = _empty((count, *(size + 2 * margin for size in grid.shape)), names)
     outputs = [_output(result, index, drop) for index in range(count)]
-    unweighted = 0
+    missing = [Unused(result.data.shape[1:]) for _ in outputs]
+    weights = _Weights()
     for rows, inner in _bands(planes.data.shape[1]):
         pixmap = mapping(np.arange(rows.start, rows.stop, dtype=np.float64), slice(None)) + margin
+        own = slice(inner["ymin"], inner["ymax"] + 1)
         for index, output in enumerate(outputs):
             band = _cut(planes, index, rows, weigh, names)
             fall(output, drop, band.data, band.weight, pixmap, **band.further, **inner)
-            unweighted += band.unweighted
-    return _finished(result, margin, _least_weight(result.weight, drop.kernel), unweighted)
+            missing[index].add(band.weight == 0, planes.dq[index, rows], pixmap, own, drop.width, drop.ratio)
+            weights.add(band)
+    _flag_lacking(result, missing, _least_weight(result.weight, drop.kernel), weights.typical)
+    return _finished(result, margin, weights.unweighted)
 
 
 def _empty(shape: tuple[int, ...], names: list[str]) -> Resampled:
@@ -170,6 +184,24 @@ class _Band:
     weight: Image
     further: dict[str, Any]
     unweighted: int
+
+
+@dataclass(slots=True)
+class _Weights:
+    """The weights of all pixels, in short: their sum, how many are positive, and how many usable pixels have none."""
+
+    total: float = 0.0
+    number: int = 0
+    unweighted: int = 0
+
+    def add(self, band: _Band) -> None:
+        self.total += float(np.sum(band.weight, dtype=np.float64))
+        self.number += int(np.count_nonzero(band.weight))
+        self.unweighted += band.unweighted
+
+    @property
+    def typical(self) -> float:
+        return self.total / max(self.number, 1)
 
 
 def _cut(planes: Planes, index: int, rows: slice, weigh: Weigh, names: list[str]) -> _Band:
@@ -217,14 +249,20 @@ def _least_weight(weight: Image, kernel: str) -> float:
     return float(np.median(positive)) / 2 if kernel.startswith("lanczos") and positive.size else 0.0
 
 
-def _finished(result: Resampled, margin: int, least: float, unweighted: int) -> Resampled:
-    """Return `result` without its margin, with NaN and DO_NOT_USE in the pixels whose weight is not above `least`."""
+def _flag_lacking(result: Resampled, missing: list[Unused], least: float, typical: float) -> None:
+    """Flag what has no value, or lacks much of its weight; NaN and weight 0 where the weight is not above `least`."""
+    for index, unused in enumerate(missing):
+        blank = ~(result.weight[index] > least)
+        result.dq[index][blank] = DQ.DO_NOT_USE
+        unused.flag(result.dq[index], result.weight[index], blank, typical)
+        for plane in (result.data, *result.variance.values()):
+            plane[index][blank] = np.nan
+        result.weight[index][blank] = 0
+
+
+def _finished(result: Resampled, margin: int, unweighted: int) -> Resampled:
+    """Return `result` without its margin."""
     inner = (slice(None), *(slice(margin, size - margin) for size in result.data.shape[1:]))
-    blank = ~(result.weight > least)
-    for plane in (result.data, *result.variance.values()):
-        plane[blank] = np.nan
-    result.dq[blank] = DQ.DO_NOT_USE
-    result.weight[blank] = 0
     return Resampled(
         data=result.data[inner],
         dq=result.dq[inner],

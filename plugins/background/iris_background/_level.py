@@ -1,0 +1,154 @@
+"""The level of the sky in an image with sources, and what a subtraction has left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import isqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iris_core import row_blocks
+
+if TYPE_CHECKING:
+    from iris_core import Exposure, Image, Mask
+
+__all__ = ["Level", "Residual", "lifted", "measure_level", "measure_residual", "thinned", "too_dark"]
+
+# Standard deviations around the level within which values are looked at: light of faint sources is outside.
+_WINDOW = 1.5
+# Error of the level over that of a mean of all values; measured on noise.
+_EFFICIENCY = 1.65
+# Pixels of an image that are looked at, at most.
+_SAMPLE = 1_000_000
+# Blocks on a side of the image.
+_BLOCKS = 8
+_MAD_TO_SIGMA = 1.482602
+# Light that is more than so many errors below nothing is light that was subtracted.
+_CERTAIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The level of the sky among some values, its formal error, and their scatter around it."""
+
+    value: float
+    error: float
+    scatter: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """What a subtraction has left of the sky.
+
+    Parameters
+    ----------
+    subtracted
+        Level of what was subtracted.
+    left
+        Level of the sky that is left.
+    error
+        Of `left`: its formal error, or the scatter of the levels of 8 x 8 blocks of the image where that is larger.
+    """
+
+    subtracted: float
+    left: float
+    error: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether more than three errors are left."""
+        return abs(self.left) > 3 * self.error
+
+    def cards(self, unit: str) -> Mapping[str, tuple[float, str]]:
+        """Return the keywords that record it."""
+        described = {
+            "BKGSKY": (self.subtracted, f"[{unit}] level of the sky subtracted"),
+            "BKGRESID": (self.left, f"[{unit}] level of the sky left"),
+            "BKGRERR": (self.error, f"[{unit}] error of BKGRESID"),
+        }
+        return {name: (float(f"{value:.6g}"), text) for name, (value, text) in described.items() if np.isfinite(value)}
+
+
+def measure_level(values: Image) -> Level:
+    """Return the level of the sky among values, most of which are of the sky; NaN is ignored.
+
+    The median of the values within 1.5 standard deviations of it, found by iteration from the median of all. The
+    standard deviation is that of the values below, where there is no light of sources.
+    """
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Level(np.nan, np.nan, np.nan)
+    level, scatter = float(np.median(values)), 0.0
+    for _ in range(20):
+        below = values[values <= level] - level
+        scatter = float(np.sqrt(np.mean(np.square(below), dtype=np.float64)))
+        before, level = level, float(np.median(values[np.abs(values - level) <= _WINDOW * scatter]))
+        if abs(level - before) <= 1e-4 * scatter:
+            break
+    return Level(level, _EFFICIENCY * scatter / values.size**0.5, scatter)
+
+
+def measure_residual(exposure: Exposure, sky: Image) -> Residual:
+    """Return what the subtraction of a sky has left in an exposure, from a million of its pixels.
+
+    Parameters
+    ----------
+    exposure
+        After the subtraction.
+    sky
+        What was subtracted, in any shape.
+    """
+    seen = thinned(exposure.data)
+    level = measure_level(seen)
+    blocks = np.array([measure_level(block).value for block in _blocks(seen)])
+    blocks = blocks[np.isfinite(blocks)]
+    scatter = _MAD_TO_SIGMA * float(np.median(np.abs(blocks - np.median(blocks)))) if blocks.size else np.nan
+    subtracted = measure_level(thinned(sky)).value
+    return Residual(subtracted=subtracted, left=level.value, error=float(np.fmax(level.error, scatter)))
+
+
+def thinned(data: Image) -> Image:
+    """Return every so many rows and columns of an image or a cube; an odd step meets all channels of a detector."""
+    step = isqrt(max(1, data.size // _SAMPLE)) | 1
+    return data[..., ::step, ::step]
+
+
+def lifted(values: Image) -> float:
+    """Return the fraction of values that sources have lifted: those 5 sigma above the sky, less those 5 below."""
+    seen = thinned(values)
+    level = measure_level(seen)
+    reach = _CERTAIN * level.scatter
+    above, below = (np.count_nonzero(sign * (seen - level.value) > reach) for sign in (1, -1))
+    return (above - below) / max(1, np.count_nonzero(np.isfinite(seen)))
+
+
+def too_dark(exposure: Exposure, left: float) -> Mask:
+    """Return where an exposure is darker than the sky that is left by more than 5 errors, as widened by their scatter.
+
+    Parameters
+    ----------
+    exposure
+        After the subtraction, with errors.
+    left
+        Level of the sky that is left.
+    """
+    variance = tuple(exposure.variance.values())
+    total = np.sum([thinned(plane) for plane in variance], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulls = (thinned(exposure.data) - np.float32(left)) / np.sqrt(total)
+    wide = max(1.0, measure_level(pulls).scatter)
+    dark = np.zeros(exposure.data.shape, dtype=np.bool_)
+    for block in row_blocks(exposure.data.shape):
+        depth = np.float32(left) - exposure.data[block]
+        limit = np.float32(_CERTAIN * wide) * np.sqrt(np.sum([plane[block] for plane in variance], axis=0))
+        dark[block] = (depth > limit) & (limit > 0)
+    return dark
+
+
+def _blocks(data: Image) -> Iterator[Image]:
+    rows, columns = (np.linspace(0, size, _BLOCKS + 1).astype(int) for size in data.shape[-2:])
+    for (bottom, top), (left, right) in product(pairwise(rows), pairwise(columns)):
+        yield data[..., bottom:top, left:right]

@@ -1,0 +1,121 @@
+"""The pixels that are not used: which output pixels lack them, by how much, and for what reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iris_core import DQ, Doubles, Flags, Image, Mask
+
+__all__ = ["Unused"]
+
+# A drop is laid out as so many points squared at least: its share of an output pixel is known to some per cent.
+_POINTS = 4
+# Pixels that are laid out at a time.
+_CHUNK = 1 << 13
+# Bits that say nothing of the pixel itself, or only of this exposure.
+_NOT_HANDED_ON = DQ.DO_NOT_USE | DQ.OUTLIER
+
+
+@dataclass(slots=True)
+class Unused:
+    """What the pixels that are not used would have given to the pixels of a grid.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the grid.
+    share
+        By output pixel, the sum of the parts of unused pixels that fall there; empty as long as there are none.
+    bits
+        By output pixel, the OR of their `iris_core.DQ` bits, without DO_NOT_USE and OUTLIER.
+    """
+
+    shape: tuple[int, int]
+    share: Image = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    bits: Flags = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
+
+    def add(self, unused: Mask, dq: Flags, pixmap: Doubles, own: slice, width: float, ratio: float) -> None:
+        """Add the unused pixels of a band.
+
+        Parameters
+        ----------
+        unused, dq
+            ``(rows, nx)``.
+        pixmap
+            Where the centres of the pixels fall, ``(rows, nx, 2)``.
+        own
+            The rows of the band that are its own; the others are their neighbours.
+        width
+            Size of a drop over that of a pixel; 0 for a point.
+        ratio
+            Size of an output pixel over that of a pixel.
+        """
+        y, x = np.nonzero(unused[own])
+        if not y.size:
+            return
+        if not self.share.size:
+            self.share, self.bits = np.zeros(self.shape, np.float32), np.zeros(self.shape, np.uint32)
+        y += own.start
+        inside = _surrounded(unused)[y, x]
+        # Among their like they leave nothing but pixels without value: each of these has to get one point.
+        fewest = int(np.ceil(2 / ratio))
+        for part, points in ((~inside, max(_POINTS, fewest)), (inside, fewest)):
+            self._lay_out(y[part], x[part], dq, pixmap, points if width else 1, width)
+
+    def _lay_out(
+        self, y: NDArray[np.intp], x: NDArray[np.intp], dq: Flags, pixmap: Doubles, points: int, size: float
+    ) -> None:
+        rows, columns = self.shape
+        share, bits = self.share.reshape(-1), self.bits.reshape(-1)
+        offsets = ((np.arange(points) + 0.5) / points - 0.5) * size
+        v, u = (plane.reshape(-1, 1, 1) for plane in np.meshgrid(offsets, offsets))
+        for start in range(0, len(y), _CHUNK):
+            at = y[start : start + _CHUNK], x[start : start + _CHUNK]
+            places = pixmap[at] + u * _slope(pixmap, *at, 1) + v * _slope(pixmap, *at, 0) + 0.5
+            column, row = places[..., 0].astype(np.int64), places[..., 1].astype(np.int64)
+            on = (places > 0).all(axis=-1) & (row < rows) & (column < columns)
+            index = (row * columns + column)[on]
+            np.add.at(share, index, np.float32(1 / points**2))
+            np.bitwise_or.at(bits, index, np.broadcast_to(dq[at] & ~np.uint32(_NOT_HANDED_ON), on.shape)[on])
+
+    def flag(self, dq: Flags, weight: Image, blank: Mask, typical: float) -> None:
+        """Add to the flags of the output pixels those of the pixels they lack.
+
+        Parameters
+        ----------
+        dq, weight
+            Flags and weight of the output pixels.
+        blank
+            Those without value: they get the bits of all unused pixels there.
+        typical
+            Weight of an input pixel. Output pixels with a value get the bits where the unused pixels would have given
+            more than half of the weight; OTHER_BAD_PIXEL where these have none.
+        """
+        at = np.flatnonzero(self.share)
+        lost, bits = blank.reshape(-1)[at], self.bits.reshape(-1)[at]
+        lacking = (self.share.reshape(-1)[at] * np.float32(typical) > weight.reshape(-1)[at]) & ~lost
+        bits[lacking & (bits == 0)] = DQ.OTHER_BAD_PIXEL
+        dq.reshape(-1)[at] |= np.where(lost | lacking, bits, np.uint32(DQ.GOOD))
+
+
+def _surrounded(unused: Mask) -> Mask:
+    """Return which pixels have none but unused pixels around them."""
+    all_three = unused.copy()
+    all_three[:, 1:] &= unused[:, :-1]
+    all_three[:, :-1] &= unused[:, 1:]
+    result = all_three.copy()
+    result[1:] &= all_three[:-1]
+    result[:-1] &= all_three[1:]
+    return result
+
+
+def _slope(pixmap: Doubles, y: NDArray[np.intp], x: NDArray[np.intp], axis: int) -> Doubles:
+    """Return by how much the place of some pixels changes per row (axis 0) or column (axis 1), ``(n, 2)``."""
+    low, high = [y, x], [y, x]
+    low[axis] = np.maximum(low[axis] - 1, 0)
+    high[axis] = np.minimum(high[axis] + 1, pixmap.shape[axis] - 1)
+    step = (high[axis] - low[axis])[:, np.newaxis]
+    return np.asarray((pixmap[high[0], high[1]] - pixmap[low[0], low[1]]) / step, dtype=np.float64)
