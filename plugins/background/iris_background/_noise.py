@@ -69,7 +69,8 @@ class Noise:
         if not self.proportional:
             return values - self.drifts.reshape(each)
         sky = np.minimum(values, (_BRIGHTEST_SKY * self._own_levels).reshape(each))
-        return values - self.parts.reshape(each) * sky
+        less: Image = values - self.parts.reshape(each) * sky
+        return less
 
     @property
     def rounding(self) -> np.float32:

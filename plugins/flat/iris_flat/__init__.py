@@ -9,6 +9,7 @@ import numpy as np
 from iris_core import (
     DQ,
     Exposure,
+    InputError,
     Params,
     ReferenceImage,
     References,
