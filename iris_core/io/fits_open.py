@@ -55,7 +55,7 @@ def open_fits(path: Path, pixels: bool = True, tell: Callable[[str], object] | N
             file, found = _whole(path, pixels, stack)
             for remark in _remarks(found):
                 (tell or _warn)(remark if tell else f"{path}: {remark}")
-            opened = stack.enter_context(fits.open(file, memmap=False))
+            opened = stack.enter_context(fits.open(file, memmap=False, ignore_missing_end=True))
             hdus = fits.HDUList(opened[: found.count])
             _check_tiles(hdus, path)
             yield hdus
