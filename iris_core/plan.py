@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from iris_core.stages import StageSpec
 from iris_core.state import pass_through, prepare_exposure
 from iris_core.step import StageInputs, Step
 
+Name = Callable[[Exposure, str], Path]
 CALIBRATIONS = ("SKY", "DARK", "FLAT", "BIAS", "LAMP", "ARC")
 
 
@@ -144,17 +146,13 @@ def make_plan(
         Everything that would go wrong.
     """
     specs = tuple(plugins.stages().values())
-    walk = _Walk(tuple(steps), mode, files)
+    walk = _Walk(tuple(steps), mode, files, partial(products.name, job))
     walk.problems += [*_wrong_type(outline, recipe), *_unconsumed(steps, backgrounds, recipe)]
     if all(step.skip for step in steps if step.spec.consumes_backgrounds):
         job, backgrounds = replace(job, backgrounds=()), ()
     prepared, *others = (prepare_exposure(one, mode, specs) for one in (outline, *backgrounds))
-    planned = walk.take(prepared, others)
-    named = tuple(
-        replace(one, output=products.name(job, outline, one.step.save)) if one.step.makes_product else one
-        for one in planned
-    )
-    plan = Plan(job=job, mode=mode, specs=specs, steps=named, notes=(*prepared.notes, *_remarks(outline, mode)))
+    planned = tuple(walk.take(prepared, others))
+    plan = Plan(job=job, mode=mode, specs=specs, steps=planned, notes=(*prepared.notes, *_remarks(outline, mode)))
     walk.problems += products.obstacles(plan.outputs)
     if walk.problems:
         raise Problems(walk.problems)
@@ -164,8 +162,8 @@ def make_plan(
 class _Walk:
     """Takes outlines through the steps, as the runner will take the exposures; errors are collected in `problems`."""
 
-    def __init__(self, steps: tuple[Step, ...], mode: InstrumentMode, files: ReferenceFiles) -> None:
-        self.steps, self.mode, self.files = steps, mode, files
+    def __init__(self, steps: tuple[Step, ...], mode: InstrumentMode, files: ReferenceFiles, name: Name) -> None:
+        self.steps, self.mode, self.files, self.name = steps, mode, files, name
         self.problems: list[IrisError] = []
 
     def take(self, outline: Exposure, backgrounds: Sequence[Exposure]) -> list[PlannedStep]:
@@ -191,6 +189,7 @@ class _Walk:
                     background_references=tuple(theirs),
                     choices=found,
                     skip=step.skip or skip,
+                    output=self.name(outline, step.save) if step.makes_product else None,
                 )
             )
         return planned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import iris_integrations
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from iris_testkit import make_exposure, run_stage
 
-from iris_core import DQ, Exposure, StageSkipped
+from iris_core import DQ, Exposure, StageSkipped, read_exposure, run, write_exposure
 
 SHAPE = (5, 7)
 
@@ -119,3 +120,13 @@ def test_large_planes_are_averaged_in_blocks_of_rows() -> None:
     value = rng.normal(size=(3, 600, 500))
     exposure = make_exposure((600, 500), value=value, nint=3)
     np.testing.assert_allclose(average(exposure).data, exposure.data.mean(axis=0, dtype=float), atol=1e-6)
+
+
+def test_the_product_is_named_as_that_of_an_image(tmp_path: Path) -> None:
+    """And is one, as it says: x_rateints.fits gives x_cal.fits."""
+    write_exposure(ramp(), tmp_path / "x_rateints.fits")
+    recipe = tmp_path / "mean.yaml"
+    recipe.write_text("recipe: 1\nname: mean\nsteps:\n  - average_integrations: {save: cal}\n")
+    report = run(recipe, tmp_path / "x_rateints.fits")
+    assert [path.name for path in report.results[0].products.values()] == ["x_cal.fits"]
+    assert read_exposure(tmp_path / "x_cal.fits").status["S_AVGINT"] == "COMPLETE"

@@ -55,7 +55,7 @@ class ZeroPointParams(Params):
     )
     clip: float = parameter(3.0, "Clipping threshold for a star's zero point.", "standard deviations", gt=1)
     min_stars: int = parameter(
-        5, "Least number of stars in the mean, or `stars`; below 3 (1 for a standard star) with `correction` only.",
+        3, "Least number of stars in the mean, or `stars`; below 3 (1 for a standard star) with `correction` only.",
         ge=1,
     )  # fmt: skip
     max_scatter: float = parameter(

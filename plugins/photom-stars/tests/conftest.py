@@ -21,7 +21,7 @@ ZERO = 25.0
 FWHM = 3.0
 SCALE = 0.1
 # The stars have no wings, so that a small circle holds all of their light.
-PARAMS = ZeroPointParams(total=6.0)
+PARAMS = ZeroPointParams(total=6.0, min_stars=5)
 
 
 def draw_stars(shape: tuple[int, int], x: Doubles, y: Doubles, flux: Doubles, fwhm: float = FWHM) -> Doubles:
