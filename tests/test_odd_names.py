@@ -1,4 +1,4 @@
-"""Names that no file can have, and links that lead nowhere, are put in words; odd names that a file can have are taken."""
+"""Names that no file can have, links that lead nowhere: put in words. Odd names that a file can have: taken."""
 
 from __future__ import annotations
 
