@@ -1,4 +1,4 @@
-"""Names that no file can have, and links that lead nowhere, are put in words; other odd names are taken."""
+"""Names that no file can have, links that lead nowhere: put in words. Odd names that a file can have: taken."""
 
 from __future__ import annotations
 

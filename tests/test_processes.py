@@ -80,6 +80,42 @@ def test_workers_end_with_the_run_however_it_ends(
     assert "Traceback" not in errors
 
 
+DYING = """\
+import os
+from pathlib import Path
+from iris_core import stage
+
+@stage("dark_current")
+def dark(exposure):
+    return exposure.scale(2)
+
+@stage("flat_field")
+def flat(exposure):
+    path = Path(exposure.meta.path)
+    died = path.with_suffix(".died")
+    if not died.exists():
+        died.touch()
+        if exposure.meta.target == "raced":
+            path.with_name("x_dark.fits").write_bytes(path.read_bytes())
+        os._exit(1)
+    return exposure
+"""
+
+
+@pytest.mark.parametrize("target", ["alone", "raced"])
+def test_an_exposure_whose_process_died_replaces_its_own_products_only(
+    install: Install, write_recipe: Write, write_exposure: Write, tmp_path: Path, target: str
+) -> None:
+    """Tried once more it finds the first product: its own, or that which another run has written in the meantime."""
+    install("lab-dying", DYING)
+    plugins = load_plugins(["lab-dying", "iris-imager"])
+    path = write_exposure(header={"OBJECT": target})
+    report = run(write_recipe("dark_current: {save: dark}, flat_field"), path, plugins=plugins, executor="processes")
+    assert (tmp_path / "x_rate.died").exists()
+    assert bool(report.failed) == (target == "raced")
+    assert ((tmp_path / "x_dark.fits").read_bytes() == path.read_bytes()) == (target == "raced")
+
+
 def test_workers_run_no_code_of_the_current_folder(
     write_recipe: Write, write_exposure: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

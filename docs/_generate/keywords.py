@@ -12,10 +12,9 @@ Also read: TIME-OBS (the time of day, where DATE-OBS is a date alone), SUBSTRT1/
 detector, 1-based), BUNIT (or UNIT), and the keywords of a celestial FITS WCS.
 
 Written into every product: DATALVL (2), FILENAME, DRSVER and DRSFMT (version of iris, version of the format), RECIPE,
-RUNID (equal in all products of an exposure that were made together), a status keyword for each stage, R_<TYPE> for
-each reference file, RM_DARK (how much of the dark current the background subtraction removed), CRPIX to CD, SIP and
-S_REGION of the WCS. What a stage writes itself is in the section of its
-implementation, see [stages](stages.md).
+RUNID (equal in all products of an exposure that were made together), a status keyword for each stage, R_<TYPE> for each
+reference file, RM_DARK (how much of the dark current the background subtraction removed), CRPIX to CD, SIP and S_REGION
+of the WCS. What a stage writes itself is in the section of its implementation, see [stages](stages.md).
 
 A reference file has REFTYPE, USEAFTER (start of the first exposure it is for, UTC), the keywords that select it
 (INSTRUME, DETECTOR, FILTER, PUPIL, READMODE, as its type needs them; ANY and N/A match all), and should have REFVER,

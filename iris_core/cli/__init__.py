@@ -32,7 +32,12 @@ class _Iris(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.obj = tuple(args)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            from iris_core.workers.warned import warnings_in_log
+
+            ctx.with_resource(warnings_in_log())
+        return rest
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command to its end; the exit code is 0 only where nothing went wrong and all was written."""

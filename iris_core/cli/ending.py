@@ -17,7 +17,6 @@ import click
 
 from iris_core.cli.tables import print_errors, print_json, say
 from iris_core.errors import IrisError, one_line
-from iris_core.workers.warned import warnings_in_log
 
 __all__ = ["EachOnce", "ending"]
 
@@ -27,7 +26,7 @@ _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 @contextmanager
 def ending(arguments: Sequence[str]) -> Iterator[None]:
-    """Turn whatever ends a command into a line and an exit code, and what libraries warn of into one line each.
+    """Turn whatever ends a command into a line and an exit code, and show what is logged as a warning once.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def ending(arguments: Sequence[str]) -> Iterator[None]:
     shown, root = _Warnings(logging.WARNING), logging.getLogger()
     root.addHandler(shown)
     try:
-        with warnings_in_log(), _output(), _errors(arguments):
+        with _output(), _errors(arguments):
             yield
     finally:
         root.removeHandler(shown)

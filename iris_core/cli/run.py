@@ -176,9 +176,11 @@ class _LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging gives it
         """Say once why, and write no more."""
+        reason = sys.exc_info()[1]
         logging.getLogger().removeHandler(self)
+        self.close()
         with suppress(OSError):
-            say(f"warning: the log file {self.baseFilename} cannot be written: {sys.exc_info()[1]}", "yellow", err=True)
+            say(f"warning: the log file {self.baseFilename} cannot be written: {reason}", "yellow", err=True)
 
     def close(self) -> None:
         """Close it, also where what is left cannot be written."""

@@ -9,17 +9,19 @@ from dataclasses import replace
 from functools import partial
 from logging.handlers import QueueHandler
 from multiprocessing import parent_process
+from os.path import lexists
 from pathlib import Path
 from queue import SimpleQueue
 
-from iris_core.errors import PluginError, Problems
+from iris_core.errors import IrisError, PluginError, Problems
 from iris_core.loading import load_plugins
 from iris_core.plan import Plan
-from iris_core.plugins import STORE, WATCH
+from iris_core.plugins import STORE, WATCH, Plugins
 from iris_core.prepare import Run, start_run
 from iris_core.recipe import ExecutorOptions, Overrides, Recipe
 from iris_core.report import ExposureResult, Job
 from iris_core.workers.here import Planned, calibrate_job, failure
+from iris_core.workers.identity import run_identity
 from iris_core.workers.warned import warnings_in_log
 
 __all__ = ["calibrate_with_executor"]
@@ -38,11 +40,22 @@ def calibrate_with_executor(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tup
             lost.append(job)
         else:
             yield job, result
-    recipe = replace(recipe, output=recipe.output.model_copy(update={"overwrite": True}))
     for job in lost:
-        for _, result in _submit(start(1), [job], partial(_plan_in_worker, recipe, names, files)):
+        may = recipe.output.overwrite or _made_by_this_run(plans[job], run.plugins)
+        again = replace(recipe, output=recipe.output.model_copy(update={"overwrite": may}))
+        for _, result in _submit(start(1), [job], partial(_plan_in_worker, again, names, files)):
             died = PluginError("the worker process crashed twice (out of memory?)")
             yield job, result or failure(job.path, died, 0.0)
+
+
+def _made_by_this_run(plan: Plan, plugins: Plugins) -> bool:
+    """Whether all that is there of the products of an exposure was written by the process that died."""
+    identity = run_identity(plan)
+    try:
+        found = [plugins.read_exposure(path, False) for path in plan.outputs if lexists(path)]
+    except IrisError:
+        return False
+    return all(one.header.get("RUNID") == identity for one in found)
 
 
 def _submit(

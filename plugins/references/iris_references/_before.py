@@ -28,6 +28,11 @@ def restorable(folder: Path, new: Mapping[str, str]) -> Iterator[None]:
         The store; its index is locked, and written at the end of the block.
     new
         SHA-256 of the files that the block puts there, by name.
+
+    Raises
+    ------
+    InputError
+        When the store cannot be written.
     """
     before = folder / _BEFORE
     try:
@@ -39,8 +44,10 @@ def restorable(folder: Path, new: Mapping[str, str]) -> Iterator[None]:
         with atomic(before / _PLAN) as temporary:  # from here on a kill is noticed
             temporary.write_text(json.dumps(plan), encoding="utf-8")
         yield
-    except BaseException:
+    except BaseException as error:
         restore_unfinished(folder, {})
+        if isinstance(error, OSError):
+            raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
         raise
     shutil.rmtree(before, ignore_errors=True)
 

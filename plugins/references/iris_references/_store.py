@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def add_references(
 
 
 def _distinct(files: Iterable[str | Path]) -> list[Path]:
-    return list({Path(file).resolve(): Path(file) for file in files}.values())
+    return list({realpath(file): Path(file) for file in files}.values())
 
 
 def _refuse(problems: Iterable[str]) -> None:
@@ -107,7 +108,7 @@ def _refuse(problems: Iterable[str]) -> None:
 
 def _place_in(folder: Path, path: Path) -> Path:
     """Return the path that a file will have in the store: its own where it lies in the store already."""
-    source, inside = path.parent.resolve() / path.name, folder.resolve()
+    source, inside = Path(realpath(path.parent), path.name), Path(realpath(folder))
     return source if source.is_relative_to(inside) else inside / path.name
 
 
@@ -123,13 +124,13 @@ def _same_names(places: Mapping[Path, Path]) -> Iterator[str]:
 def _copy(valid: Validation, place: Path, folder: Path, copies: ExitStack) -> IndexEntry:
     """Copy a file under a temporary name, where it is not in the store already, and return its entry."""
     path = valid.path
-    if path.parent.resolve() / path.name != place:
+    if Path(realpath(path.parent), path.name) != place:
         path = copies.enter_context(atomic(place))
         try:
             shutil.copy2(valid.path, path)
         except OSError as error:
             raise InputError(f"{valid.path} cannot be copied to {folder}: {error.strerror}") from None
-    status, name = path.stat(), place.relative_to(folder.resolve()).as_posix()
+    status, name = path.stat(), place.relative_to(realpath(folder)).as_posix()
     return IndexEntry.make(name, valid.header, sha256=sha256_of(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
 
 

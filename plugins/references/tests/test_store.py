@@ -200,6 +200,18 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(plugins: Plugins, p
     assert not ReferenceIndex(store).exists()
 
 
+@pytest.mark.parametrize("name", ["loop.fits", "dangling.fits", "folder.fits", "n" * 300])
+def test_a_link_in_a_circle_and_what_is_no_file_are_errors_with_their_names(
+    plugins: Plugins, store: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "loop.fits").symlink_to("loop.fits")
+    (tmp_path / "dangling.fits").symlink_to("nowhere")
+    (tmp_path / "folder.fits").mkdir()
+    with pytest.raises(Problems, match=name):
+        add_references(store, [tmp_path / name], plugins)
+    assert not store.exists()
+
+
 def test_a_store_that_cannot_be_made_is_an_error_with_its_name(plugins: Plugins, put: Put, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file/store"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,16 +79,17 @@ def run_demo(directory: Path, spec: SimulationSpec, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        When an exposure could not be calibrated.
+        When the picture exists and is not to be replaced, or an exposure could not be calibrated.
     """
     from iris_simulate._picture import draw
 
-    simulated = simulate(spec)
+    simulated, picture = simulate(spec), directory / "demo.png"
+    if lexists(picture) and not overwrite:
+        raise InputError(f"{picture} exists; --overwrite replaces it, --out writes elsewhere")
     written = write_with_progress(simulated, directory, overwrite)
     products = _calibrate(written, directory, overwrite)
     found = measure_products(simulated, products)
     _print_comparison(found)
-    picture = directory / "demo.png"
     draw(read_fits(written.science[0]), products["cal"], products["i2d"], simulated.truth(), picture)
     _print_places(directory, picture)
 

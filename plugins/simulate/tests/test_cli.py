@@ -103,3 +103,10 @@ def test_importing_the_package_and_its_commands_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_picture_that_exists_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "demo.png").write_text("mine")
+    with pytest.raises(InputError, match=r"demo\.png exists"):
+        CliRunner().invoke(demo, ["--out", str(tmp_path), "--size", "64"], catch_exceptions=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.png"]
