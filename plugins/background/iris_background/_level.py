@@ -122,7 +122,7 @@ def lifted(values: Image) -> float:
     level = measure_level(seen)
     reach = _CERTAIN * level.scatter
     above, below = (np.count_nonzero(sign * (seen - level.value) > reach) for sign in (1, -1))
-    return (above - below) / max(1, np.count_nonzero(np.isfinite(seen)))
+    return float(above - below) / max(1, int(np.count_nonzero(np.isfinite(seen))))
 
 
 def too_dark(exposure: Exposure, left: float) -> Mask:
