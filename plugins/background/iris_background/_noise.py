@@ -72,6 +72,16 @@ class Noise:
         sky = np.where(values > _BRIGHTEST_SKY * own, own, values)
         return np.asarray(values - self.parts.reshape(each) * sky, dtype=np.float32)
 
+    def with_mean_drift(self, values: Image) -> Image:
+        """Return values without drift at the mean level of the images, those too far off to be believed apart."""
+        middle = np.float32(abs(np.median(self.levels)))
+        believed = self.drifts[np.abs(self.drifts) < np.float32(0.999 * _LARGEST_DRIFT) * middle]
+        drift = np.float32(believed.mean()) if believed.size else np.float32(0)
+        if not self.proportional:
+            return np.asarray(values + drift, dtype=np.float32)
+        sky = np.where(values > _BRIGHTEST_SKY * middle, middle, values)
+        return np.asarray(values + drift / middle * sky, dtype=np.float32)
+
     @property
     def rounding(self) -> np.float32:
         """How much two equal values may differ in float32 once a drift has been taken off them."""

@@ -12,7 +12,7 @@ import pytest
 from iris_background._level import measure_level
 from iris_testkit import make_exposure, make_reference, run_recipe, run_stage
 
-from iris_core import DQ, Exposure, InputError
+from iris_core import DQ, Exposure, InputError, Problems
 
 SHAPE = (160, 160)
 Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -125,11 +125,11 @@ def test_smooth_sky_before_a_flat_that_follows_is_refused(tmp_path: Path) -> Non
     import iris_flat
 
     exposure = frame(40, 1)
-    flat = make_reference("flat", np.ones(SHAPE))
+    flat = make_reference(tmp_path / "flat.fits", "flat", np.ones(SHAPE, np.float32))
     background, flat_field = {"background": {"params": {"method": "from_science"}}}, "flat_field"
     plugins = {"iris-background": iris_background, "iris-flat": iris_flat}
     options: dict[str, Any] = {"folder": tmp_path, "plugins": plugins, "references": [flat]}
-    with pytest.raises(InputError, match="from_science was before flat_field"):
+    with pytest.raises(Problems, match="from_science was before flat_field"):
         run_recipe([background, flat_field], exposure, **options, save="flat_field")
     product = run_recipe([flat_field, background], exposure, **options, save="background")["bsub"]
     assert np.isfinite(product.data).all()
