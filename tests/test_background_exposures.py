@@ -78,7 +78,7 @@ def rejected(note: str) -> dict[str, int]:
 
 
 def test_scale_median_tells_the_factors_and_what_was_clipped(night: Path, tmp_path: Path) -> None:
-    product, log = run(night, tmp_path, "--set", "background.scale=median")
+    product, log = run(night, tmp_path, "--set", "background.match=factor")
     assert notes(product)[0].count(" x 1") + notes(product)[0].count(" x 0.99") == 5
     assert_told(product, log, "mean of 5 background exposures", "sky0004_rate.fits x ", "values clipped")
 

@@ -53,7 +53,11 @@ def test_with_others_each_exposure_has_all_the_other_ones(bare: Plugins) -> None
         (Path("a"), Path("c")),
         (Path("a"), Path("b")),
     ]
-    assert read_jobs(files[:1], [], bare, use_others=True)[0].backgrounds == ()
+
+
+def test_one_exposure_has_no_others(bare: Plugins) -> None:
+    (job,) = read_jobs([Path("a")], [], bare, use_others=True)
+    assert job.problem.startswith("a: the recipe takes the other exposures as background exposures")
 
 
 def test_backgrounds_that_were_named_go_before_the_others(bare: Plugins) -> None:

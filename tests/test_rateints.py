@@ -108,7 +108,7 @@ def test_background_is_the_mean_of_what_is_kept_of_each_background_exposure(nigh
     )
 
 
-@pytest.mark.parametrize("options", [(), ("--set=background.scale=median", "--skip=dark_current=gone with the sky")])
+@pytest.mark.parametrize("options", [(), ("--set=background.match=offset", "--skip=dark_current=gone with the sky")])
 def test_a_cube_in_pieces_gives_the_products_of_the_whole(
     options: tuple[str, ...], night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,14 @@ def read_jobs(
     """Take each file as an exposure, unless it is an association file."""
     from iris_core.workers.jobs import read_jobs
 
-    return read_jobs(files, backgrounds, plugins, recipe.backgrounds == "others", allow_outside)
+    stages = plugins.stages()
+    consuming = [
+        one
+        for one in recipe.steps
+        if one.stage in stages and stages[one.stage].consumes_backgrounds and not one.options.skip
+    ]
+    others = recipe.backgrounds == "others" and bool(consuming)
+    return read_jobs(files, backgrounds, plugins, others, allow_outside)
 
 
 @hookimpl

@@ -52,8 +52,10 @@ def _no_files(job: Job) -> str:
 
 
 def _with_others(job: Job, jobs: Iterable[Job]) -> Job:
-    others = (one.path for one in jobs if one.path != job.path and not one.problem)
-    return replace(job, backgrounds=tuple(others))
+    others = tuple(one.path for one in jobs if one.path != job.path and not one.problem)
+    alone = f"{job.path}: the recipe takes the other exposures as background exposures, and there is no other one"
+    remedy = "give all exposures of the dither (4 or more), or background exposures with --background"
+    return replace(job, backgrounds=others, problem=job.problem or ("" if others else f"{alone}; {remedy}"))
 
 
 def _wrong_backgrounds(job: Job) -> str:

@@ -121,8 +121,8 @@ def lifted(values: Image) -> float:
     seen = thinned(values)
     level = measure_level(seen)
     reach = _CERTAIN * level.scatter
-    above, below = (int(np.count_nonzero(sign * (seen - level.value) > reach)) for sign in (1, -1))
-    return (above - below) / max(1, int(np.count_nonzero(np.isfinite(seen))))
+    above, below = (np.count_nonzero(sign * (seen - level.value) > reach) for sign in (1, -1))
+    return float(above - below) / max(1, int(np.count_nonzero(np.isfinite(seen))))
 
 
 def too_dark(exposure: Exposure, left: float) -> Mask:

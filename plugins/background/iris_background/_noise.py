@@ -17,7 +17,7 @@ __all__ = ["Noise", "measure_noise"]
 
 # Standard deviation over median absolute deviation, for a normal distribution.
 _MAD_TO_SIGMA = 1.482602
-# Light of the sky reaches a pixel at most so many times as bright as the median: what is brighter is dark current.
+# No pixel sees the sky more than so many times as bright as the median: what is brighter is dark current, say.
 _BRIGHTEST_SKY = 2.0
 # Sky and pedestal drift between exposures, but not by more than this part of their level.
 _LARGEST_DRIFT = 0.5
@@ -61,16 +61,26 @@ class Noise:
 
     @property
     def _own_levels(self) -> Image:
-        return self.drifts + np.float32(abs(np.median(self.levels)))
+        return np.asarray(self.drifts + abs(np.median(self.levels)), dtype=np.float32)
 
     def without_drift(self, values: Image) -> Image:
         """Return values, image by image along the first axis, as they would be had the sky not changed."""
         each = (-1, *[1] * (values.ndim - 1))
         if not self.proportional:
             return values - self.drifts.reshape(each)
-        sky = np.minimum(values, (_BRIGHTEST_SKY * self._own_levels).reshape(each))
-        less: Image = values - self.parts.reshape(each) * sky
-        return less
+        own = self._own_levels.reshape(each)
+        sky = np.where(values > _BRIGHTEST_SKY * own, own, values)
+        return np.asarray(values - self.parts.reshape(each) * sky, dtype=np.float32)
+
+    def with_mean_drift(self, values: Image) -> Image:
+        """Return values without drift at the mean level of the images, those too far off to be believed apart."""
+        middle = np.float32(abs(np.median(self.levels)))
+        believed = self.drifts[np.abs(self.drifts) < np.float32(0.999 * _LARGEST_DRIFT) * middle]
+        drift = np.float32(believed.mean()) if believed.size else np.float32(0)
+        if not self.proportional:
+            return np.asarray(values + drift, dtype=np.float32)
+        sky = np.where(values > _BRIGHTEST_SKY * middle, middle, values)
+        return np.asarray(values + drift / middle * sky, dtype=np.float32)
 
     @property
     def rounding(self) -> np.float32:

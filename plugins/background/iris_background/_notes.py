@@ -80,9 +80,9 @@ def _cautions(noise: Noise, level: bool) -> Iterator[str]:
         yield f"the background exposures scatter {noise.inflation:.2f} times as much as their errors say"
     if not level and noise.levels.max() - noise.levels.min() > noise.deviation:
         yield (
-            "the levels of the background exposures differ by more than the noise of a pixel, so that pixels with a "
-            "clipped value are off the level of their neighbours; match: factor takes this out, in the recipe "
-            "image2-dark-first"
+            "the levels of the background exposures differ by more than the noise of a pixel: their drift is taken off "
+            "to compare them, and pixels with a clipped value are brought to the level of the mean; match: factor or "
+            "offset brings all to that of the exposure, best in the recipe image2-dark-first"
         )
 
 

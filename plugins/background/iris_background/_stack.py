@@ -91,6 +91,8 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
         kept += np.count_nonzero(keep, axis=(1, 2))
         number = _number(keep)
         mean[part] = np.sum(values, axis=0, where=keep) / number
+        if noise is not None and noise.drifts.any():
+            _level_out(mean[part], values, keep, noise)
         dq[part] = _reasons(frames, part, np.isnan(number))
         variance[part] = np.sum(variances, axis=0, where=keep) / (number * number)
         for name, error in shared.items():
@@ -163,6 +165,14 @@ def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Imag
         # An error of 0 is no measurement either.
         np.copyto(variances, np.float32(noise.deviation**2), where=variances == 0)
     return variances
+
+
+def _level_out(mean: Image, values: Image, keep: Mask, noise: Noise) -> None:
+    """Bring pixels that lost a value to the level of the mean of all images: without it they are off by the drift."""
+    some = ~keep.all(axis=0) & keep.any(axis=0)
+    kept = keep[:, some]
+    level = np.sum(noise.without_drift(values[:, some]), axis=0, where=kept) / np.count_nonzero(kept, axis=0)
+    mean[some] = noise.with_mean_drift(level)
 
 
 def _reasons(frames: Sequence[Frame], part: Part, lost: Mask) -> Flags:

@@ -70,17 +70,38 @@ def test_lone_outlier_is_clipped_from_three_exposures_on(number: int) -> None:
     assert "y1.fits: level 10, 1 value clipped (1.56 %)" in result.notes[0]
 
 
-def test_two_exposures_are_not_clipped() -> None:
-    result = calibrate(science(), [with_pixel(sky(10), 1000), sky(10)])
-    assert result.data[2, 3] == 100 - 505
-    assert "not clipped since of two values nothing tells which is wrong" in result.notes[0]
+@pytest.mark.parametrize(("apart", "subtracted"), [(5.1, 10.0), (4.9, 10 + 4.9 * 3**0.5 / 2)])
+def test_of_two_values_the_lower_is_kept_where_they_differ_by_more_than_five_errors(
+    apart: float, subtracted: float
+) -> None:
+    """Light only ever adds: the standard deviation of the difference is sqrt(1.5 + 1.5)."""
+    result = calibrate(science(), [with_pixel(sky(10), 10 + apart * 3**0.5), sky(10)])
+    assert result.data[2, 3] == pytest.approx(100 - subtracted)
+    assert "the lower value kept where the two differ by more than 5 standard deviations" in result.notes[0]
 
 
 def test_one_exposure_is_subtracted_as_it_is() -> None:
     result = calibrate(science(), [sky(10)])
     np.testing.assert_array_equal(result.data, 90)
     np.testing.assert_array_equal(result.variance["background"], 1.5)
-    assert result.notes[0] == "one background exposure: y_rate.fits"
+    assert result.notes[0] == "one background exposure, nothing can be rejected: y_rate.fits"
+
+
+@pytest.mark.parametrize("nint", [0, 2])
+@pytest.mark.parametrize(("light", "lost"), [(5.2, True), (4.8, False)])
+def test_light_in_the_only_background_digs_no_hole(nint: int, light: float, lost: bool) -> None:
+    """The background is brighter there than the exposure, by more or less than 5 errors of sqrt(1.5 + 1.5)."""
+    result = calibrate(science(10.0, nint=nint), [with_pixel(sky(10), 10 + light * 3**0.5)])
+    assert np.all(np.isnan(result.data[..., 2, 3]) == lost)
+    assert np.all(result.dq[..., 2, 3] == (DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL if lost else DQ.GOOD))
+    assert np.count_nonzero(np.isnan(result.data)) == lost * max(nint, 1)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_few_backgrounds_say_what_they_assume(number: int) -> None:
+    notes = " ".join(calibrate(science(), skies(*[10.0] * number)).notes)
+    assert ("at least 4 exposures" in notes) == (number < 3)
+    assert ("objects not masked" in notes) == (number > 1)
 
 
 def test_lower_half_is_kept_where_the_values_fall_into_two_halves() -> None:
@@ -105,8 +126,8 @@ def test_drift_of_the_sky_is_no_outlier_and_hides_none() -> None:
     backgrounds[0] = with_pixel(backgrounds[0], 100 + 10 * 1.5**0.5)
     result = calibrate(science(), backgrounds)
     assert result.data[0, 0] == 100 - 115
-    assert result.data[2, 3] == 100 - 120
-    assert "scale: median takes this out" in result.notes[1]
+    assert result.data[2, 3] == pytest.approx(100 - 115, abs=1e-3)
+    assert "image2-dark-first" in result.notes[1]
 
 
 @pytest.mark.parametrize("mark", ["dq", "nan", "variance"])
@@ -121,9 +142,23 @@ def test_bad_pixel_of_one_exposure_only_loses_its_vote(mark: str) -> None:
     else:
         backgrounds[2] = backgrounds[2].replace(**{changes[mark]: planes[mark]})
     result = calibrate(science(), backgrounds)
-    assert result.data[2, 3] == 89
+    # The mean of 10 and 12, brought to the level of all three.
+    assert result.data[2, 3] == pytest.approx(100 - 12)
     assert result.variance["background"][2, 3] == pytest.approx(0.75)
     assert not result.dq.any()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("background_nint", [0, 2])
+def test_pixel_that_is_bad_in_all_backgrounds_says_why(number: int, background_nint: int) -> None:
+    """With the bits of all backgrounds, but for OUTLIER, which is of one exposure."""
+    here = np.zeros(SHAPE, dtype=bool)
+    here[2, 3] = True
+    backgrounds = [one.flag(here, DQ.DO_NOT_USE | DQ.HOT) for one in skies(*[10] * number, nint=background_nint)]
+    backgrounds[-1] = backgrounds[-1].flag(here, DQ.TELEGRAPH | DQ.OUTLIER)
+    result = calibrate(science(100.0, nint=2), backgrounds)
+    assert np.all(result.dq[:, 2, 3] == DQ.DO_NOT_USE | DQ.HOT | DQ.TELEGRAPH)
+    assert np.count_nonzero(result.dq) == 2
 
 
 def test_pixel_that_is_bad_in_all_backgrounds_is_lost() -> None:
@@ -172,16 +207,17 @@ def test_integrations_of_a_background_are_combined_first() -> None:
     ("params", "removed"),
     [
         ({}, Removal.WHOLE),
-        ({"scale": "median"}, Removal.PART),
+        ({"match": "factor"}, Removal.WHOLE),
+        ({"match": "offset"}, Removal.WHOLE),
+        ({"scale": "median"}, Removal.WHOLE),
         ({"method": "from_science"}, Removal.PART),
-        ({"method": "from_science", "scale": "median"}, Removal.PART),
     ],
 )
 @pytest.mark.parametrize("before", [False, True])
 def test_how_much_of_the_dark_is_removed_with_the_background(
     tmp_path: Path, params: dict[str, str], removed: Removal, before: bool
 ) -> None:
-    """The mean of exposures that contain the dark removes all of it; scaled or smoothed it does not fit any more."""
+    """The mean of exposures that contain the dark removes all of it, smoothed only a part; it is never multiplied."""
     header = DARK_GONE if before else {}
     product = run_recipe(
         [{"background": {"params": params}}],
@@ -195,19 +231,36 @@ def test_how_much_of_the_dark_is_removed_with_the_background(
     assert product.removed["background"] is Removal.WHOLE
 
 
-def test_scale_brings_each_background_to_the_level_of_the_sky() -> None:
+@pytest.mark.parametrize("params", [{"match": "factor"}, {"scale": "median"}])
+def test_factor_brings_each_background_to_the_level_of_the_sky(params: dict[str, str]) -> None:
     """Skies of 50, 100 and 200 become 100: variance 1.5 x (4 + 1 + 0.25) / 9; the star stays."""
     exposure = with_pixel(science(100.0, header=DARK_GONE), 5000)
-    result = calibrate(exposure, skies(50, 100, 200, header=DARK_GONE), scale="median")
+    result = calibrate(exposure, skies(50, 100, 200, header=DARK_GONE), **params)
     assert result.data[2, 3] == 4900
     assert np.count_nonzero(result.data) == 1
     np.testing.assert_allclose(result.variance["background"], 1.5 * 5.25 / 9, rtol=1e-6)
     assert "y0.fits x 2: level 100" in result.notes[0]
 
 
-def test_scale_needs_a_sky_above_zero() -> None:
-    with pytest.raises(InputError, match=r"scale: median .* y0\.fits is -1; .*scale: none"):
-        calibrate(science(header=DARK_GONE), skies(-1, 10, 10, header=DARK_GONE), scale="median")
+@pytest.mark.parametrize("header", [{}, DARK_GONE])
+def test_offset_shifts_each_background_to_the_level_of_the_sky(header: dict[str, str]) -> None:
+    """The variance stays that of the mean, and the dark current is removed as a whole."""
+    result = calibrate(science(100.0, header=header), skies(-50, 100, 200, header=header), match="offset")
+    assert not result.data.any()
+    np.testing.assert_allclose(result.variance["background"], 0.5, rtol=1e-6)
+    assert "y0.fits +150: level 100" in result.notes[0]
+
+
+def test_no_factor_is_applied_while_the_dark_is_in_the_data() -> None:
+    """A sky of 10 % more on a dark of 50: a factor would take 5 of the dark too much."""
+    result = calibrate(science(160.0), skies(150, 150, 150), match="factor")
+    np.testing.assert_array_equal(result.data, 10)
+    assert any("image2-dark-first" in note and "not to multiply" in note for note in result.notes)
+
+
+def test_factor_needs_a_sky_above_zero() -> None:
+    with pytest.raises(InputError, match=r"match: factor .* y0\.fits is -1; .*match: offset"):
+        calibrate(science(header=DARK_GONE), skies(-1, 10, 10, header=DARK_GONE), match="factor")
 
 
 def test_no_backgrounds_is_a_reason_to_skip() -> None:

@@ -77,13 +77,13 @@ def test_level_of_the_sky_does_not_see_the_stars() -> None:
     rng = np.random.default_rng(1)
     values = 100 + rng.normal(size=10_000)
     values[:500] += 1000
-    assert sky_level("x", [frame(*values)]) == pytest.approx(100, abs=0.05)
+    assert sky_level("x", [frame(*values)], positive=True) == pytest.approx(100, abs=0.05)
 
 
 @pytest.mark.parametrize("values", [(0.0, 0.0), (-1.0, -2.0), (np.nan, np.nan)])
 def test_level_of_no_sky_is_an_error(values: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match=r"scale: median needs a sky above 0, but that of x\.fits is"):
-        sky_level("x.fits", [frame(*values)])
+    with pytest.raises(InputError, match=r"match: factor needs a sky above 0, but that of x\.fits is"):
+        sky_level("x.fits", [frame(*values)], positive=True)
 
 
 def test_noise_of_images_that_have_no_pixel_in_common() -> None:
@@ -104,9 +104,11 @@ def test_notes_name_each_exposure_and_what_to_beware_of() -> None:
     rng = np.random.default_rng(2)
     images = [frame(*(level + 2 * rng.normal(size=5000))) for level in (10, 10, 30)]
     images[0].data[0, 0] = 500
-    listed, scatter, levels = describe(combine(images, 3.0), ["a", "b", "c"], 3.0, scaled=False)
-    assert listed.startswith("mean of 3 background exposures, clipped at 3 standard deviations of typically 1 from ")
+    listed, scatter, levels = describe(combine(images, 3.0), ["a", "b", "c"], 3.0, matched=False)
+    assert listed.startswith(
+        "mean of 3 background exposures, objects not masked, clipped at 3 standard deviations of typ"
+    )
     assert listed.count("clipped (") == 3
     assert scatter.startswith("the background exposures scatter 2.0")
     assert levels.startswith("the levels of the background exposures differ by more than the noise of a pixel")
-    assert len(describe(combine(images, 3.0), ["a", "b", "c"], 3.0, scaled=True)) == 2
+    assert len(describe(combine(images, 3.0), ["a", "b", "c"], 3.0, matched=True)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import iris_background
@@ -121,15 +122,56 @@ values = st.floats(-1e4, 1e4, width=32) | st.just(np.float32(np.nan))
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 6).flatmap(lambda number: arrays(np.float32, (number, 3, 4), elements=values)))
 def test_mean_lies_among_its_values_whatever_they_are(cube: np.ndarray) -> None:
-    """Known where a value is valid, between the lowest and the highest of them, with the variance of 1 to n values."""
+    """Known where a value is valid, between the lowest and the highest, but for the drift of the images."""
     none, one = np.zeros((3, 4), np.uint32), np.ones((3, 4), np.float32)
     stack = combine([Frame(image, none, (one,)) for image in cube], 3.0)
     some = np.isfinite(cube).any(axis=0)
     np.testing.assert_array_equal(np.isfinite(stack.mean), some)
     low, high = np.nanmin(cube[:, some], axis=0), np.nanmax(cube[:, some], axis=0)
-    room = 1e-5 * np.maximum(np.abs(low), np.abs(high))
+    drift = 0 if stack.noise is None else 2 * np.abs(stack.noise.drifts).max()
+    room = 1e-5 * np.maximum(np.abs(low), np.abs(high)) + drift
     assert (stack.mean[some] >= low - room).all()
     assert (stack.mean[some] <= high + room).all()
     assert (stack.variance[some] >= 0.999 / len(cube)).all()
     assert (stack.variance[some] <= 1).all()
     assert all(0 <= fraction <= 1 for fraction in stack.rejected)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_errors_of_zero_are_no_errors(share: float, number: int) -> None:
+    """Of an even number of values the lower middle one must not be taken for the sky."""
+    rng = np.random.default_rng(number)
+    zero = np.zeros(SHAPE, np.float32)
+    zero[rng.random(SHAPE) > share] = SIGMA**2
+    frames = [replace(noisy(rng), variance=(zero,)).with_known_errors() for _ in range(number)]
+    stack = combine(frames, 4.0)
+    assert stack.mean.mean() == pytest.approx(50, abs=0.05)
+    assert np.median(stack.variance) == pytest.approx(SIGMA**2 / number, rel=0.05)
+
+
+def test_an_error_of_zero_here_and_there_is_no_measurement() -> None:
+    rng = np.random.default_rng(12)
+    zero = rng.random(SHAPE) < 0.2
+    variance = np.where(zero, np.float32(0), np.float32(SIGMA**2))
+    stack = combine([replace(noisy(rng), variance=(variance,)).with_known_errors() for _ in range(4)], 4.0)
+    assert stack.mean[zero].mean() == pytest.approx(50, abs=0.05)
+    assert np.median(stack.variance[zero]) == pytest.approx(SIGMA**2 / 4, rel=0.01)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_a_drift_with_the_pattern_of_the_flat_writes_nothing_into_the_sky(number: int) -> None:
+    """A sky of 1000 that drifts by 5 % under a flat from 0.8 to 1.2, and hot pixels, in which nothing drifts."""
+    rng = np.random.default_rng(number)
+    flat = np.linspace(0.8, 1.2, SHAPE[1], dtype=np.float32)
+    dark = np.where(rng.random(SHAPE) < 0.01, 20000, 0).astype(np.float32)
+    levels = 1000 * np.linspace(0.95, 1.05, number)
+    frames = [noisy(rng, 0.0, sigma=3.0) for _ in levels]
+    skies = [flat * np.float32(level) + dark for level in levels]
+    frames = [replace(one, data=one.data + sky) for one, sky in zip(frames, skies, strict=True)]
+    stack = combine(frames, 4.0, proportional=True)
+    pulls = (stack.mean - 1000 * flat - dark) / np.sqrt(stack.variance)
+    assert max(stack.rejected) < 0.002
+    for part in (np.s_[:, :60], np.s_[:, -60:]):
+        assert pulls[part].mean() == pytest.approx(0, abs=0.05)
+    assert pulls[dark == 0].std() == pytest.approx(1.0, abs=0.02)
