@@ -24,6 +24,7 @@ Make = Callable[..., Any]
 
 RECIPE = """recipe: 1
 name: stars
+instrument: generic
 steps:
   - assign_wcs: {use: iris-wcs}
   - photom: {use: iris-photom-stars, params: {total: 6.0, min_stars: 4}, save: cal}
@@ -93,7 +94,7 @@ def test_a_calibration_that_is_off_is_seen(product: Path, tmp_path: Path) -> Non
 def test_a_rate_with_a_wcs_can_be_measured(folder: Path, product: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "wcs.yaml"
     recipe.write_text("recipe: 1\nname: wcs\nsteps:\n  - assign_wcs: {use: iris-wcs}\n", encoding="utf-8")
-    report = run(recipe, folder / "x_rate.fits", directory=tmp_path)
+    report = run(recipe, folder / "x_rate.fits", directory=tmp_path, instrument="generic")
     rate = next(iter(report.results[0].products.values()))
     found = json.loads(call(rate, "--catalog", folder / "stars.ecsv", "--total", "6", "--json").stdout)
     assert found["stated"] is None
