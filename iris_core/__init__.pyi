@@ -98,7 +98,6 @@ from .references.images import refuse_faults as refuse_faults
 from .references.images import unit_faults as unit_faults
 from .references.library import sha256_of as sha256_of
 from .references.library import state_of as state_of
-from .references.matching import check_counts as check_counts
 from .references.matching import differences as differences
 from .references.matching import mismatches as mismatches
 from .references.matching import not_stated as not_stated

@@ -28,6 +28,7 @@ NOT_UNDERSTOOD = (
     AttributeError,
     Warning,
 )  # astropy's of 60 s
+_JD_MINUS_MJD = 2400000.5
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 
 
@@ -64,7 +65,8 @@ def _to_integer(value: Any) -> int:
 def parse_time(value: Any) -> datetime:
     """Parse ISO 8601, also with a second 60 or as DD/MM/YY of before 1999, a modified Julian date or a Julian date."""
     if isinstance(value, int | float):
-        return datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=value % 2400000.5)  # JD of the MJD 0
+        mjd = value - _JD_MINUS_MJD if value > _JD_MINUS_MJD else value
+        return datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd)
     text = re.sub(r"^(\d\d)/(\d\d)/(\d\d)(?!\d)", r"19\3-\2-\1", _to_text(value))
     text, leap = re.subn(r"(\d\d:\d\d):60", r"\1:59", text)  # a datetime has no second 60, but the one after it
     when = datetime.fromisoformat(text) + timedelta(seconds=leap)

@@ -28,6 +28,7 @@ from iris_core import (
     read_fits,
     stage,
 )
+from iris_core.references.images import image_doubts
 
 Write = Callable[..., Path]
 SHAPE = (8, 9)
@@ -77,8 +78,8 @@ WRONG: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
     "one infinite": (with_value(-np.inf), {}, ["1 values", "infinite", "column 5, row 3 (1-based)"]),
     "no value": (np.full(SHAPE, np.nan), {}, ["no pixel"]),
     "all bad": (np.ones(SHAPE), {"dq": np.ones(SHAPE, np.uint32)}, ["no pixel"]),
-    "counts": (np.full(SHAPE, 20000.0), {}, ["median", "2e+04", "0.3 to 3"]),
-    "zeros": (np.zeros(SHAPE), {}, ["median", "0.3 to 3"]),
+    "counts": (np.full(SHAPE, 20000.0), {}, ["median", "2e+04", "0.2 to 5"]),
+    "zeros": (np.zeros(SHAPE), {}, ["median", "0.2 to 5"]),
     "negative errors": (np.ones(SHAPE), {"err": with_value(-1)}, ["1 errors", "negative"]),
     "unit": (np.ones(SHAPE), {"unit": "DN/s"}, ["DN/s", "BUNIT"]),
 }
@@ -106,11 +107,17 @@ def test_a_unit_that_is_wrong_is_found_before_any_pixel_is_read(
     assert "DN" in str(error)
 
 
-@pytest.mark.parametrize("level", [0.3, 1.0, 3.0])
-def test_a_ratio_has_a_median_from_three_tenths_to_three(tmp_path: Path, level: float) -> None:
+@pytest.mark.parametrize("level", [0.2, 1.0, 5.0])
+def test_a_ratio_has_a_median_from_a_fifth_to_five(tmp_path: Path, level: float) -> None:
     assert faults(RATIO, tmp_path, np.full(SHAPE, level)) == []
-    for outside in (0.29, 3.1):
+    for outside in (0.19, 5.1):
         assert len(faults(RATIO, tmp_path, np.full(SHAPE, outside))) == 1
+
+
+@pytest.mark.parametrize(("level", "odd"), [(0.25, True), (0.3, False), (3.0, False), (4.0, True)])
+def test_a_ratio_that_is_not_normalized_is_warned_of(tmp_path: Path, level: float, odd: bool) -> None:
+    image = image_of(read_fits(make_reference(tmp_path / "f.fits", "flat", np.full(SHAPE, level)).path))
+    assert [f"{level:g}" in doubt for doubt in image_doubts(image, RATIO)] == [True] * odd
 
 
 def test_a_rate_may_have_any_level_and_unit(tmp_path: Path) -> None:

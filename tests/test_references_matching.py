@@ -11,9 +11,7 @@ from iris_testkit import make_exposure
 
 from iris_core import (
     Exposure,
-    InputError,
     ReferenceType,
-    check_counts,
     differences,
     mismatches,
     not_stated,
@@ -131,7 +129,7 @@ def test_the_path_of_an_exposure_plays_no_part() -> None:
     assert why_not(FLAT, FITTING, exposure(path=Path("IRIS_IMG2_J.fits"))) is None
 
 
-# What a type prefers, and what counts need
+# What a type prefers
 
 
 def with_cards(unit: str = "electron/s", **cards: Any) -> Exposure:
@@ -154,17 +152,3 @@ def with_cards(unit: str = "electron/s", **cards: Any) -> Exposure:
 )
 def test_what_differs_from_an_exposure_is_known_to_a_thousandth(header: dict[str, Any], different: set[str]) -> None:
     assert set(differences(("EXPTIME", "COADDS"), header, with_cards(COADDS=2))) == different
-
-
-def test_counts_of_another_exposure_time_cannot_be_subtracted_and_rates_can() -> None:
-    for unit in ("electron/s", "DN/s", "MJy/sr"):
-        check_counts(with_cards(unit), {"EXPTIME": 10.0}, "the dark d.fits")
-    for unit in ("electron", "DN"):
-        check_counts(with_cards(unit), {"EXPTIME": 100.0}, "the dark d.fits")
-        check_counts(with_cards(unit, COADDS=1), {"EXPTIME": 100.0}, "the dark d.fits")
-        with pytest.raises(InputError, match=r"the dark d\.fits .* x_rate\.fits: EXPTIME is 10, not 100"):
-            check_counts(with_cards(unit), {"EXPTIME": 10.0}, "the dark d.fits")
-        with pytest.raises(InputError, match=r"COADDS is 2, not 1"):
-            check_counts(with_cards(unit, COADDS=1), {"EXPTIME": 100.0, "COADDS": 2}, "the dark d.fits")
-        with pytest.raises(InputError, match=r"EXPTIME is not given"):
-            check_counts(with_cards(unit), {}, "the dark d.fits")

@@ -95,7 +95,7 @@ def test_an_optional_reference_that_nearly_fits_is_noted(lab: Lab, write_recipe:
 
 def test_a_unit_that_the_file_does_not_give_is_noted(lab: Lab, write_recipe: Write) -> None:
     product = calibrate(make_exposure().replace(unit=None), write_recipe(), plugins=lab(flat_field=add_one))["cal"]
-    assert product.history[0].notes == ("no BUNIT in the file: taken to be in electron/s",)
+    assert product.history[0].notes == ("no BUNIT: taken to be in electron/s",)
 
 
 def test_a_reference_of_another_type_is_refused_although_it_was_named(

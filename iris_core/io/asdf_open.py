@@ -32,7 +32,8 @@ def open_asdf(path: Path, *, lazy: bool = False) -> Iterator[AsdfFile]:
     Raises
     ------
     InputError
-        When it takes arrays or parts of its tree from other files, or its aliases unfold without end.
+        When it takes arrays or parts of its tree from other files, or its aliases unfold without end; a block whose
+        checksum does not fit raises `ValueError` where it is read.
     """
     import asdf
     from asdf.util import load_yaml
@@ -47,7 +48,7 @@ def open_asdf(path: Path, *, lazy: bool = False) -> Iterator[AsdfFile]:
                 f"one file: asdf.open(...).write_to(..., all_array_storage='internal')"
             )
         file.seek(0)
-        with asdf.open(file, lazy_load=lazy, memmap=False) as opened:
+        with asdf.open(file, lazy_load=lazy, memmap=False, validate_checksums=True) as opened:
             yield opened
 
 

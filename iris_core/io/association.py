@@ -85,7 +85,7 @@ def read_asn(path: Path, allow_outside: bool = False) -> list[Job]:
     unless that is allowed, outside the folder of the file, or that has not exactly one science member.
     """
     try:
-        content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once))
     except ValidationError as error:
         return [Job(path, problem=f"{path}: not an association: {_first(error)}")]
     except FileNotFoundError:
@@ -97,6 +97,15 @@ def read_asn(path: Path, allow_outside: bool = False) -> list[Job]:
     if not content.products:
         return [Job(path, problem=f"{path}: the association has no products")]
     return [_job(product, path, allow_outside) for product in content.products]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; of a key given twice the last would count, and members be lost in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
+        raise ValueError(f"the key '{twice}' is given twice")
+    return found
 
 
 def _first(error: ValidationError) -> str:

@@ -58,6 +58,8 @@ def _right(card: str, before: str) -> str:
     if _is_right(card, before):
         return card
     text = _printable(card)
+    if text[8:10] == " =":  # the sign is a column too far right
+        text = text[:8] + "= " + text[10:]
     if text[8] == "=":
         text = (text[:8].upper() + "= " + text[9 + (text[9] == " ") :])[:CARD]
     for form in (text, _as_text(text)):
@@ -82,7 +84,9 @@ def _is_right(card: str, before: str) -> bool:
     hierarch = _HIERARCH.fullmatch(card)
     if hierarch:
         return _is_value(hierarch[2])
-    return bool(_KEYWORD.fullmatch(card[:8])) and (_is_value(card[10:]) if card[8:10] == "= " else card[8] != "=")
+    return bool(_KEYWORD.fullmatch(card[:8])) and (
+        _is_value(card[10:]) if card[8:10] == "= " else "=" not in card[8:10]
+    )
 
 
 def _is_value(text: str) -> bool:

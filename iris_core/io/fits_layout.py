@@ -125,7 +125,8 @@ def _science(hdus: HDUList, path: Path) -> Any:
         there = f"{len(named)} extensions are called {named[0].name} ({_names(named)})"
         raise InputError(f"{path}: {there}; an exposure has one: split the file")
     planes = [hdu for hdu in images if len(hdu.shape) >= 2]
-    found = named or [hdu for hdu in planes if not _has_a_role(name_of(hdu))] or planes
+    # An area map may stand alone, errors and flags may not: their image is lost.
+    found = named or [hdu for hdu in planes if name_of(hdu) == "AREA" or not _has_a_role(name_of(hdu))]
     if not found:
         there = ", ".join(_describe(index, hdu) for index, hdu in enumerate(hdus))
         raise InputError(f"{path}: no image in the file; an extension SCI or DATA is needed; there are: {there}")

@@ -16,7 +16,7 @@ from iris_core.plugins import STORE, Plugins
 from iris_core.recipe import Recipe
 from iris_core.reference import Candidate, Choice, Need, Reference
 from iris_core.references.library import ReferenceLibrary
-from iris_core.references.matching import check_counts, differences, mismatches, selectors
+from iris_core.references.matching import differences, mismatches, selectors
 
 __all__ = ["RunReferences"]
 
@@ -102,10 +102,8 @@ class RunReferences(ReferenceLibrary):
         return self._plugins.find_reference(reftype, exposure, instrument)
 
     def _compared(self, found: Reference, exposure: Exposure) -> Reference:
-        """Return a reference with a note on each difference that its type allows; of counts it allows none."""
+        """Return a reference with a note on each difference that its type allows."""
         kind, header = self._type(found), _header(found.content)
-        if kind.quantity == "rate":
-            check_counts(exposure, header, f"the {found.reftype} {found.path}")
         different = "; ".join(differences(kind.preferred, header, exposure).values())
         note = f"the {found.reftype} {found.path.name} was taken otherwise than the exposure: {different}"
         return replace(found, notes=(*found.notes, note)) if different else found

@@ -13,10 +13,11 @@ from iris_core.errors import InputError
 from iris_core.keywords import unit_string
 from iris_core.reference import ReferenceImage, ReferenceType
 
-__all__ = ["RATIO_LIMITS", "first_pixel", "image_faults", "refuse_faults", "unit_faults"]
+__all__ = ["RATIO_LIMITS", "first_pixel", "image_doubts", "image_faults", "refuse_faults", "unit_faults"]
 
 # A response is divided by its median, so that calibrated pixels keep their unit; outside of this it was not.
-RATIO_LIMITS = (0.3, 3.0)
+RATIO_LIMITS = (0.2, 5.0)
+_USUAL_RATIO = (0.3, 3.0)
 # From this many pixels the median of a plane is known to 1e-3 of its scatter.
 _SAMPLE = 1_000_000
 
@@ -39,7 +40,7 @@ def unit_faults(image: ReferenceImage, kind: ReferenceType) -> Iterator[str]:
 def image_faults(image: ReferenceImage, kind: ReferenceType) -> Iterator[str]:
     """Yield what is wrong with a reference image.
 
-    It is one image; a ratio has no unit and a median between 0.3 and 3; no value is infinite, and some are valid.
+    It is one image; a ratio has no unit and a median between 0.2 and 5; no value is infinite, and some are valid.
 
     Parameters
     ----------
@@ -61,6 +62,13 @@ def image_faults(image: ReferenceImage, kind: ReferenceType) -> Iterator[str]:
         yield "no pixel has a valid value"
     elif kind.quantity == "ratio":
         yield from _ratio_faults(float(np.median(good)))
+
+
+def image_doubts(image: ReferenceImage, kind: ReferenceType) -> Iterator[str]:
+    """Yield what is odd of a reference image that `image_faults` lets pass: a ratio far from 1."""
+    median = float(np.median(_some_good(image))) if kind.quantity == "ratio" else 1.0
+    if not _USUAL_RATIO[0] <= median <= _USUAL_RATIO[1]:
+        yield f"its median is {median:.4g}: it was not divided by it, and calibrated pixels change by that factor"
 
 
 def _ratio_faults(median: float) -> Iterator[str]:

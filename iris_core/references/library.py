@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,12 +15,14 @@ from iris_core.exposure import Exposure
 from iris_core.meta import ReferenceUse
 from iris_core.plugins import Plugins
 from iris_core.reference import Reference, ReferenceImage, References, ReferenceType, image_of
-from iris_core.references.images import image_faults, refuse_faults, unit_faults
+from iris_core.references.images import image_doubts, image_faults, refuse_faults, unit_faults
 
 __all__ = ["ReferenceLibrary", "sha256_of", "state_of"]
 
 # Files that exposures to come need are kept in memory up to this size, in bytes; beyond it they are read again.
 KEPT_BYTES = 1 << 30
+
+log = logging.getLogger(__name__)
 
 _Key = tuple[Path, str]
 _State = tuple[int, ...]
@@ -116,7 +119,10 @@ class ReferenceLibrary:
 
     def _image(self, reference: Reference) -> ReferenceImage:
         image = image_of(self._plugins.read_reference(*_key(reference)))
-        refuse_faults(_name(reference), image_faults(image, self._type(reference)))
+        kind, name = self._type(reference), _name(reference)
+        refuse_faults(name, image_faults(image, kind))
+        for doubt in image_doubts(image, kind):
+            log.warning("%s: %s", name, doubt)
         return image
 
     def uses(self, references: Mapping[str, Reference]) -> tuple[ReferenceUse, ...]:

@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from math import isclose
 from typing import Any
 
-from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.keywords import KEYWORDS, agree, matches_all, parse_time
 from iris_core.meta import Meta
 from iris_core.reference import ReferenceType
 
 __all__ = [
-    "check_counts",
     "differences",
     "mismatches",
     "not_stated",
@@ -27,8 +25,6 @@ __all__ = [
     "why_not",
 ]
 
-# Without their time, counts mean nothing: those of two exposures can be compared where both of these are equal.
-_OF_COUNTS = ("EXPTIME", "COADDS")
 _TOLERANCE = 1e-3  # to which exposure times are equal
 _NAMES = {one.name: (one.name, *one.aliases) for one in KEYWORDS}
 # Times as they are written in USEAFTER, besides those of FITS.
@@ -119,43 +115,6 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def check_counts(exposure: Exposure, header: Mapping[str, Any], name: str) -> None:
-    """Refuse to take counts of another exposure time from an exposure: a difference holds for rates only.
-
-    Parameters
-    ----------
-    exposure
-        The exposure, or its outline; nothing is wrong where its unit is a rate or a surface brightness.
-    header
-        The keywords of the file that is to be subtracted, in the same unit.
-    name
-        What to call it: ``the dark d.fits``.
-
-    Raises
-    ------
-    InputError
-        When EXPTIME or COADDS differ.
-    """
-    if not _is_counts(exposure):
-        return
-    different = list(differences(_OF_COUNTS, header, exposure).values())
-    unknown = [one for one, theirs, ours in _pairs(("EXPTIME",), header, exposure) if None in (theirs, ours)]
-    different += [f"{one} is not given in both" for one in unknown]
-    if different:
-        raise InputError(
-            f"{name} cannot be subtracted from {exposure.name}: {'; '.join(different)}, and both are in "
-            f"{exposure.unit}, which grows with the time; divide each by its exposure time (EXPTIME x COADDS) first, "
-            f"or give one that was exposed like {exposure.name}"
-        )
-
-
-def _is_counts(exposure: Exposure) -> bool:
-    from astropy import units as u
-
-    bases = set() if exposure.unit is None else set(exposure.unit.decompose().bases)
-    return bool(bases) and bases <= {u.electron, u.DN, u.adu, u.ct, u.ph}
 
 
 def why_not(reftype: ReferenceType, header: Mapping[str, Any], exposure: Exposure) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iris_core import Exposure, InputError, Window, agree, check_counts
+from iris_core import Exposure, InputError, Window, agree
 
 __all__ = ["calibrations", "check_backgrounds", "overlap", "window_of"]
 
@@ -69,8 +69,6 @@ def _check_unit(exposure: Exposure, background: Exposure) -> None:
             f"the background exposure {background.name} is in {background.unit} but {exposure.name} is in "
             f"{exposure.unit}; give background exposures in {exposure.unit}"
         )
-    header = {**background.sci_header, **background.header}
-    check_counts(exposure, header, f"the background exposure {background.name}")
 
 
 def _check_keywords(exposure: Exposure, background: Exposure) -> None:

@@ -90,15 +90,6 @@ def test_other_unit() -> None:
     assert "x_rate.fits is in electron / s" in message
 
 
-def test_counts_of_another_exposure_time_are_refused_and_rates_are_not() -> None:
-    """10 DN/s of sky are 1000 DN in 100 s and 500 DN in 50 s: half of it would stay."""
-    long, short = {"exposure_time": 100.0}, {"exposure_time": 50.0}
-    message = refusal(science(unit="DN", **long), sky(unit="DN", **short))
-    assert [fact for fact in ("y_rate.fits", "EXPTIME is 50, not 100", "DN") if fact not in message] == []
-    take(science(unit="DN", **long), sky(unit="DN", **long))
-    take(science(**long), sky(**short))
-
-
 @pytest.mark.parametrize(
     ("keyword", "field", "ours"),
     [("DETECTOR", "detector", "IMG1"), ("FILTER", "filter", "Kbb"), ("READMODE", "read_mode", "DEFAULT")],

@@ -99,7 +99,7 @@ def test_background_exposures_go_in_lock_step_through_dark_and_flat(rate: Any, s
     records = {record.stage: record for record in cal.history}
     assert [Path(path).name for path in records["background"].backgrounds] == [path.name for path in skies]
     assert "sky0_rate.fits: level 7, " in " ".join(records["background"].notes)
-    assert records["dark_current"].notes == ("no BUNIT in the file: taken to be in electron/s",)
+    assert records["dark_current"].notes == ("no BUNIT: taken to be in electron/s",)
     assert cal.removed["dark"] is Removal.WHOLE
     assert {"dark", "background"} <= set(cal.variance)
 

@@ -333,9 +333,13 @@ def test_a_field_of_blends_is_refused(field: Any, draw_stars: Make, params: Zero
     assert "max_blend" not in str(raised.value)
 
 
-@pytest.mark.parametrize("unit", ["MJy/sr", "electron"])
-def test_what_is_no_rate_is_refused(make_field: Make, params: ZeroPointParams, tmp_path: Path, unit: str) -> None:
-    with pytest.raises(InputError, match=rf"x_rate\.fits is in {unit.replace('/', ' / ')}.*electron/s or DN/s"):
+@pytest.mark.parametrize(
+    ("unit", "words"), [("MJy/sr", "MJy / sr.*electron/s or DN/s"), ("electron", "electron, counts")]
+)
+def test_what_is_no_rate_is_refused(
+    make_field: Make, params: ZeroPointParams, tmp_path: Path, unit: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=rf"x_rate\.fits is in {words}"):
         calibrate(make_field(unit=unit), tmp_path, params)
 
 
@@ -403,8 +407,9 @@ def test_a_recipe_chooses_it_by_name(make_field: Make, as_raw: Make, run_recipe:
     product = run_recipe(
         recipe,
         as_raw(field.exposure),
-        installed=["iris-wcs", "iris-photom", "iris-photom-stars"],
+        installed=["iris-wcs", "iris-photom", "iris-photom-stars", "iris-generic"],
         references=references.values(),
+        instrument="generic",
     )["cal"]
     assert product.history[-1].plugin == "iris-photom-stars"
     assert product.sci_header["ZP_AB"] == pytest.approx(25.0, abs=1e-5)

@@ -61,9 +61,10 @@ def names_of(bits: int) -> str:
 
 
 def part_of(exposure: Exposure, index: Any) -> Exposure:
-    """Return an exposure with a part of its data, DQ and variance."""
+    """Return an exposure with a part of its data, DQ, variance and, where it is a window, pixel areas."""
     variance = {name: plane[index] for name, plane in exposure.variance.items()}
-    return exposure.replace(data=exposure.data[index], dq=exposure.dq[index], variance=variance)
+    area = exposure.area[index] if exposure.area is not None and isinstance(index, tuple) else exposure.area
+    return exposure.replace(data=exposure.data[index], dq=exposure.dq[index], variance=variance, area=area)
 
 
 def outline_of(exposure: Exposure) -> Exposure:

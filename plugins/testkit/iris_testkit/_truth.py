@@ -145,7 +145,6 @@ def cut_window(exposure: Exposure, window: Window) -> Exposure:
     ny, nx = exposure.shape
     rows, columns = window.slices_in(exposure.meta.window or Window(1, 1, nx, ny))
     part = part_of(exposure, (..., rows, columns)).replace(
-        area=None if exposure.area is None else exposure.area[rows, columns],
         planes={name: plane[..., rows, columns] for name, plane in exposure.planes.items()},
         meta=replace(exposure.meta, window=window),
         sci_header=_shift_cards(exposure.sci_header, columns.start, rows.start),

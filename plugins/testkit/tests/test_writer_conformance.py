@@ -98,7 +98,6 @@ OFFENCES: dict[str, tuple[tuple[str, str, str], ...]] = {
         (f"{WRITE}    return path\n", f"{WRITE}    return path.name\n", "it returned '.x_cal"),
     ),
     "whole-or-not": (
-        (WRITE, f'{WRITE}    (path.parent / "notes.txt").touch()\n', "these files were left: notes.txt, x_cal.pack"),
         (WRITE, f"    path.parent.mkdir(exist_ok=True)\n{WRITE}", "a folder that does not exist raised nothing"),
     ),
     "unknown-suffix": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["from_distortion", "from_header"]
 
+log = logging.getLogger(__name__)
+
 _TOLERANCE = 1e-6
 _ARCSEC = 1 / 3600
 
@@ -38,19 +41,19 @@ def from_header(exposure: Exposure, instrument: InstrumentMode) -> Exposure:
     exposure
         One whose header has a WCS.
     instrument
-        Its pixel scale, where it has one, is what the header's is checked against.
+        Its pixel scale, where it has one, is what the header's is compared with.
 
     Raises
     ------
     InputError
-        When there is none, one of another camera, or one that a fit cannot follow to 0.01 pixel.
+        When there is none, or one that a fit cannot follow to 0.01 pixel.
     """
     header = _header.find_header(exposure)
     if header is None:
         raise InputError(f"{_pointing.no_wcs(exposure)}; give it one, or a distortion reference")
     cards = _header.wcs_cards(header, exposure.name)
     own = _header.read_header(cards, exposure.name)
-    _refuse_scale(own, instrument, exposure.name)
+    exposure = _doubt_scale(exposure, own, instrument)
     if cards["CTYPE1"] != header["CTYPE1"]:
         exposure = exposure.note("CTYPE has no -SIP, but the header has SIP polynomials; they are applied")
     sources = [_header.parse_fits(source, exposure.name) for source in (header, cards)]
@@ -172,10 +175,14 @@ def _error(wcs: WCS, sources: list[FitsWcs]) -> float:
     return max(_fits.largest_difference(wcs, source) for source in sources)
 
 
-def _refuse_scale(own: HeaderWcs, instrument: InstrumentMode, name: str) -> None:
+def _doubt_scale(exposure: Exposure, own: HeaderWcs, instrument: InstrumentMode) -> Exposure:
+    """Return the exposure with a note, and a warning in the log, where the scale is not that of the camera."""
     scale, expected = 3600 * own.scale, instrument.pixel_scale
-    if expected and not expected / 2 < scale < expected * 2:
-        raise InputError(
-            f"{name}: the WCS of the header has a scale of {scale:.4g} arcsec per pixel, but {instrument.name} has "
-            f"{expected:.4g}: it is of another camera, or its scale is not in degrees per pixel"
-        )
+    if not expected or expected / 2 < scale < expected * 2:
+        return exposure
+    words = (
+        f"the WCS of the header has a scale of {scale:.4g} arcsec per pixel, but {instrument.name} has "
+        f"{expected:.4g}: it is of another camera, or its scale is not in degrees per pixel"
+    )
+    log.warning("%s: %s", exposure.name, words)
+    return exposure.note(words)

@@ -102,13 +102,14 @@ def test_half_a_matrix_is_not_enough(assign: Assign, linear: dict[str, Any], axi
 
 
 @pytest.mark.parametrize(("factor", "right"), [(0.49, False), (0.51, True), (1.0, True), (1.99, True), (2.01, False)])
-def test_a_scale_that_is_not_the_cameras_is_refused(
-    linear: dict[str, Any], mode: InstrumentMode, factor: float, right: bool
+def test_a_scale_that_is_not_the_cameras_is_warned_of_and_noted(
+    linear: dict[str, Any], mode: InstrumentMode, caplog: pytest.LogCaptureFixture, factor: float, right: bool
 ) -> None:
     cards = {key: value * factor if key.startswith("CD") else value for key, value in linear.items()}
     exposure = make_exposure(SHAPE, sci_header=cards)
-    with nullcontext() if right else pytest.raises(InputError, match=r"x_rate.fits: .*arcsec.*iris-imager has 0.004"):
-        assert assign_wcs(exposure, WcsParams(), References({}), mode).wcs is not None
+    result = assign_wcs(exposure, WcsParams(), References({}), mode)
+    for said in (result.notes, caplog.messages):
+        assert ["iris-imager has 0.004" in one for one in said] == [True] * (not right)
 
 
 @pytest.mark.parametrize(("scale", "right"), [(0.004, True), (0.4, False)])
