@@ -8,6 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark a rule of the kit that starts a process for every plugin as slow."""
+    for item in items:
+        if item.name == "test_it_runs_in_a_spawned_process":
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the reference folder and the plugins that the shell names out of the tests."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.instruments import InstrumentMode
-from iris_core.keywords import header_text, is_counts, parse_unit
+from iris_core.keywords import header_text, is_counts, parse_unit, unit_string
 from iris_core.meta import Removal
 from iris_core.stages import StageSpec
 from iris_core.step import Step
@@ -44,12 +44,14 @@ def prepare_exposure(
 
 def _as_rate(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     """Return an exposure with a unit; counts are divided by the exposure time where those of the mode are counts."""
-    if exposure.unit is None:
-        exposure = exposure.replace(unit=parse_unit(mode.unit)).note(f"no BUNIT: taken to be in {mode.unit}")
-    unit, seconds = exposure.unit, exposure.meta.exposure_time
+    unit, seconds, own = exposure.unit, exposure.meta.exposure_time, parse_unit(mode.unit)
+    if unit is None:
+        # Nobody can divide counts whose exposure time is not known: they stay as they are.
+        unit = own / parse_unit("s") if is_counts(own) and seconds is None else own
+        exposure = exposure.replace(unit=unit).note(f"no BUNIT: taken to be in {unit_string(unit)}")
     if not is_counts(unit):
         return exposure
-    if seconds is None or not is_counts(parse_unit(mode.unit)):
+    if seconds is None or not is_counts(own):
         remedy = f"divide by the exposure time and set BUNIT to {unit}/s, or name a mode whose files are counts"
         raise InputError(f"{exposure.name} is in {unit}, counts, EXPTIME {seconds}, and a rate is needed: {remedy}")
     rate = exposure.scale(1 / seconds) if any(exposure.data.strides) else exposure

@@ -15,6 +15,8 @@ from iris_core.cli import main
 pytest.importorskip("iris_simulate")
 pytest.importorskip("iris_asn")
 
+pytestmark = pytest.mark.slow
+
 DETECTORS = ("IMG1", "IMG2", "IMG3", "IMG4")
 
 

@@ -78,6 +78,7 @@ def images(path: Path) -> dict[str, np.ndarray]:
         return {hdu.name: np.array(hdu.data) for hdu in hdus if isinstance(hdu, fits.ImageHDU)}
 
 
+@pytest.mark.slow
 def test_each_integration_of_the_products_is_what_it_would_be_alone(night: Path, tmp_path: Path) -> None:
     products = run(night, cube(night), tmp_path / "all")
     stem = cube(night).name.removesuffix("_rateints.fits")
@@ -108,6 +109,7 @@ def test_background_is_the_mean_of_what_is_kept_of_each_background_exposure(nigh
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--set=background.match=offset", "--skip=dark_current=gone with the sky")])
 def test_a_cube_in_pieces_gives_the_products_of_the_whole(
     options: tuple[str, ...], night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -302,6 +302,13 @@ def test_counts_are_divided_by_the_exposure_time_where_the_mode_says_that_its_fi
         assert any("50 s" in note for note in rate.notes)
 
 
+def test_an_image_without_unit_and_exposure_time_is_kept_as_it_is_where_the_files_are_counts(bare: Plugins) -> None:
+    raw = make_exposure(value=100.0, exposure_time=None).replace(unit=None)
+    kept = prepare_exposure(raw, counts_mode("DN"), bare.stages().values())
+    assert (str(kept.unit), kept.data[0, 0]) == ("DN / s", 100.0)
+    assert any("no BUNIT: taken to be in DN/s" in note for note in kept.notes)
+
+
 def test_an_outline_of_counts_becomes_a_rate_without_taking_memory(bare: Plugins) -> None:
     raw = make_exposure(unit="DN", exposure_time=50.0)
     outline = raw.replace(data=blank_plane(raw.data.shape), dq=blank_plane(raw.data.shape, np.uint32), variance={})

@@ -59,8 +59,8 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
         plan, run = planned()
         read = run.plugins.read_exposure
         exposure = read(plan.job.path)
-        _warn_of_unit(exposure, plan)
         exposure = plan.prepare(exposure, *plan.notes)
+        _warn_of_unit(exposure)
         backgrounds = [plan.prepare(read(path)) for path in plan.job.backgrounds]
         identity = run_identity(plan)
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
@@ -97,9 +97,10 @@ def stamp_product(exposure: Exposure, path: Path) -> Exposure:
     return exposure.replace(header=header)
 
 
-def _warn_of_unit(exposure: Exposure, plan: Plan) -> None:
-    if exposure.unit is None:
-        log.warning("%s: no BUNIT: taken to be in %s", exposure.meta.path, plan.mode.unit)
+def _warn_of_unit(exposure: Exposure) -> None:
+    for note in dict.fromkeys(exposure.notes):
+        if note.startswith("no BUNIT"):
+            log.warning("%s: %s", exposure.meta.path, note)
 
 
 def _warn_of_nothing(product: Exposure, path: Path) -> None:

@@ -54,6 +54,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_a_picture_is_drawn_of_whatever_differs(tmp_path: Path, name: str) -> None:
     first, other = ODD[name]

@@ -15,6 +15,8 @@ from iris_nirc2.cli import nirc2
 import iris_core
 from iris_core import Doubles, InputError
 
+pytestmark = pytest.mark.slow
+
 PRE, POST = "nirc2_distort_{}_pre20150413_v2.fits", "nirc2_distort_{}_post20150413_v1.fits"
 CENTRE = 511.5
 

@@ -19,6 +19,7 @@ Maker = Callable[..., Exposure]
 angles = st.just(0.0) | st.floats(-10, -1).map(lambda power: float(10**power)) | st.floats(-180, 180)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(angle=3e-6, ratio=1.0, columns=512, far=0.0)
 @example(angle=0.0, ratio=1.0, columns=64, far=1e4)
