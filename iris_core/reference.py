@@ -42,7 +42,7 @@ class ReferenceType:
         Those that even a file named by hand must not contradict; other differences are noted.
     preferred
         Keywords in which a file need not be like the exposure, and is preferred where it is: ``("EXPTIME", "COADDS")``
-        of a dark. A file that differs is used with a note; not so a rate given in counts, which is refused.
+        of a dark. A file that differs is used with a note.
     quantity
         What an image is: a ``rate`` (electron/s, DN/s), a ``ratio`` (no unit, near 1), or ``""`` for neither.
     has_errors

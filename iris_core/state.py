@@ -38,7 +38,7 @@ def prepare_exposure(
         meta=replace(exposure.meta, mode=mode.name),
         done=exposure.done | {spec.name for spec in done} | _done_elsewhere(specs, exposure),
         removed={**unknown, **whole, **exposure.removed, **_removal_cards(specs, exposure)},
-        notes=(*exposure.notes, *notes),
+        notes=tuple(dict.fromkeys((*exposure.notes, *notes))),
     )
 
 

@@ -85,8 +85,9 @@ def test_any_note_and_any_reason_can_stand_in_the_header(text: str) -> None:
 
 def test_a_product_gives_its_name_level_format_software_and_recipe() -> None:
     exposure = make_exposure(header={"FILENAME": "x_rate.fits"}).replace(provenance={"recipe": "image2"})
-    header = stamp_product(exposure, Path("night/x_cal.fits")).header
+    header = stamp_product(exposure, Path("night/x_cal.fits"), "0123456789abcdef").header
     assert (header["FILENAME"], header["DATALVL"], header["RECIPE"]) == ("x_cal.fits", 2, "image2")
+    assert header["RUNID"] == "0123456789abcdef"
     assert (header["DRSVER"], header["DRSFMT"]) == (version("iris-nir"), 2)
     assert exposure.header["FILENAME"] == "x_rate.fits"
 

@@ -54,7 +54,7 @@ def open_fits(path: Path, pixels: bool = True, tell: Callable[[str], object] | N
         try:
             file, found = _whole(path, pixels, stack)
             for remark in _remarks(found):
-                (tell or _warn)(remark if tell else f"{path}: {remark}")
+                tell(remark) if tell else log.warning("%s: %s", path, remark)
             opened = stack.enter_context(fits.open(file, memmap=False, ignore_missing_end=True))
             hdus = fits.HDUList(opened[: found.count])
             _check_tiles(hdus, path)
@@ -64,10 +64,6 @@ def open_fits(path: Path, pixels: bool = True, tell: Callable[[str], object] | N
         except Exception as error:
             raise InputError(f"{path}: {_words(error)}") from error
     _report(path, caught)
-
-
-def _warn(remark: str) -> None:
-    log.warning("%s", remark)
 
 
 def _report(path: Path, caught: Iterable[warnings.WarningMessage]) -> None:

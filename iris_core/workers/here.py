@@ -58,8 +58,7 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     try:
         plan, run = planned()
         read = run.plugins.read_exposure
-        exposure = read(plan.job.path)
-        exposure = plan.prepare(exposure, *plan.notes)
+        exposure = plan.prepare(read(plan.job.path), *plan.notes)
         _warn_of_unit(exposure)
         backgrounds = [plan.prepare(read(path)) for path in plan.job.backgrounds]
         identity = run_identity(plan)
@@ -69,7 +68,7 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
             history, path = product.history, done.output
             if path is not None:
                 _warn_of_nothing(product, path)
-                run.products.write(_stamped(product, path, identity), path)
+                run.products.write(stamp_product(product, path, identity), path)
                 products[done.step.save] = path
             del product  # the stages to come need the memory
     except Exception as error:
@@ -78,27 +77,20 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     return ExposureResult(path=job.path, mode=plan.mode.name, products=products, history=history, seconds=seconds)
 
 
-def _stamped(product: Exposure, path: Path, identity: str) -> Exposure:
-    """Return a product with its name, what made it, and what it has in common with those that belong to it."""
-    stamped = stamp_product(product, path)
-    header = stamped.header.copy()
-    header["RUNID"] = (identity, "equal in products made together")
-    return stamped.replace(header=header)
-
-
-def stamp_product(exposure: Exposure, path: Path) -> Exposure:
-    """Return a product whose primary header gives its name and level, and the software and recipe that made it."""
+def stamp_product(exposure: Exposure, path: Path, identity: str) -> Exposure:
+    """Return a product whose primary header gives its name and level, and the software, recipe and run that made it."""
     header = exposure.header.copy()
     header["FILENAME"] = text_card(path.name, "name of this file")
     header["DATALVL"] = (2, "calibrated")
     header["DRSVER"] = (version(DISTRIBUTION), f"version of {DISTRIBUTION}")
     header["DRSFMT"] = (FORMAT, "version of the format of this product")
     header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
+    header["RUNID"] = (identity, "equal in products made together")
     return exposure.replace(header=header)
 
 
 def _warn_of_unit(exposure: Exposure) -> None:
-    for note in dict.fromkeys(exposure.notes):
+    for note in exposure.notes:
         if note.startswith("no BUNIT"):
             log.warning("%s: %s", exposure.meta.path, note)
 

@@ -35,7 +35,7 @@ def read_jobs(
     """
     jobs: list[Job] = []
     for path in files:
-        if exists(path) and not isfile(path):  # a reader might wait for ever
+        if _is_no_file(path):  # a reader might wait for ever
             jobs += [Job(path)]
             continue
         listed = plugins.ask_one("read_association", path, path=path, allow_outside=allow_outside)
@@ -47,8 +47,12 @@ def read_jobs(
 
 def _no_files(job: Job) -> str:
     """Return what is wrong where an input is there and no regular file: to read a pipe or a device may never end."""
-    wrong = ", ".join(str(path) for path in (job.path, *job.backgrounds) if exists(path) and not isfile(path))
+    wrong = ", ".join(str(path) for path in (job.path, *job.backgrounds) if _is_no_file(path))
     return f"{wrong}: a folder, a pipe or a device; an input has to be a regular file" if wrong else ""
+
+
+def _is_no_file(path: Path) -> bool:
+    return exists(path) and not isfile(path)
 
 
 def _with_others(job: Job, jobs: Iterable[Job]) -> Job:

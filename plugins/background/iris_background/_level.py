@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iris_background._noise import MAD_TO_SIGMA
 from iris_core import row_blocks
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _EFFICIENCY = 1.65
 _SAMPLE = 1_000_000
 # Blocks on a side of the image.
 _BLOCKS = 8
-_MAD_TO_SIGMA = 1.482602
 # Light that is more than so many errors below nothing is light that was subtracted.
 _CERTAIN = 5.0
 
@@ -105,7 +105,7 @@ def measure_residual(exposure: Exposure, sky: Image) -> Residual:
     level = measure_level(seen)
     blocks = np.array([measure_level(block).value for block in _blocks(seen)])
     blocks = blocks[np.isfinite(blocks)]
-    scatter = _MAD_TO_SIGMA * float(np.median(np.abs(blocks - np.median(blocks)))) if blocks.size else np.nan
+    scatter = MAD_TO_SIGMA * float(np.median(np.abs(blocks - np.median(blocks)))) if blocks.size else np.nan
     subtracted = measure_level(thinned(sky)).value
     return Residual(subtracted=subtracted, left=level.value, error=float(np.fmax(level.error, scatter)))
 

@@ -13,10 +13,10 @@ from iris_background._frame import Frame, sample
 if TYPE_CHECKING:
     from iris_core import Image
 
-__all__ = ["Noise", "measure_noise"]
+__all__ = ["MAD_TO_SIGMA", "Noise", "measure_noise"]
 
 # Standard deviation over median absolute deviation, for a normal distribution.
-_MAD_TO_SIGMA = 1.482602
+MAD_TO_SIGMA = 1.482602
 # No pixel sees the sky more than so many times as bright as the median: what is brighter is dark current, say.
 _BRIGHTEST_SKY = 2.0
 # Sky and pedestal drift between exposures, but not by more than this part of their level.
@@ -151,4 +151,4 @@ def _scatter(values: Image, variances: Image) -> float:
     differences = np.diff(values, axis=0)
     differences -= _each([_median(row) for row in differences])[:, np.newaxis]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _MAD_TO_SIGMA * _median(np.abs(differences) / np.sqrt(variances[1:] + variances[:-1]))
+        return MAD_TO_SIGMA * _median(np.abs(differences) / np.sqrt(variances[1:] + variances[:-1]))

@@ -61,6 +61,7 @@ def test_a_picture_is_drawn_of_whatever_differs(tmp_path: Path, name: str) -> No
     assert draw(first, other, tmp_path).shape[:2] == (1450, 1700)
 
 
+@pytest.mark.slow
 def test_pixels_without_a_value_are_grey_and_hatched(tmp_path: Path) -> None:
     plain = draw(noise(), noise().scale(1.1), tmp_path)
     first = noise().flag(square(noise()), DQ.DO_NOT_USE)
@@ -97,6 +98,7 @@ def test_each_change_of_dq_has_its_colour_in_the_picture(tmp_path: Path) -> None
         assert amount(picture, DQ_KINDS[kind]) > 3000, kind
 
 
+@pytest.mark.slow
 def test_higher_is_red_and_lower_is_blue(tmp_path: Path) -> None:
     first = noise()
     for sign, darker, lighter in ((1, 2, 0), (-1, 0, 2)):

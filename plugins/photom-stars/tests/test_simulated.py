@@ -107,6 +107,7 @@ def test_errors_are_honest_over_realisations_of_the_noise(calibrate: Calibrate) 
     assert abs(pulls.mean()) < 1.2
 
 
+@pytest.mark.slow
 def test_saturated_stars_are_left_out(calibrate: Calibrate) -> None:
     from iris_simulate import simulate
 
@@ -126,6 +127,7 @@ def test_integrations_share_one_zero_point(calibrate: Calibrate) -> None:
     assert product.sci_header["ZP_AB"] == pytest.approx(true_zero_point(made), abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_window_uses_the_stars_in_it(calibrate: Calibrate) -> None:
     """Its WCS is that of the window, and so is the mean area of its pixels."""
     from iris_simulate import simulate
@@ -148,6 +150,7 @@ def whole(made: Any) -> Any:
     return Window(1, 1, columns, rows)
 
 
+@pytest.mark.slow
 def test_it_is_swapped_in_from_the_command_line_and_the_table_of_factors_is_not_asked(tmp_path: Path) -> None:
     from click.testing import CliRunner
     from iris_simulate import simulate, write_set

@@ -276,6 +276,7 @@ def test_each_offence_is_caught_by_the_rule_meant_for_it(make_plugin: MakePlugin
 
 
 @pytest.mark.parametrize(("rule", "before", "after", "words"), FURTHER)
+@pytest.mark.slow
 def test_other_ways_to_break_a_rule_are_caught(
     make_plugin: MakePlugin, outcomes: Try, rule: str, before: str, after: str, words: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,17 @@ def difference() -> Callable[[WCS, Header, tuple[int, int]], float]:
         return float(np.nanmax(sky_distance(sky, truth)) / scale)
 
     return measure
+
+
+@pytest.fixture
+def stored() -> Callable[[WCS], WCS]:
+    """Write a WCS to an ASDF file and read it again."""
+
+    def store(wcs: WCS) -> WCS:
+        file = BytesIO()
+        asdf.AsdfFile({"wcs": wcs}).write_to(file)
+        file.seek(0)
+        with asdf.open(file, lazy_load=False, memmap=False) as tree:
+            return tree["wcs"]
+
+    return store

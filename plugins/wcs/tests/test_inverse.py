@@ -27,6 +27,7 @@ FAST = tuple(phase for phase in Phase if phase is not Phase.explain)  # which tr
 
 @settings(max_examples=30, deadline=None, phases=FAST)
 @given(strength=st.floats(-0.02, 0.05))
+@pytest.mark.slow
 def test_inverse_of_any_radial_distortion(strength: float) -> None:
     """Displacements up to 100 pixel at the corner."""
     model = with_inverse(radial(strength), RANGE, RANGE, "it")
