@@ -35,6 +35,9 @@ from .errors import choices as choices
 from .errors import did_you_mean as did_you_mean
 from .errors import one_line as one_line
 from .exposure import Exposure as Exposure
+from .exposures import Exposures as Exposures
+from .exposures import Result as Result
+from .exposures import Rows as Rows
 from .instruments import Detector as Detector
 from .instruments import Filter as Filter
 from .instruments import InstrumentMode as InstrumentMode
@@ -57,8 +60,10 @@ from .io.modes import get_fact as get_fact
 from .io.modes import load_mode as load_mode
 from .keywords import KEYWORDS as KEYWORDS
 from .keywords import agree as agree
+from .keywords import iso_time as iso_time
 from .keywords import matches_all as matches_all
 from .keywords import meta_from_header as meta_from_header
+from .keywords import mjd_of as mjd_of
 from .keywords import parse_unit as parse_unit
 from .keywords import text_card as text_card
 from .keywords import unit_string as unit_string

@@ -26,13 +26,19 @@ def blank_plane(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
     return np.broadcast_to(np.asarray(value, dtype=dtype), shape)
 
 
+def total(planes: Iterable[Image]) -> Image:
+    """Return the sum of planes, a new one."""
+    first, *others = planes
+    added = first.copy()
+    for plane in others:
+        added += plane
+    return added
+
+
 def root_of_sum(planes: Iterable[Image]) -> Image:
     """Return the standard deviation that one component of the variance, or several, add up to."""
-    first, *others = planes
-    total = first.copy()
-    for plane in others:
-        total += plane
-    return np.sqrt(total, out=total)
+    variance = total(planes)
+    return np.sqrt(variance, out=variance)
 
 
 def variance_of_mean(variance: Image, share: Doubles, common: bool) -> Doubles:

@@ -73,6 +73,16 @@ def parse_time(value: Any) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
+def mjd_of(when: datetime) -> float:
+    """Return a time as a modified Julian date."""
+    return 40587 + when.timestamp() / 86400
+
+
+def iso_time(when: datetime) -> str:
+    """Return a time as FITS has it: UTC, ISO 8601."""
+    return when.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
 def _degrees(unit: str, value: Any) -> float:
     """Parse degrees: a number, or sexagesimal text in `unit`."""
     if isinstance(value, str):
@@ -198,8 +208,7 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
 
 
 def _as_card(value: Any) -> Any:
-    is_time = isinstance(value, datetime)
-    return parse_time(value.isoformat()).astimezone(UTC).replace(tzinfo=None).isoformat() if is_time else value
+    return iso_time(parse_time(value.isoformat())) if isinstance(value, datetime) else value
 
 
 def _put(headers: tuple[Header, Header], name: str, value: Any, aliases: tuple[str, ...] = ()) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import wraps
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,6 +75,12 @@ class StageSpec:
         What it takes out of the pixels (``"flat"``).
     may_remove
         What its implementations may take out as well; each declares it with ``stage(removes=...)``.
+    group
+        Whether it is a stage of many exposures: its hook has ``exposures`` in place of ``exposure``.
+    makes
+        Of a group: ``"many"``, the exposures it is given, changed, or ``"one"``, one exposure of them all.
+    tables, images
+        Suffixes of the tables (``cat``) and images (``segm``) that it makes beside the exposure, in a `Result`.
     deprecated
         By argument of the hook that will be dropped, what to use instead: an implementation that names the argument
         gets a DeprecationWarning.
@@ -98,6 +104,10 @@ class StageSpec:
     dq: DQ = DQ.GOOD
     removes: str = ""
     may_remove: tuple[str, ...] = ()
+    group: bool = False
+    makes: Literal["many", "one"] = "many"
+    tables: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     deprecated: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
 

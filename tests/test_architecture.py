@@ -74,7 +74,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_the_kernel_can_be_read_in_half_an_hour() -> None:
-    assert sum(len(code_lines(path)) for path in KERNEL) <= 2400
+    assert sum(len(code_lines(path)) for path in KERNEL) <= 3000
 
 
 def test_the_kernel_imports_no_wing() -> None:

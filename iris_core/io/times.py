@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iris_core.arrays import Array
-from iris_core.keywords import KEYWORDS, NOT_UNDERSTOOD, parse_keyword, parse_time
+from iris_core.keywords import KEYWORDS, NOT_UNDERSTOOD, mjd_of, parse_keyword, parse_time
 from iris_core.meta import Meta
 
 if TYPE_CHECKING:
@@ -38,10 +37,6 @@ def _is_utc(header: Mapping[str, Any]) -> bool:
     return str(header.get("TIMESYS", "UTC")).strip().upper() in ("", "UTC", "UT", "UT1", "GMT")
 
 
-def _mjd_of(when: datetime) -> float:
-    return 40587 + when.timestamp() / _SECONDS
-
-
 def with_times(header: Header, sci_header: Header, meta: Meta, int_times: Array | None) -> Header:
     """Return the primary header with MJD-BEG, MJD-AVG and MJD-END (UTC) as far as they are known and it lacks them.
 
@@ -57,7 +52,7 @@ def with_times(header: Header, sci_header: Header, meta: Meta, int_times: Array 
     given = ChainMap(header, sci_header)
     if meta.start_time is None or "MJD-AVG" in given or not _is_utc(given):
         return header
-    start, seconds = _mjd_of(meta.start_time), meta.exposure_time
+    start, seconds = mjd_of(meta.start_time), meta.exposure_time
     end = _end(header) or (None if seconds is None else start + seconds / _SECONDS)
     middle = _mean_of(int_times) or (None if end is None else (start + end) / 2)
     if end is None or middle is None or not start <= middle <= end:
@@ -73,7 +68,7 @@ def with_times(header: Header, sci_header: Header, meta: Meta, int_times: Array 
 def _end(header: Header) -> float | None:
     for keyword in ("MJD-END", "DATE-END"):
         try:
-            return _mjd_of(parse_time(header[keyword]))
+            return mjd_of(parse_time(header[keyword]))
         except (KeyError, ValueError, TypeError, OverflowError):
             continue
     return None

@@ -1,0 +1,350 @@
+"""Many exposures for one stage: their headers are at hand, their pixels one exposure, or some rows, at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+
+import numpy as np
+
+from iris_core.arrays import Array, Flags, Image, blank_plane, total
+from iris_core.errors import InputError
+from iris_core.exposure import Exposure
+from iris_core.merging import merge_headers
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+# What the planes that `Exposures.rows` yields may take together [bytes].
+ROWS_BUDGET = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of all exposures.
+
+    Parameters
+    ----------
+    where
+        Which rows.
+    planes
+        By name, ``(n, rows, nx)``; every integration of a cube counts as an image of its own.
+    members
+        For each of the n images, the index of its exposure.
+    """
+
+    where: slice
+    planes: Mapping[str, Array]
+    members: tuple[int, ...]
+
+    @property
+    def data(self) -> Image:
+        """``(n, rows, nx)``, float32."""
+        return self.planes["data"]
+
+    @property
+    def dq(self) -> Flags:
+        """``(n, rows, nx)``, uint32."""
+        return self.planes["dq"]
+
+    @property
+    def variance(self) -> Image:
+        """``(n, rows, nx)``, float32, the sum of all components; NaN where the errors are unknown."""
+        return self.planes["variance"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a stage returns that makes more than an exposure; all of it is written, with provenance, or none.
+
+    Parameters
+    ----------
+    exposure
+        The exposure, or those of a group.
+    tables
+        Tables by the suffix that the specification of the stage declares: ``{"cat": table}``.
+    images
+        Exposures by such a suffix: ``{"segm": exposure}``.
+    """
+
+    exposure: Exposure | Exposures
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    images: Mapping[str, Exposure] = field(default_factory=dict)
+
+
+class Member(Protocol):
+    """One of many exposures, in memory or in files."""
+
+    @property
+    def outline(self) -> Exposure:
+        """The exposure without pixels: headers, WCS, unit and shape."""
+
+    def read(self) -> Exposure:
+        """Return the exposure."""
+
+    def rows(self, plane: str, where: slice) -> Array:
+        """Return some rows of a plane, ``(rows, nx)`` or ``(nint, rows, nx)``."""
+
+    def with_outline(self, outline: Exposure) -> Member:
+        """Return the same pixels with other headers, or another WCS or unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """An exposure that is in memory."""
+
+    exposure: Exposure
+
+    @property
+    def outline(self) -> Exposure:
+        """The exposure without pixels."""
+        return outline_of(self.exposure)
+
+    def read(self) -> Exposure:
+        """Return the exposure."""
+        return self.exposure
+
+    def rows(self, plane: str, where: slice) -> Array:
+        """Return some rows of a plane."""
+        return rows_of(planes_of(self.exposure), plane, where, self.exposure.data.shape)
+
+    def with_outline(self, outline: Exposure) -> InMemory:
+        """Return the same pixels with other headers, or another WCS or unit."""
+        return InMemory(with_planes(outline, planes_of(self.exposure)))
+
+
+class Pool:
+    """Where functions of exposures are called: here, one after the other, with all results in memory."""
+
+    def each(
+        self, function: Callable[..., Any], members: Sequence[Member], arguments: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Any]:
+        """Yield what a function returns for each exposure, in order."""
+        for member, given in zip(members, arguments, strict=True):
+            yield function(member.read(), **given)
+
+    def change(
+        self, function: Callable[..., Exposure], members: Sequence[Member], arguments: Sequence[Mapping[str, Any]]
+    ) -> list[Member]:
+        """Return the exposures that a function makes of `members`."""
+        return [InMemory(made) for made in self.each(function, members, arguments)]
+
+
+class Exposures(Sequence[Exposure]):
+    """Many exposures, as a stage declared with ``group=True`` is given them.
+
+    ``exposures[i]`` reads one exposure; nothing is kept, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    members
+        The exposures, in the order of their start times.
+    roles
+        What each is: ``science``, ``dark``, ``flat``, ``flat_off`` ...
+    pool
+        Where functions of them are called.
+
+    Examples
+    --------
+    >>> from iris_core import Exposures
+    >>> Exposures.of([])
+    Exposures()
+    """
+
+    def __init__(self, members: Iterable[Member], roles: Sequence[str] = (), pool: Pool | None = None) -> None:
+        self.members = tuple(members)
+        self.roles = tuple(roles) or ("science",) * len(self.members)
+        self.pool = pool or Pool()
+        self.outlines = tuple(member.outline for member in self.members)
+
+    @classmethod
+    def of(cls, exposures: Iterable[Exposure], roles: Sequence[str] = ()) -> Self:
+        """Return exposures that are in memory: to call a stage in a test."""
+        return cls([InMemory(one) for one in exposures], roles)
+
+    def __repr__(self) -> str:
+        return f"Exposures({', '.join(one.name for one in self.outlines)})"
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @overload
+    def __getitem__(self, index: int) -> Exposure: ...
+    @overload
+    def __getitem__(self, index: slice) -> Exposures: ...
+    def __getitem__(self, index: int | slice) -> Exposure | Exposures:
+        if isinstance(index, slice):
+            return Exposures(self.members[index], self.roles[index], self.pool)
+        return self.members[index].read()
+
+    def with_role(self, *roles: str) -> Exposures:
+        """Return the exposures that are one of `roles`, in their order; there may be none."""
+        kept = [index for index, role in enumerate(self.roles) if role in roles]
+        return Exposures([self.members[index] for index in kept], [self.roles[index] for index in kept], self.pool)
+
+    def merged(self) -> Exposure:
+        """Return an outline for what is made of all of them, without WCS: see `merge_headers`.
+
+        Raises
+        ------
+        InputError
+            When they differ in unit, or in what has been removed from their pixels.
+        """
+        self.check_alike("unit", "removed")
+        return merge_headers(self.outlines)
+
+    def each(
+        self, function: Callable[..., Any], per: Mapping[str, Sequence[Any]] | None = None, **same: Any
+    ) -> Iterator[Any]:
+        """Yield what a function returns for each exposure, in order; the executor of the run may work on several.
+
+        Parameters
+        ----------
+        function
+            ``function(exposure, **arguments)``, of a module that a worker can import.
+        per
+            Arguments that differ: by name, one value for each exposure.
+        **same
+            Arguments that are the same for all.
+        """
+        return self.pool.each(function, self.members, self._arguments(per, same))
+
+    def changed(
+        self,
+        change: Callable[..., Exposure] | Sequence[Exposure],
+        per: Mapping[str, Sequence[Any]] | None = None,
+        **same: Any,
+    ) -> Exposures:
+        """Return exposures of which some planes, or only headers, WCS or unit are others.
+
+        Parameters
+        ----------
+        change
+            A function as of `each` that returns the changed exposure; or, where no pixel changes, the new outlines.
+        per, same
+            See `each`.
+        """
+        if callable(change):
+            members: Sequence[Member] = self.pool.change(change, self.members, self._arguments(per, same))
+        else:
+            members = [one.with_outline(outline) for one, outline in zip(self.members, change, strict=True)]
+        return Exposures(members, self.roles, self.pool)
+
+    def _arguments(self, per: Mapping[str, Sequence[Any]] | None, same: Mapping[str, Any]) -> list[dict[str, Any]]:
+        columns = {name: tuple(values) for name, values in (per or {}).items()}
+        if wrong := [name for name, values in columns.items() if len(values) != len(self)]:
+            raise ValueError(f"'{wrong[0]}' has {len(columns[wrong[0]])} values for {len(self)} exposures")
+        return [{**same, **{name: values[at] for name, values in columns.items()}} for at in range(len(self))]
+
+    def rows(self, *planes: str, budget: int = ROWS_BUDGET) -> Iterator[Rows]:
+        """Yield all exposures, some rows at a time.
+
+        Parameters
+        ----------
+        *planes
+            ``data``, ``dq``, ``variance`` (the sum of all components), ``variance:NAME`` (one of them), or the name
+            of another plane; by default the first three.
+        budget
+            Bytes that the planes may take at a time.
+
+        Raises
+        ------
+        InputError
+            When the exposures have not all the same number of rows and columns.
+        """
+        wanted = planes or ("data", "dq", "variance")
+        self.check_alike("shape")
+        counts = [one.data.shape[0] if one.is_integrations else 1 for one in self.outlines]
+        members = tuple(np.repeat(np.arange(len(self)), counts).tolist())
+        height, width = self.outlines[0].shape if self.outlines else (0, 0)
+        step = max(1, budget // max(1, 4 * len(wanted) * len(members) * width))
+        for start in range(0, height, step):
+            where = slice(start, min(start + step, height))
+            yield Rows(where, {name: self._stack(name, where, counts) for name in wanted}, members)
+
+    def _stack(self, plane: str, where: slice, counts: Sequence[int]) -> Array:
+        """Return some rows of one plane of all exposures; each goes to its place as it is read."""
+        stack: Array | None = None
+        at = 0
+        for member, count in zip(self.members, counts, strict=True):
+            rows = member.rows(plane, where)
+            if stack is None:
+                stack = np.empty((sum(counts), *rows.shape[-2:]), dtype=rows.dtype)
+            stack[at : at + count] = rows
+            at += count
+        assert stack is not None
+        return stack
+
+    def check_alike(self, *names: str, tolerance: float = 1e-3) -> None:
+        """Refuse exposures that differ in what has to be the same in all.
+
+        Parameters
+        ----------
+        *names
+            ``unit``, ``shape``, ``removed``, a field of `Meta` (``filter``), or a keyword (``COADDS``).
+        tolerance
+            Relative difference of numbers that does not count.
+
+        Raises
+        ------
+        InputError
+            With what differs, and in which exposures.
+        """
+        for name in names:
+            values = [_value(one, name) for one in self.outlines]
+            alike = [[_equal(value, other, tolerance) for other in values] for value in values]
+            usual = max(alike, key=sum, default=[])
+            each = zip(self.outlines, values, usual, strict=True)
+            odd = [f"{value} in {one.name}" for one, value, same in each if not same]
+            if odd:
+                most = values[alike.index(usual)]
+                others = len(values) - len(odd)
+                raise InputError(f"the exposures differ in {name}: {', '.join(odd)}, and {most} in {others} others")
+
+
+def _value(outline: Exposure, name: str) -> Any:
+    if name == "removed":
+        return {key: str(amount) for key, amount in sorted(outline.removed.items())}
+    source = outline if name in ("unit", "shape") else outline.meta
+    found = getattr(source, name) if hasattr(source, name) else outline.header.get(name, outline.sci_header.get(name))
+    return found.strip().upper() if isinstance(found, str) else found
+
+
+def _equal(one: Any, other: Any, tolerance: float) -> bool:
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
+    return bool(abs(one - other) <= tolerance * abs(other)) if numbers else bool(one == other)
+
+
+def outline_of(exposure: Exposure) -> Exposure:
+    """Return an exposure without its pixels: its planes take no memory."""
+    if not any(exposure.data.strides):
+        return exposure
+    return with_planes(exposure, {name: _blank(plane) for name, plane in planes_of(exposure).items()})
+
+
+def _blank(plane: Array) -> Array:
+    return plane if plane.dtype.names else blank_plane(plane.shape, plane.dtype)
+
+
+def planes_of(exposure: Exposure) -> dict[str, Array]:
+    """Return the planes of an exposure by name: ``data``, ``dq``, ``variance:NAME``, ``area`` and others."""
+    area = {} if exposure.area is None else {"area": exposure.area}
+    variance = {f"variance:{name}": plane for name, plane in exposure.variance.items()}
+    return {"data": exposure.data, "dq": exposure.dq, **variance, **area, **exposure.planes}
+
+
+def with_planes(outline: Exposure, planes: Mapping[str, Array]) -> Exposure:
+    """Return an outline with the planes that `planes_of` returned."""
+    own = dict(planes)
+    variance = {name[9:]: own.pop(name) for name in planes if name.startswith("variance:")}
+    data, dq, area = own.pop("data"), own.pop("dq"), own.pop("area", None)
+    return outline.replace(data=data, dq=dq, variance=variance, area=area, planes=own)
+
+
+def rows_of(planes: Mapping[str, Array], plane: str, where: slice, shape: tuple[int, ...]) -> Array:
+    """Return some rows of a plane; ``variance`` is the sum of all components."""
+    if plane != "variance":
+        return planes[plane][..., where, :]
+    components = [one[..., where, :] for name, one in planes.items() if name.startswith("variance:")]
+    return total(components) if components else blank_plane((*shape[:-2], where.stop - where.start, shape[-1]))
