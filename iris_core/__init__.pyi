@@ -110,6 +110,7 @@ from .references.matching import selectors as selectors
 from .references.matching import selects as selects
 from .references.matching import useafter as useafter
 from .references.matching import why_not as why_not
+from .report import Calibrated as Calibrated
 from .report import ExposureResult as ExposureResult
 from .report import Job as Job
 from .report import Report as Report

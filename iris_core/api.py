@@ -11,10 +11,11 @@ from iris_core.errors import Problems, RecipeError, choices, did_you_mean
 from iris_core.exposure import Exposure
 from iris_core.instruments import InstrumentMode, Offered
 from iris_core.loading import load_plugins
+from iris_core.plan import JobPlan, Plan
 from iris_core.plugins import WATCH, Plugins
 from iris_core.prepare import Check, Run, check_jobs, start_run
 from iris_core.recipe import Overrides, Recipe
-from iris_core.report import ExposureResult, Job, Report
+from iris_core.report import Calibrated, ExposureResult, Job, Report
 from iris_core.runner import calibrate_exposure
 from iris_core.stages import as_plugin
 
@@ -43,6 +44,7 @@ def check(
     overwrite: bool = False,
     executor: str = "",
     workers: int | None = None,
+    scratch: File | None = None,
     plugin_files: Many = (),
     allow_outside: bool = False,
     flags: bool = False,
@@ -54,7 +56,7 @@ def check(
     ----------
     recipe, *files, backgrounds, params, use, references, skip, unskip, save, instrument
         See `run`; no files check the recipe alone.
-    directory, format, overwrite, executor, workers, plugin_files, allow_outside, flags, plugins
+    directory, format, overwrite, executor, workers, scratch, plugin_files, allow_outside, flags, plugins
         See `run`.
 
     Returns
@@ -87,6 +89,7 @@ def run(
     overwrite: bool = False,
     executor: str = "",
     workers: int | None = None,
+    scratch: File | None = None,
     plugin_files: Many = (),
     allow_outside: bool = False,
     flags: bool = False,
@@ -122,6 +125,8 @@ def run(
         Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
     executor, workers
         ``processes`` or a plugin's executor, and the number of exposures at a time.
+    scratch
+        Folder for exposures between two stages of many; by default that of the products.
     plugin_files
         Single-file plugins, which are used for the stages they implement.
     allow_outside
@@ -183,11 +188,12 @@ def _paths(files: Many) -> tuple[Path, ...]:
 
 
 def calibrate(
-    exposure: Exposure,
+    exposure: Exposure | Sequence[Exposure],
     recipe: File | Recipe,
     *,
     backgrounds: Sequence[Exposure] = (),
-    stages: Mapping[str, Callable[..., Exposure]] | None = None,
+    roles: Sequence[str] = (),
+    stages: Mapping[str, Callable[..., Any]] | None = None,
     params: Mapping[str, Any] | None = None,
     use: Mapping[str, str] | None = None,
     references: Mapping[str, File] | None = None,
@@ -197,17 +203,19 @@ def calibrate(
     instrument: str = "",
     plugin_files: Many = (),
     plugins: Plugins | None = None,
-) -> dict[str, Exposure]:
-    """Calibrate an exposure in memory.
+) -> Calibrated:
+    """Calibrate an exposure in memory, or many with a recipe that makes them into fewer.
 
     Parameters
     ----------
     exposure
-        The exposure, for example from `read_exposure`; it is not changed.
+        The exposure, for example from `read_exposure`; it is not changed. Several are told apart by ``meta.path``.
     recipe
         Name or path of a recipe, or one that was read.
     backgrounds
         Its background exposures.
+    roles
+        What each of many exposures is: ``flat``, ``flat_off`` ...; by default science exposures.
     stages
         Functions to use for stages, in place of the installed implementations.
     params, use, references, skip, unskip, save, instrument, plugin_files, plugins
@@ -215,7 +223,7 @@ def calibrate(
 
     Returns
     -------
-    dict
+    Calibrated
         The products by suffix: ``cal``, ``i2d`` ...
 
     Raises
@@ -229,29 +237,42 @@ def calibrate(
     ...     return exposure
     >>> cal = calibrate(exposure, "image2", stages={"flat_field": leave})["cal"]  # doctest: +SKIP
     """
-    if not isinstance(exposure, Exposure):
+    is_many = isinstance(exposure, Sequence) and not isinstance(exposure, str)
+    members: list[Any] = list(exposure) if is_many else [exposure]  # type: ignore[arg-type]
+    if not members or not all(isinstance(one, Exposure) for one in members):
         remedy = "iris_core.read_exposure(path) returns one, iris_core.run(recipe, path) calibrates files"
-        raise TypeError(f"calibrate takes an Exposure, not {exposure!r:.60}; {remedy}")
+        raise TypeError(f"calibrate takes an Exposure, or several, not {exposure!r:.60}; {remedy}")
     options = Overrides.model_validate(locals())
     own = load_plugins() if plugins is None else plugins.copy()
     given = {name: _add_function(name, function, own) for name, function in (stages or {}).items()}
     changes = {"use": {**options.use, **given}, "overwrite": True}
     started = start_run(recipe, options.model_copy(update=changes), own)
-    job = Job(exposure.meta.path, tuple(one.meta.path for one in backgrounds))
+    job = Job(members[0].meta.path, tuple(one.meta.path for one in backgrounds))
     try:
-        plan = started.plan_outlines(job, exposure, backgrounds)
+        if isinstance(exposure, Exposure):
+            plan: JobPlan = started.plan_outlines(job, exposure, backgrounds)
+        else:
+            named = list(zip(roles or ["science"] * len(members), members, strict=True))
+            plan = started.plan_many(job, named, backgrounds)
     except Problems as error:
         raise Problems([*started.problems, *error.problems]) from None
     if started.problems:
         raise Problems(started.problems)
-    theirs = [plan.prepare(one) for one in backgrounds] if plan.job.backgrounds else []
     with closing(started.references) as files:
         files.expect(plan.references)
-        found = calibrate_exposure(plan, plan.prepare(exposure, *plan.notes), theirs, own, files)
-        return {one.step.save: product for one, product in found}
+        if not isinstance(plan, Plan):
+            given_all = {"run": started, "plan": plan, "exposures": members, "backgrounds": backgrounds}
+            many: Calibrated = own.ask_one("calibrate_many", recipe, **given_all)
+            return many
+        theirs = [plan.prepare(one) for one in backgrounds] if plan.job.backgrounds else []
+        found = calibrate_exposure(plan, plan.prepare(members[0], *plan.notes), theirs, own, files)
+        made = Calibrated()
+        for planned, result in found:
+            made.add_result(result, planned.suffix)
+        return made
 
 
-def _add_function(name: str, function: Callable[..., Exposure], plugins: Plugins) -> str:
+def _add_function(name: str, function: Callable[..., Any], plugins: Plugins) -> str:
     """Add a plugin with one function as the implementation of a stage, and return its name."""
     known, declared = plugins.stages(), getattr(function, "iris_stage", None)
     if name not in known:

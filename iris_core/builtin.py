@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures
 from iris_core.instruments import InstrumentMode
 from iris_core.stages import hookimpl
 
@@ -33,3 +34,10 @@ def run_stage(
             background_exposures=background_exposures,
             instrument=instrument,
         )
+
+
+@hookimpl
+def run_group_stage(step: Step, exposures: Exposures, references: References, instrument: InstrumentMode) -> Any:
+    """Call the hook of a stage of many exposures."""
+    with np.errstate(all="ignore"):
+        return step.hook(exposures=exposures, params=step.params, references=references, instrument=instrument)

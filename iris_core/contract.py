@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
-from iris_core.errors import StageContractError
+from iris_core.errors import StageContractError, StageSkipped, choices
 from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures, Result
 from iris_core.keywords import parse_unit
-from iris_core.stages import call_with_named
-from iris_core.state import check_state
-from iris_core.step import StageInputs, Step
+from iris_core.merging import TABLE
+from iris_core.stages import StageSpec, call_with_named
+from iris_core.state import check_state, is_removed
+from iris_core.step import GroupInputs, StageInputs, Step
 
 
 def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -> Exposure:
@@ -47,6 +50,67 @@ def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -
     return result or inputs.exposure
 
 
+def check_group(step: Step, inputs: GroupInputs) -> Exposures | Exposure:
+    """Check that a stage of many exposures can run, and return them, or the one it makes, as it will leave them.
+
+    Parameters
+    ----------
+    step
+        The step.
+    inputs
+        What the stage will be given; the check looks at outlines only.
+
+    Raises
+    ------
+    InputError
+        When the stage was done already, or its own check refuses the exposures.
+    StageSkipped
+        When the stage has nothing to do.
+    """
+    exposures = inputs.exposures
+    for outline in exposures.outlines:
+        check_state(step, outline)
+    if exposures.outlines and all(is_removed(step, outline) for outline in exposures.outlines):
+        raise StageSkipped(f"{step.spec.removes} already removed by an earlier stage")
+    check = step.declared.check
+    made = check and call_with_named(check, {"params": step.params, **inputs.arguments()})
+    if made is not None and not isinstance(made, Exposure if step.spec.makes == "one" else Exposures):
+        raise StageContractError(f"{step.implementation}: the check of {step.stage} returned {type(made).__name__}")
+    return made or (exposures.merged() if step.spec.makes == "one" else exposures)
+
+
+def group_result(step: Step, before: Exposures, returned: Any) -> Result[Exposures | Exposure]:
+    """Return what a stage of many exposures returned when it keeps the contract of stages.
+
+    The pixels of exposures that it changed have been checked one by one: see `Exposures.changed`.
+    """
+    made = result_of(step, returned)
+    exposure = made.exposure
+    if step.spec.makes == "one":
+        if isinstance(exposure, Exposure) and TABLE not in exposure.planes:
+            raise StageContractError(f"{step}: what it makes of many exposures is based on exposures.merged()")
+        return replace(made, exposure=check_contract(step, before.merged(), exposure))
+    if not isinstance(exposure, Exposures) or len(exposure) != len(before):
+        number = f"{len(exposure)} exposures" if isinstance(exposure, Exposures) else type(exposure).__name__
+        raise StageContractError(f"{step} returned {number}; it was given {len(before)} exposures")
+    for old, new in zip(before.outlines, exposure.outlines, strict=True):
+        check_facts(str(step), step.spec, old, new)
+    return made
+
+
+def result_of(step: Step, returned: Any) -> Result[Any]:
+    """Return what a stage returned with the tables and images that its specification declares, and no others."""
+    made = returned if isinstance(returned, Result) else Result(exposure=returned)
+    for what, given, declared in (
+        ("tables", made.tables, step.spec.tables),
+        ("images", made.images, step.spec.images),
+    ):
+        if set(given) != set(declared):
+            remedy = f"its specification declares {choices(declared)}"
+            raise StageContractError(f"{step} made the {what} {choices(given)}; {remedy}")
+    return made
+
+
 def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
     """Return `after`, the result of `step`, when it keeps the contract of stages.
 
@@ -56,19 +120,28 @@ def check_contract(step: Step, before: Exposure, after: Any) -> Exposure:
         When it is no exposure, has another shape or another unit than the stage gives, lost DQ bits, changed
         what the framework records, or has NaN without DO_NOT_USE or the reverse; with the number of pixels.
     """
-    who = f"stage '{step.stage}' of {step.implementation}"
+    return check_result(str(step), step.spec, before, after)
+
+
+def check_result(who: str, spec: StageSpec, before: Exposure, after: Any) -> Exposure:
+    """Return the result of a stage, as `check_contract` does, in a process that has no plugins."""
     if not isinstance(after, Exposure):
         forgotten = "; does its function end without 'return'?" if after is None else ""
         raise StageContractError(f"{who} returned {type(after).__name__}, not an Exposure{forgotten}")
-    for name in ("history", "done", "removed"):
-        if getattr(after, name) != getattr(before, name):
-            raise StageContractError(f"{who} changed '{name}' of the exposure, which only the framework writes")
-    _check_unit(who, step.spec.unit, before, after)
-    if not step.spec.reshapes:
+    check_facts(who, spec, before, after)
+    if not spec.reshapes:
         _check_pixels_kept(who, before, after)
     if any(getattr(after, name) is not getattr(before, name) for name in ("data", "dq", "variance")):
         _check_invalid(who, after)
     return after
+
+
+def check_facts(who: str, spec: StageSpec, before: Exposure, after: Exposure) -> None:
+    """Refuse a result in another unit than the stage gives, or with what only the framework writes."""
+    for name in ("history", "done", "removed"):
+        if getattr(after, name) != getattr(before, name):
+            raise StageContractError(f"{who} changed '{name}' of the exposure, which only the framework writes")
+    _check_unit(who, spec.unit, before, after)
 
 
 def _check_unit(who: str, declared: str, before: Exposure, after: Exposure) -> None:

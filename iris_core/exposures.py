@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
 
 import numpy as np
 
@@ -54,8 +54,11 @@ class Rows:
         return self.planes["variance"]
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Generic[Made]):
     """What a stage returns that makes more than an exposure; all of it is written, with provenance, or none.
 
     Parameters
@@ -68,7 +71,7 @@ class Result:
         Exposures by such a suffix: ``{"segm": exposure}``.
     """
 
-    exposure: Exposure | Exposures
+    exposure: Made
     tables: Mapping[str, Table] = field(default_factory=dict)
     images: Mapping[str, Exposure] = field(default_factory=dict)
 
@@ -131,6 +134,21 @@ class Pool:
         return [InMemory(made) for made in self.each(function, members, arguments)]
 
 
+Check = Callable[[Exposure, Exposure], Exposure]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A function of an exposure whose result is checked where it is made."""
+
+    function: Callable[..., Exposure]
+    check: Check
+
+    def __call__(self, exposure: Exposure, **arguments: Any) -> Exposure:
+        """Return what the function makes of an exposure."""
+        return self.check(exposure, self.function(exposure, **arguments))
+
+
 class Exposures(Sequence[Exposure]):
     """Many exposures, as a stage declared with ``group=True`` is given them.
 
@@ -144,6 +162,8 @@ class Exposures(Sequence[Exposure]):
         What each is: ``science``, ``dark``, ``flat``, ``flat_off`` ...
     pool
         Where functions of them are called.
+    check
+        Called with each exposure that is changed, before and after: ``check(before, after) -> after``.
 
     Examples
     --------
@@ -152,16 +172,18 @@ class Exposures(Sequence[Exposure]):
     Exposures()
     """
 
-    def __init__(self, members: Iterable[Member], roles: Sequence[str] = (), pool: Pool | None = None) -> None:
-        self.members = tuple(members)
+    def __init__(
+        self, members: Iterable[Member], roles: Sequence[str] = (), pool: Pool | None = None, check: Check | None = None
+    ) -> None:
+        self.members, self.check = tuple(members), check
         self.roles = tuple(roles) or ("science",) * len(self.members)
         self.pool = pool or Pool()
         self.outlines = tuple(member.outline for member in self.members)
 
     @classmethod
-    def of(cls, exposures: Iterable[Exposure], roles: Sequence[str] = ()) -> Self:
+    def of(cls, exposures: Iterable[Exposure], roles: Sequence[str] = (), pool: Pool | None = None) -> Self:
         """Return exposures that are in memory: to call a stage in a test."""
-        return cls([InMemory(one) for one in exposures], roles)
+        return cls([InMemory(one) for one in exposures], roles, pool)
 
     def __repr__(self) -> str:
         return f"Exposures({', '.join(one.name for one in self.outlines)})"
@@ -175,13 +197,20 @@ class Exposures(Sequence[Exposure]):
     def __getitem__(self, index: slice) -> Exposures: ...
     def __getitem__(self, index: int | slice) -> Exposure | Exposures:
         if isinstance(index, slice):
-            return Exposures(self.members[index], self.roles[index], self.pool)
+            return self._some(range(len(self))[index])
         return self.members[index].read()
 
     def with_role(self, *roles: str) -> Exposures:
         """Return the exposures that are one of `roles`, in their order; there may be none."""
-        kept = [index for index, role in enumerate(self.roles) if role in roles]
-        return Exposures([self.members[index] for index in kept], [self.roles[index] for index in kept], self.pool)
+        return self._some([index for index, role in enumerate(self.roles) if role in roles])
+
+    def _some(self, kept: Sequence[int]) -> Exposures:
+        roles = [self.roles[index] for index in kept]
+        return Exposures([self.members[index] for index in kept], roles, self.pool, self.check)
+
+    def checked_by(self, check: Check) -> Exposures:
+        """Return the same exposures, of which each that is changed is checked."""
+        return Exposures(self.members, self.roles, self.pool, check)
 
     def merged(self) -> Exposure:
         """Return an outline for what is made of all of them, without WCS: see `merge_headers`.
@@ -226,10 +255,11 @@ class Exposures(Sequence[Exposure]):
             See `each`.
         """
         if callable(change):
-            members: Sequence[Member] = self.pool.change(change, self.members, self._arguments(per, same))
+            function = Checked(change, self.check) if self.check else change
+            members: Sequence[Member] = self.pool.change(function, self.members, self._arguments(per, same))
         else:
             members = [one.with_outline(outline) for one, outline in zip(self.members, change, strict=True)]
-        return Exposures(members, self.roles, self.pool)
+        return Exposures(members, self.roles, self.pool, self.check)
 
     def _arguments(self, per: Mapping[str, Sequence[Any]] | None, same: Mapping[str, Any]) -> list[dict[str, Any]]:
         columns = {name: tuple(values) for name, values in (per or {}).items()}

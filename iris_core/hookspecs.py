@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from iris_core.dq import DQ
 from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures
 from iris_core.stages import Params, hookspec, stage_spec
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from iris_core.instruments import InstrumentMode
     from iris_core.recipe import Overrides, Recipe
     from iris_core.reference import Candidate, Reference, ReferenceFiles, References, ReferenceType
-    from iris_core.report import ExposureResult, Job, Products, Report
+    from iris_core.report import Calibrated, ExposureResult, Job, Products, Report
     from iris_core.step import Step
 
 Stack = Sequence[Exposure]
@@ -171,6 +172,19 @@ def run_stage(
     ...     result = yield
     ...     logging.getLogger("lab").info("%s: median %.3g", step.stage, np.nanmedian(result.data))
     ...     return result
+    """
+
+
+@hookspec(firstresult=True)
+def run_group_stage(step: Step, exposures: Exposures, references: References, instrument: InstrumentMode) -> Any:
+    """Run one step on many exposures. Wrap it to act around every such stage, as `run_stage`.
+
+    Examples
+    --------
+    >>> @hookimpl(wrapper=True)
+    ... def run_group_stage(step, exposures):
+    ...     logging.getLogger("lab").info("%s: %d exposures", step.stage, len(exposures))
+    ...     return (yield)
     """
 
 
@@ -368,6 +382,32 @@ def calibrate_jobs(run: Any, plans: Mapping[Job, Any]) -> Iterator[tuple[Job, Ex
     >>> @hookimpl
     ... def calibrate_jobs(run, plans):
     ...     return submit_to_my_queue(run, plans) if run.recipe.executor.name == "my-queue" else None
+    """
+
+
+@hookspec
+def plan_group(run: Any, job: Job, members: Sequence[tuple[str, Exposure]], backgrounds: Sequence[Exposure]) -> Any:
+    """Plan what is made of many exposures, of which the roles and the outlines are given.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def plan_group(run, job, members):
+    ...     return plan_mine(run, members) if run.recipe.name == "mine" else None
+    """
+
+
+@hookspec
+def calibrate_many(
+    run: Any, plan: Any, exposures: Sequence[Exposure], backgrounds: Sequence[Exposure]
+) -> Calibrated | None:
+    """Calibrate many exposures in memory, and return the products by suffix.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def calibrate_many(run, plan, exposures):
+    ...     return make_mine(plan, exposures) if run.recipe.name == "mine" else None
     """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from iris_core.contract import check_step
 from iris_core.errors import InputError, IrisError, Problems, StageSkipped, choices, collect, did_you_mean
@@ -46,6 +46,8 @@ class PlannedStep:
         Why the stage will have nothing to do, where that is known.
     output
         File of the product to write after it; None for none.
+    beside
+        Files of the tables and images that the stage makes beside the exposure, by suffix.
     """
 
     step: Step
@@ -55,6 +57,12 @@ class PlannedStep:
     choices: tuple[Choice, ...] = ()
     skip: str = ""
     output: Path | None = None
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the product to write after it; ``""`` for none."""
+        return "" if self.output is None else self.step.save
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -77,6 +85,8 @@ class Plan:
         All declared stages.
     steps
         The steps, in order.
+    outline
+        The exposure without pixels, as the last step will leave it.
     notes
         Remarks on the exposure for its product.
     provenance
@@ -87,6 +97,7 @@ class Plan:
     mode: InstrumentMode
     specs: tuple[StageSpec, ...] = field(repr=False)
     steps: tuple[PlannedStep, ...]
+    outline: Exposure = field(repr=False)
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -109,7 +120,51 @@ class Plan:
     @property
     def outputs(self) -> tuple[Path, ...]:
         """Every file that will be written."""
-        return tuple(planned.output for planned in self.steps if planned.output is not None)
+        return tuple(path for planned in self.steps for path in outputs_of(planned))
+
+
+def outputs_of(planned: PlannedStep) -> tuple[Path, ...]:
+    """Return the files that are written after a step."""
+    return (*(() if planned.output is None else (planned.output,)), *planned.beside.values())
+
+
+class JobPlan(Protocol):
+    """How one exposure, or what is made of many, will be calibrated: what a run has to know of it."""
+
+    @property
+    def job(self) -> Job:
+        """What was asked."""
+
+    @property
+    def mode(self) -> InstrumentMode:
+        """The instrument mode."""
+
+    @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """The steps, in order."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks for the product."""
+
+    @property
+    def references(self) -> Iterator[References]:
+        """The reference files that the steps will read."""
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that will be read."""
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Every file that will be written."""
+
+
+def beside_of(step: Step, name: Callable[[str], Path]) -> dict[str, Path]:
+    """Return the files of what a stage makes beside an exposure, by suffix."""
+    return {one: name(one).with_suffix(".ecsv") for one in step.spec.tables} | {
+        one: name(one) for one in step.spec.images
+    }
 
 
 def make_plan(
@@ -151,8 +206,9 @@ def make_plan(
     if all(step.skip for step in steps if step.spec.consumes_backgrounds):
         job, backgrounds = replace(job, backgrounds=()), ()
     prepared, *others = (prepare_exposure(one, mode, specs) for one in (outline, *backgrounds))
-    planned = tuple(walk.take(prepared, others))
-    plan = Plan(job=job, mode=mode, specs=specs, steps=planned, notes=(*prepared.notes, *_remarks(outline, mode)))
+    planned, left = walk.take(prepared, others)
+    notes = (*prepared.notes, *_remarks(outline, mode))
+    plan = Plan(job=job, mode=mode, specs=specs, steps=tuple(planned), outline=left, notes=notes)
     walk.problems += products.obstacles(plan.outputs)
     if walk.problems:
         raise Problems(walk.problems)
@@ -166,8 +222,8 @@ class _Walk:
         self.steps, self.mode, self.files, self.name = steps, mode, files, name
         self.problems: list[IrisError] = []
 
-    def take(self, outline: Exposure, backgrounds: Sequence[Exposure]) -> list[PlannedStep]:
-        """Return the planned steps."""
+    def take(self, outline: Exposure, backgrounds: Sequence[Exposure]) -> tuple[list[PlannedStep], Exposure]:
+        """Return the planned steps, and the outline after them."""
         planned: list[PlannedStep] = []
         skips: dict[int, str] = {}
         for index, step in enumerate(self.steps):
@@ -190,9 +246,10 @@ class _Walk:
                     choices=found,
                     skip=step.skip or skip,
                     output=self.name(outline, step.save) if step.makes_product else None,
+                    beside={} if step.skip or skip else beside_of(step, partial(self.name, outline)),
                 )
             )
-        return planned
+        return planned, outline
 
     def _choose(self, step: Step, outline: Exposure) -> tuple[Choice, ...]:
         found = tuple(self.files.choose(need, outline, self.mode) for need in (() if step.skip else step.needs))
@@ -210,9 +267,7 @@ class _Walk:
             exposure=outline, references=references, background_exposures=backgrounds, instrument=self.mode
         )
         try:
-            with collect(
-                self.problems, f"the check of {step.stage} by {step.implementation} failed for {outline.name}"
-            ):
+            with collect(self.problems, f"the check of {step} failed for {outline.name}"):
                 if step.valid and set(step.declared.references) <= set(references):  # otherwise reported already
                     outline = check_step(step, inputs, outline_only=True)
         except StageSkipped as skipped:
@@ -225,7 +280,7 @@ class _Walk:
 def _wrong_type(outline: Exposure, recipe: Recipe) -> list[IrisError]:
     """Return an error where a calibration exposure stands among the science exposures."""
     kind = outline.meta.image_type.upper()
-    if kind not in CALIBRATIONS or kind in (one.upper() for one in recipe.image_types):
+    if recipe.members or kind not in CALIBRATIONS or kind in (one.upper() for one in recipe.image_types):
         return []
     remedy = f"give background exposures with one --background each, or put 'image_types: [{kind}]' in the recipe"
     return [InputError(f"{outline.name}: IMTYPE is {kind}; recipe {recipe.name} is for science exposures; {remedy}")]

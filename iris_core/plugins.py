@@ -262,7 +262,7 @@ class Plugins:
 
     def wraps_stages(self) -> bool:
         """Whether a plugin that the recipe lists acts around stages."""
-        names = ("run_stage", *self.stages())
+        names = ("run_stage", "run_group_stage", *self.stages())
         items = (item for name in names for item in getattr(self.manager.hook, name).get_hookimpls())
         return any(_wraps(item) and item.plugin_name in self.active and item.plugin_name != WATCH for item in items)
 

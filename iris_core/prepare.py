@@ -13,7 +13,7 @@ from iris_core.errors import InputError, IrisError, Problems, RecipeError, choic
 from iris_core.exposure import Exposure
 from iris_core.instruments import InstrumentMode, Offered, find_mode, match_mode
 from iris_core.loading import add_file
-from iris_core.plan import Plan, make_plan
+from iris_core.plan import JobPlan, Plan, make_plan
 from iris_core.plugins import STORE, Plugins
 from iris_core.provenance import software
 from iris_core.recipe import Overrides, PartialRecipe, Recipe
@@ -59,17 +59,46 @@ class Run:
         known = {"recipe": self.recipe.name, "with": wrappers, "software": software()}
         return {**known, "plugin_files": hashes} if hashes else known
 
-    def plan(self, job: Job) -> Plan:
-        """Return the plan of one exposure; nothing is read but headers, tables and models."""
+    def plan(self, job: Job) -> JobPlan:
+        """Return the plan of one exposure, or of many; nothing is read but headers, tables and models."""
+        if job.problem:
+            raise InputError(job.problem)
+        if not job.members:
+            return self.plan_one(job)
+        read = self.plugins.read_exposure
+        backgrounds = [read(path, False) for path in job.backgrounds]
+        members = [(role, read(path, False)) for role, path in job.members]
+        return self.plan_many(job, members, backgrounds)
+
+    def plan_many(self, job: Job, members: Sequence[tuple[str, Exposure]], backgrounds: Sequence[Exposure]) -> JobPlan:
+        """Return the plan of what is made of many exposures whose headers have been read."""
+        given = {"run": self, "job": job, "members": members, "backgrounds": backgrounds}
+        plan: JobPlan = self.plugins.ask_one("plan_group", job.name or job.path, **given)
+        return plan
+
+    def plan_one(self, job: Job) -> Plan:
+        """Return the plan of one exposure."""
         if job.problem:
             raise InputError(job.problem)
         read = self.plugins.read_exposure
         return self.plan_outlines(job, read(job.path, False), [read(path, False) for path in job.backgrounds])
 
+    def for_job(self, job: Job) -> Run:
+        """Return the run with the reference files that are for one job alone; they are closed with the job."""
+        if not job.references:
+            return self
+        recipe = replace(self.recipe, references={**self.recipe.references, **dict(job.references)})
+        files = self.plugins.ask_one("open_references", recipe.label, recipe=recipe, plugins=self.plugins)
+        return replace(self, recipe=recipe, references=files, problems=list(files.problems), compiled={})
+
+    def mode_of(self, outline: Exposure) -> InstrumentMode:
+        """Return the instrument mode of an exposure: the one that the recipe names, or that of its header."""
+        return match_mode(outline, self.modes, self.recipe.instrument, self.recipe.forced)
+
     def plan_outlines(self, job: Job, outline: Exposure, backgrounds: Sequence[Exposure]) -> Plan:
         """Return the plan of an exposure whose headers have been read."""
         recipe, plugins = self.recipe, self.plugins
-        mode = match_mode(outline, self.modes, recipe.instrument, recipe.forced)
+        mode = self.mode_of(outline)
         given = self.compile(mode), mode, recipe, plugins, self.references, self.products
         return replace(make_plan(job, outline, backgrounds, *given), provenance=self.provenance)
 
@@ -90,7 +119,7 @@ class Check:
         All exposures, in order.
     """
 
-    plans: Mapping[Job, Plan]
+    plans: Mapping[Job, JobPlan]
     bad: Mapping[Job, tuple[IrisError, ...]]
     problems: tuple[IrisError, ...]
     jobs: tuple[Job, ...] = ()
@@ -155,7 +184,7 @@ def _check_executor(recipe: Recipe, plugins: Plugins) -> list[IrisError]:
 
 def check_jobs(run: Run, jobs: Sequence[Job]) -> Check:
     """Plan every exposure; nothing is read but headers, tables and models."""
-    plans: dict[Job, Plan] = {}
+    plans: dict[Job, JobPlan] = {}
     bad: dict[Job, tuple[IrisError, ...]] = {}
     for job in jobs:
         problems: list[IrisError] = []
@@ -167,7 +196,7 @@ def check_jobs(run: Run, jobs: Sequence[Job]) -> Check:
         with collect(run.problems, f"recipe {run.recipe.label}"):
             name = run.recipe.instrument
             run.compile(find_mode(run.modes, name) if name else None)
-    inputs = [path for job in bad for path in (job.path, *job.backgrounds)]
+    inputs = [path for job in bad for path in (job.path, *job.backgrounds, *(path for _, path in job.members))]
     inputs += [path for plan in plans.values() for path in plan.inputs]
     for job, error in run.products.conflicts({job: plan.outputs for job, plan in plans.items()}, inputs):
         bad[job] = (error,)

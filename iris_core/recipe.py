@@ -61,6 +61,9 @@ class ExecutorOptions(Options):
     """How several exposures are calibrated."""
 
     name: str = Field("serial", description="serial, processes, or an executor that a plugin brings.")
+    scratch: str | None = Field(
+        None, description="Folder for exposures between two stages of many; by default that of the products."
+    )
     workers: int | None = Field(None, description="Exposures at a time, by default 2; not with serial.", ge=1)
 
 
@@ -76,6 +79,17 @@ class StepRequest:
     def where(self, key: str) -> str:
         """Return where `key` (``use``, ``params.sigma`` ...) was set, or where the step is."""
         return self.places.get(key, self.place)
+
+
+Numbers = tuple[int, int | None]
+
+
+def parse_numbers(text: str | int) -> Numbers:
+    """Return the least and the greatest number that ``1``, ``1+`` or ``0-1`` allow; None for no limit."""
+    found = re.fullmatch(r"(\d+)(?:(\+)|-(\d+))?", str(text).strip())
+    if found is None or (found[3] and int(found[3]) < int(found[1])):
+        raise ValueError(f"a number of exposures is like 1, 1+ or 0-1, not {text!r}")
+    return int(found[1]), None if found[2] else int(found[3] or found[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +110,10 @@ class Recipe:
         Plugins that are asked for references; empty for all.
     reader
         Plugin that reads the exposures; ``""`` for the one that accepts them.
+    members
+        Of a recipe with stages of many exposures: by role, the least and the greatest number of them.
+    missing
+        What happens where one of many exposures fails: ``fail`` with it, or ``leave_out``.
     image_types
         Values of IMTYPE of calibration exposures that it takes as science exposures.
     plugins
@@ -111,6 +129,8 @@ class Recipe:
     reference_places: Mapping[str, str] = field(default_factory=dict)
     providers: tuple[str, ...] = ()
     reader: str = ""
+    members: Mapping[str, Numbers] = field(default_factory=dict)
+    missing: str = "fail"
     image_types: tuple[str, ...] = ()
     backgrounds: str = "members"
     plugins: tuple[str, ...] = ()
@@ -155,6 +175,8 @@ class Overrides(BaseModel):
         Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
     executor, workers
         How several exposures are calibrated.
+    scratch
+        Folder for exposures between two stages of many.
     plugin_files
         Single-file plugins, which are used for the stages they implement.
     allow_outside
@@ -177,6 +199,7 @@ class Overrides(BaseModel):
     overwrite: bool = False
     executor: str = ""
     workers: int | None = None
+    scratch: Path | None = None
     plugin_files: Several[Path] = ()
     allow_outside: bool = False
     flags: bool = False

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from iris_core.errors import IrisError
 from iris_core.exposure import Exposure
+from iris_core.exposures import Result
 from iris_core.meta import StageRecord
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One exposure to calibrate.
+    """One exposure to calibrate, or many to make into one product.
 
     Parameters
     ----------
@@ -27,12 +32,18 @@ class Job:
         Name of its products; ``""`` to derive it from `path`.
     problem
         Why it cannot be calibrated, where that is known already; it then fails alone.
+    members
+        Of what is made of many exposures: role and file of each. `path` is the first of them.
+    references
+        Reference files, by type, that are for this one alone.
     """
 
     path: Path
     backgrounds: tuple[Path, ...] = ()
     name: str = ""
     problem: str = ""
+    members: tuple[tuple[str, Path], ...] = ()
+    references: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +119,36 @@ class Report:
         return {"recipe": self.recipe, "summary": self.summary, "exposures": exposures}
 
 
+class Calibrated(dict[str, Exposure]):
+    """What was made in memory: exposures by suffix.
+
+    Attributes
+    ----------
+    tables
+        Tables by suffix.
+    each
+        Where each of many exposures has a product: all of them, in order, by suffix.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[str, Table] = {}
+        self.each: dict[str, list[Exposure]] = {}
+
+    def add(self, suffix: str, exposure: Exposure, is_one: bool = True) -> None:
+        """Add a product of one exposure, or one of those of many."""
+        if is_one:
+            self[suffix] = exposure
+        else:
+            self.each.setdefault(suffix, []).append(exposure)
+
+    def add_result(self, made: Result[Exposure], suffix: str, is_one: bool = True) -> None:
+        """Add what is to be kept after a step: the exposure, where it has a suffix, tables and images."""
+        for name, image in {**({suffix: made.exposure} if suffix else {}), **made.images}.items():
+            self.add(name, image, is_one)
+        self.tables |= made.tables
+
+
 class Products(Protocol):
     """Where the products of a run go, as the hook ``open_products`` opens it."""
 
@@ -122,5 +163,8 @@ class Products(Protocol):
     ) -> Iterable[tuple[Job, IrisError]]:
         """Return the exposures whose products would replace other files of the run."""
 
-    def write(self, product: Exposure, path: Path) -> None:
-        """Write a product so that under its name it is whole or not there."""
+    def scratch(self, beside: Path, size: int) -> AbstractContextManager[Path]:
+        """Make a folder for `size` bytes that is gone after the run, also after one that was killed."""
+
+    def write(self, product: Exposure | Table, path: Path) -> None:
+        """Write an exposure, or a table, so that under its name it is whole or not there."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from iris_core.contract import check_contract, check_step
+from iris_core.contract import check_contract, check_step, result_of
 from iris_core.errors import StageContractError, StageSkipped
 from iris_core.exposure import Exposure, join, split
+from iris_core.exposures import Result
 from iris_core.lockstep import Meeting
 from iris_core.plan import Plan, PlannedStep
 from iris_core.plugins import BUILTIN, Plugins
@@ -26,8 +28,8 @@ PIECE_PIXELS = 1 << 23
 
 def calibrate_exposure(
     plan: Plan, exposure: Exposure, backgrounds: Sequence[Exposure], plugins: Plugins, files: ReferenceFiles
-) -> Iterator[tuple[PlannedStep, Exposure]]:
-    """Run the steps of a plan and yield each product with the step after which it is written.
+) -> Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure]:
+    """Run the steps of a plan, yield what each of them has to be written for, and return the exposure at the end.
 
     Parameters
     ----------
@@ -40,15 +42,18 @@ def calibrate_exposure(
     files
         The reference files of the run.
     """
-    line = _Line(plan, plugins, files, [exposure.replace(provenance=plan.provenance)], list(backgrounds))
+    known = plan.provenance or exposure.provenance
+    line = _Line(plan, plugins, files, [exposure.replace(provenance=known)], list(backgrounds))
     del exposure, backgrounds
     for planned in plan.steps:
         line.follow(planned)
         line.advance(planned)
-        if planned.step.makes_product:
+        if planned.step.makes_product or line.beside:
             join(line.science)
-            if not _is_empty(planned.step, line.science[0]):
-                yield planned, line.science[0]
+            if line.beside or not _is_empty(planned.step, line.science[0]):
+                yield planned, line.result()
+    join(line.science)
+    return line.science[0]
 
 
 def _is_empty(step: Step, product: Exposure) -> bool:
@@ -68,6 +73,12 @@ class _Line:
     files: ReferenceFiles
     science: list[Exposure]
     backgrounds: list[Exposure]
+    beside: list[Result[Exposure]] = field(default_factory=list)
+
+    def result(self) -> Result[Exposure]:
+        """Return the exposure with what the last stage has made beside it."""
+        made, exposure = self.beside.pop() if self.beside else Result(exposure=self.science[0]), self.science[0]
+        return replace(made, exposure=exposure, images={name: like(one, exposure) for name, one in made.images.items()})
 
     def follow(self, planned: PlannedStep) -> None:
         """Take the background exposures through a step, if they go through it."""
@@ -89,14 +100,16 @@ class _Line:
             self._cut_or_join(step)
         for number in range(0 if skipped else len(self.science)):
             inputs = self._inputs(self.science[number], references, offered)
-            result, skipped = run_step(step, inputs, self.plugins)
+            made, skipped = run_result(step, inputs, self.plugins)
             if skipped:
                 self._check_skip(planned, skipped, number, offered)
                 break
+            result = made.exposure
             notes |= dict.fromkeys(result.notes)
+            self.beside += [made] if made.tables or made.images else []
             # What holds for all integrations is kept once.
             self.science[number] = result.replace(notes=(), area=self.science[0].area if number else result.area)
-            del inputs, result
+            del inputs, result, made
         self._record(planned, skipped, tuple(notes), offered, perf_counter() - start)
 
     def _inputs(self, exposure: Exposure, references: References, offered: Sequence[Exposure] = ()) -> StageInputs:
@@ -105,7 +118,7 @@ class _Line:
 
     def _cut_or_join(self, step: Step) -> None:
         """Cut a large cube for a stage that treats integrations alone; wrappers are given exposures as a whole."""
-        if step.by_integration and not self.plugins.wraps_stages():
+        if step.by_integration and not step.spec.tables and not self.plugins.wraps_stages():
             split(self.science, PIECE_PIXELS)
         else:
             join(self.science)
@@ -113,8 +126,7 @@ class _Line:
     def _check_skip(self, planned: PlannedStep, skipped: str, number: int, offered: Sequence[Exposure]) -> None:
         step = planned.step
         if number:
-            who = f"stage '{step.stage}' of {step.implementation}"
-            raise StageContractError(f"{who} skipped some integrations ({skipped}) and not others")
+            raise StageContractError(f"{step} skipped some integrations ({skipped}) and not others")
         later = self.plan.steps[self.plan.steps.index(planned) + 1 :]
         waiting = [one.step.stage for one in later if one.step.spec.consumes_backgrounds and not one.step.skip]
         if offered and waiting:
@@ -151,7 +163,18 @@ class _Line:
                     yield from (f"{background.name}: {record.stage}: {note}" for note in record.notes)
 
 
+def like(image: Exposure, exposure: Exposure) -> Exposure:
+    """Return what a stage made beside an exposure, with the history and the provenance of the exposure."""
+    return image.replace(history=exposure.history, provenance=exposure.provenance, notes=())
+
+
 def run_step(step: Step, inputs: StageInputs, plugins: Plugins) -> tuple[Exposure, str]:
+    """Return the exposure that one step makes, and why the step was skipped: see `run_result`."""
+    made, skipped = run_result(step, inputs, plugins)
+    return made.exposure, skipped
+
+
+def run_result(step: Step, inputs: StageInputs, plugins: Plugins) -> tuple[Result[Exposure], str]:
     """Check and run one step.
 
     Parameters
@@ -174,20 +197,27 @@ def run_step(step: Step, inputs: StageInputs, plugins: Plugins) -> tuple[Exposur
         When the result breaks the contract of stages. An exception of the stage gets a note that names the stage.
     """
     try:
-        check_step(step, inputs)
-        if is_removed(step, inputs.exposure):
-            return _flags_only(step, inputs), ""
-        result = plugins.hook("run_stage", BUILTIN)(step=step, **inputs.arguments())
-        return check_contract(step, inputs.exposure, result), ""
+        with noting(step, inputs.exposure.name):
+            check_step(step, inputs)
+            if is_removed(step, inputs.exposure):
+                return Result(exposure=_flags_only(step, inputs)), ""
+            made = result_of(step, plugins.hook("run_stage", BUILTIN)(step=step, **inputs.arguments()))
+            return replace(made, exposure=check_contract(step, inputs.exposure, made.exposure)), ""
     except StageSkipped as skipped:
-        return inputs.exposure, str(skipped)
+        return Result(exposure=inputs.exposure), str(skipped)
+
+
+@contextmanager
+def noting(step: Step, what: str) -> Iterator[None]:
+    """Add a note to an exception of a stage that names the stage, and what it was given."""
+    try:
+        yield
+    except (StageContractError, StageSkipped):
+        raise
     except Exception as error:
-        if not isinstance(error, StageContractError):
-            error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {inputs.exposure.name}")
-            if isinstance(error, ValueError) and "read-only" in str(error):
-                error.add_note(
-                    "the planes of an exposure are read-only: compute new ones and return exposure.replace()"
-                )
+        error.add_note(f"in stage '{step.stage}' of plugin {step.implementation}, exposure {what}")
+        if isinstance(error, ValueError) and "read-only" in str(error):
+            error.add_note("the planes of an exposure are read-only: compute new ones and return exposure.replace()")
         raise
 
 

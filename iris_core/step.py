@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures
 from iris_core.instruments import InstrumentMode
 from iris_core.meta import Removal
 from iris_core.reference import Need, References
@@ -35,6 +36,19 @@ class StageInputs:
     exposure: Exposure
     references: References = field(default_factory=References)
     background_exposures: Sequence[Exposure] = ()
+    instrument: InstrumentMode
+
+    def arguments(self) -> dict[str, Any]:
+        """Return them by name: the names are those of the hooks' arguments."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupInputs:
+    """What a stage of many exposures is given, beside its parameters."""
+
+    exposures: Exposures
+    references: References = field(default_factory=References)
     instrument: InstrumentMode
 
     def arguments(self) -> dict[str, Any]:
@@ -77,6 +91,10 @@ class Step:
     again: bool = False
     place: str = ""
     valid: bool = True
+
+    def __str__(self) -> str:
+        """Return the stage and what implements it, for messages."""
+        return f"stage '{self.stage}' of {self.implementation}"
 
     @property
     def stage(self) -> str:

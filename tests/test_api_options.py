@@ -86,7 +86,7 @@ def test_check_takes_every_option_of_run_but_those_of_what_it_does_not_do() -> N
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_what_a_function_returns_is_public(function: Callable[..., Any]) -> None:
     returned = str(inspect.signature(function).return_annotation)
-    names = [name for name in ("Report", "Check", "Exposure", "Path") if name in returned]
+    names = [name for name in ("Report", "Check", "Exposure", "Calibrated", "Path") if name in returned]
     assert names
     assert set(names) <= {*dir(iris_core), "Path"}
 

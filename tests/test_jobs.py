@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iris_core import Job, Plugins, hookimpl
+from iris_core import Job, Plugins, ReferenceType, hookimpl
 from iris_core.workers.jobs import read_jobs
 
 
@@ -115,3 +115,72 @@ def test_a_plugin_may_read_associations_of_another_format(bare: Plugins, folder:
     assert [(job.path.name, job.name) for job in jobs] == [
         ("x_rate.fits", "p0"), ("y_rate.fits", "p1"), ("z_rate.fits", ""),
     ]  # fmt: skip
+
+
+ROLES = {"flat": (1, None), "flat_off": (0, None)}
+
+
+def test_files_of_a_recipe_for_many_are_one_group_in_its_first_role(bare: Plugins, folder: Path) -> None:
+    files = [folder / "x_rate.fits", folder / "y_rate.fits"]
+    (job,) = read_jobs(files, [], bare, roles=ROLES)
+    assert job.members == (("flat", files[0]), ("flat", files[1]))
+    assert job.path == files[0]
+    assert not job.problem
+
+
+def test_each_product_of_an_association_is_a_group_and_the_files_beside_it_another(bare: Plugins, folder: Path) -> None:
+    flats = [member("x_rate.fits", "flat"), member("y_rate.fits", "flat_off")]
+    path = write(folder, {"name": "K", "members": flats})
+    own, listed = read_jobs([path, folder / "z_rate.fits"], [], bare, roles=ROLES)
+    assert own.members == (("flat", folder / "z_rate.fits"),)
+    assert [role for role, _ in listed.members] == ["flat", "flat_off"]
+    assert listed.name == "K"
+
+
+def test_background_members_are_those_of_every_exposure_and_reference_files_are_apart(
+    bare: Plugins, folder: Path
+) -> None:
+    bare.add("lab", Types())
+    members = [member("x_rate.fits"), member("y_rate.fits", "background"), member("z_rate.fits", "refcat")]
+    path = write(folder, {"name": "deep", "members": members})
+    roles = {"science": (1, None), "background": (0, None), "refcat": (0, 1)}
+    (job,) = read_jobs([path], [], bare, roles=roles)
+    assert job.members == (("science", folder / "x_rate.fits"),)
+    assert job.backgrounds == (folder / "y_rate.fits",)
+    assert job.references == (("refcat", folder / "z_rate.fits"),)
+
+
+class Types:
+    """A plugin with a type of reference files."""
+
+    @hookimpl
+    def reference_types(self) -> list[ReferenceType]:
+        return [ReferenceType(name="refcat", kind="table")]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        (["flat_off"], "0 flat; the recipe takes flat (1 or more), flat_off (0 or more)"),
+        (["flat", "lamp"], "1 lamp; the recipe takes"),
+        (["flat", "science"], "1 science; the recipe takes"),
+    ],
+)
+def test_wrong_roles_and_numbers_are_named(bare: Plugins, folder: Path, kinds: list[str], words: str) -> None:
+    names = ("x_rate.fits", "y_rate.fits", "z_rate.fits")
+    members = [member(name, kind) for name, kind in zip(names, kinds, strict=False)]
+    (job,) = read_jobs([write(folder, {"name": "K", "members": members})], [], bare, roles=ROLES)
+    assert job.problem == f"K: {words}" or job.problem.startswith(f"K: {words}")
+
+
+def test_many_science_exposures_are_refused_by_a_recipe_for_one(bare: Plugins, folder: Path) -> None:
+    path = write(folder, {"name": "p", "members": [member("x_rate.fits"), member("y_rate.fits")]})
+    (job,) = read_jobs([path], [], bare)
+    assert "x_rate.fits (science), y_rate.fits (science); the recipe takes one science exposure" in job.problem
+
+
+def test_an_exposure_that_is_a_member_twice_is_named(bare: Plugins, folder: Path) -> None:
+    path = write(folder, {"name": "K", "members": [member("x_rate.fits", "flat"), member("x_rate.fits", "flat_off")]})
+    (job,) = read_jobs([path], [], bare, roles=ROLES)
+    assert "exposures named more than once" in job.problem
+    assert "x_rate.fits" in job.problem

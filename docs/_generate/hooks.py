@@ -16,7 +16,15 @@ from iris_core.step import Implementation
 
 EXAMPLES = Path(__file__).parents[1] / "hooks"
 GROUPS = {
-    "Running": ("run_stage", "run_finished", "executors", "calibrate_jobs"),
+    "Running": (
+        "run_stage",
+        "run_group_stage",
+        "run_finished",
+        "executors",
+        "calibrate_jobs",
+        "plan_group",
+        "calibrate_many",
+    ),
     "Reference files": (
         "reference_types",
         "find_reference",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from iris_core.cli.tables import print_errors, print_json, say
-from iris_core.plan import Plan, PlannedStep
+from iris_core.plan import JobPlan, PlannedStep
 from iris_core.prepare import Check
 
 # What is shown of a plan and compared with others: labels and texts.
@@ -20,7 +21,7 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
     if as_json:
         print_json({"problems": [str(error) for error in checked.errors], "exposures": [*map(_plain, plans)]})
         return
-    same: dict[Lines, list[Plan]] = {}
+    same: dict[Lines, list[JobPlan]] = {}
     for plan in plans:
         same.setdefault(tuple(_lines(plan)), []).append(plan)
     if same:
@@ -36,15 +37,21 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
     say(f"{recipe}: {exposures}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
 
 
-def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
-    yield "", f"{plan.mode.name}, {_count(len(plan.job.backgrounds), 'background exposure')}"
+def _lines(plan: JobPlan) -> Iterator[tuple[str, str]]:
+    yield "", f"{plan.mode.name}, {_members(plan)}{_count(len(plan.job.backgrounds), 'background exposure')}"
     for one in plan.steps:
         yield one.step.stage, f"skipped: {one.skip}" if one.skip else str(one.step.implementation)
         yield from ((f"  {name}", f"{used.path} ({used.provider})") for name, used in one.references.items())
         yield from (("    note", note) for note in one.notes)
 
 
-def _print_plans(same: Mapping[Lines, Sequence[Plan]]) -> None:
+def _members(plan: JobPlan) -> str:
+    """Return how many exposures of which role a product is made of."""
+    counts = Counter(role for role, _ in plan.job.members)
+    return "".join(f"{_count(number, role)}, " for role, number in counts.items())
+
+
+def _print_plans(same: Mapping[Lines, Sequence[JobPlan]]) -> None:
     """Print the first plan as it is, and of the others what is different."""
     (first, plans), *others = same.items()
     several = len(plans) > 1
@@ -59,7 +66,7 @@ def _print_plans(same: Mapping[Lines, Sequence[Plan]]) -> None:
     say("")
 
 
-def _files(plans: Sequence[Plan]) -> str:
+def _files(plans: Sequence[JobPlan]) -> str:
     return _names([plan.job.path.name for plan in plans])
 
 
@@ -92,7 +99,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
-def _plain(plan: Plan) -> dict[str, Any]:
+def _plain(plan: JobPlan) -> dict[str, Any]:
     facts = {"path": plan.job.path, "mode": plan.mode.name, "backgrounds": plan.job.backgrounds, "notes": plan.notes}
     return {**facts, "steps": [*map(_plain_step, plan.steps)]}
 

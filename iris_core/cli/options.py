@@ -175,6 +175,12 @@ _RECIPE = (
     click.option("--overwrite", is_flag=True, help="Replace products that exist."),
     _one("--executor", default="", metavar="NAME", help="serial (default), processes, or a plugin's."),
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Exposures at a time, with processes."),
+    click.option(
+        "--scratch",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Folder for exposures between two stages of many; by default that of the products.",
+    ),
     as_json,
     click.option("--traceback", is_flag=True, help="Show where in the code an error arose."),
 )

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from os.path import isfile, normpath
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from iris_core.errors import one_line
 from iris_core.io.atomic import atomic
@@ -22,7 +22,7 @@ class _Member(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     expname: str
-    exptype: Literal["science", "background"]
+    exptype: str = Field(min_length=1)
 
 
 class _Product(BaseModel):
@@ -35,18 +35,18 @@ class _Product(BaseModel):
 class _Association(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    asn_type: Literal["image2"] = "image2"
+    asn_type: str = "image2"
     products: list[_Product]
 
 
-def describe_asn(jobs: Iterable[Job], folder: Path) -> dict[str, Any]:
+def describe_asn(jobs: Iterable[Job], folder: Path, recipe: str = "image2") -> dict[str, Any]:
     """Return exposures as the content of an association file in a folder; the paths of members are relative to it."""
-    return {"asn_type": "image2", "products": [_plain(job, folder) for job in jobs]}
+    return {"asn_type": recipe, "products": [_plain(job, folder) for job in jobs]}
 
 
 def _plain(job: Job, folder: Path) -> dict[str, Any]:
-    kinds = [(job.path, "science"), *((path, "background") for path in job.backgrounds)]
-    members = [{"expname": _relative(path, folder), "exptype": kind} for path, kind in kinds]
+    kinds = [*(job.members or (("science", job.path),)), *(("background", path) for path in job.backgrounds)]
+    members = [{"expname": _relative(path, folder), "exptype": kind} for kind, path in (*kinds, *job.references)]
     return {"name": job.name, "members": members}
 
 
@@ -54,7 +54,7 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
 
 
-def write_asn(jobs: Iterable[Job], path: str | Path, *, overwrite: bool = True) -> Path:
+def write_asn(jobs: Iterable[Job], path: str | Path, *, recipe: str = "image2", overwrite: bool = True) -> Path:
     """Write exposures, each with its background exposures and the name of its products, as an association file.
 
     Parameters
@@ -63,6 +63,8 @@ def write_asn(jobs: Iterable[Job], path: str | Path, *, overwrite: bool = True) 
         The exposures; each becomes a product.
     path
         The file, ``.json``.
+    recipe
+        Name of the recipe that the association is for.
     overwrite
         Whether a file of that name is replaced.
 
@@ -72,7 +74,7 @@ def write_asn(jobs: Iterable[Job], path: str | Path, *, overwrite: bool = True) 
         When it cannot be written, or exists and is not to be replaced.
     """
     path = Path(path)
-    content = describe_asn(jobs, path.parent)
+    content = describe_asn(jobs, path.parent, recipe)
     with atomic(path, replace=overwrite) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
@@ -81,8 +83,9 @@ def write_asn(jobs: Iterable[Job], path: str | Path, *, overwrite: bool = True) 
 def read_asn(path: Path, allow_outside: bool = False) -> list[Job]:
     """Return one job for each product of an association file; the paths of members are relative to it.
 
-    A file that is not an association gives one job with a `problem`; so does a product of which a member is missing or,
-    unless that is allowed, outside the folder of the file, or that has not exactly one science member.
+    A product of one science exposure, with its background exposures, is a job of that exposure; any other one has all
+    its `members`. A file that is not an association gives one job with a `problem`; so does a product without members,
+    or of which a member is missing or, unless that is allowed, outside the folder of the file.
     """
     try:
         content = _Association.model_validate(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once))
@@ -114,20 +117,20 @@ def _first(error: ValidationError) -> str:
 
 
 def _job(product: _Product, path: Path, allow_outside: bool) -> Job:
-    science = [path.parent / member.expname for member in product.members if member.exptype == "science"]
-    backgrounds = [path.parent / member.expname for member in product.members if member.exptype == "background"]
+    members = [(member.exptype.strip().lower(), path.parent / member.expname) for member in product.members]
     where = f"{path}: product '{product.name}'"
-    if len(science) != 1:
-        named = ", ".join(member.name for member in science) or "none"
-        problem = f"{where} has {len(science)} science members ({named}); one is needed"
-        return Job(path, name=product.name, problem=problem)
-    outside = [str(one) for one in (*science, *backgrounds) if not allow_outside and not _is_inside(one, path.parent)]
+    if not members:
+        return Job(path, name=product.name, problem=f"{where} has no members")
+    outside = [str(one) for _, one in members if not allow_outside and not _is_inside(one, path.parent)]
     if outside:
         problem = f"{where}: outside the folder of the association: {', '.join(outside)}; --allow-outside allows it"
         return Job(path, name=product.name, problem=problem)
-    missing = [str(member) for member in (*science, *backgrounds) if not isfile(member)]
+    missing = [str(member) for _, member in members if not isfile(member)]
     problem = f"{where}: no such file: {', '.join(missing)}" if missing else ""
-    return Job(science[0], tuple(backgrounds), product.name, problem)
+    science, backgrounds = ([one for role, one in members if role == wanted] for wanted in ("science", "background"))
+    if len(science) == 1 and len(members) == 1 + len(backgrounds):
+        return Job(science[0], tuple(backgrounds), product.name, problem)
+    return Job(members[0][1], name=product.name, problem=problem, members=tuple(members))
 
 
 def _is_inside(member: Path, folder: Path) -> bool:

@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
-from shutil import rmtree
+from shutil import disk_usage, rmtree
 from time import time
 
 from iris_core.errors import InputError
 
-__all__ = ["atomic", "real_path", "unusable"]
+__all__ = ["atomic", "real_path", "scratch_folder", "unusable"]
 
 _PARTS = re.compile(r"\.iris-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 _LOCK = ".lock"
@@ -68,6 +68,28 @@ def atomic(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def scratch_folder(parent: Path, size: int) -> Iterator[Path]:
+    """Make a hidden folder for `size` bytes; it is removed at the end, or by the next run after one that was killed.
+
+    Raises
+    ------
+    InputError
+        When there is no room for it, or it cannot be made.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(parent)
+        free = disk_usage(parent).free
+        if free < size:
+            need = f"{size / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free"
+            raise InputError(f"{parent}: no room for the exposures between two stages: {need}; --scratch names another")
+        with _hidden_folder(parent) as folder:
+            yield folder
+    except OSError as error:
+        raise InputError(f"{parent}: no folder for exposures between two stages: {error.strerror or error}") from error
 
 
 def unusable(path: Path) -> str:

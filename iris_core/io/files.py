@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from os import W_OK, access
 from os.path import exists, isdir, isfile, lexists
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iris_core.errors import InputError, IrisError, RecipeError
 from iris_core.exposure import Exposure
-from iris_core.io.atomic import atomic, real_path, unusable
+from iris_core.io.atomic import atomic, real_path, scratch_folder, unusable
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
 from iris_core.report import Job
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _RATE = re.compile(r"_rate(ints)?$")
 _LEVEL = re.compile(r"_LVL1_(\d+(?:-\d+)?)$")  # some pipelines omit the subarray
@@ -85,7 +90,7 @@ class ProductFiles:
     """
 
     def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
-        self._output, self._plugins = recipe.output, plugins
+        self._output, self._plugins, self._scratch = recipe.output, plugins, recipe.executor.scratch
 
     def name(self, job: Job, outline: Exposure, suffix: str) -> Path:
         """Return the file of a product of an exposure."""
@@ -120,7 +125,22 @@ class ProductFiles:
             else:
                 owners |= {real_path(path): f"is also that of {job.path}" for path in paths}
 
-    def write(self, product: Exposure, path: Path) -> None:
+    def scratch(self, beside: Path, size: int) -> AbstractContextManager[Path]:
+        """Make a folder for `size` bytes that is gone after the run, also after one that was killed.
+
+        Parameters
+        ----------
+        beside
+            The folder of the products; the recipe or the command line may name another.
+        size
+            What it has to hold [byte].
+        """
+        return scratch_folder(Path(self._scratch) if self._scratch else beside, size)
+
+    def write(self, product: Exposure | Table, path: Path) -> None:
         """Write a product so that under its name it is whole or not there, and replaces one only if it may."""
         with atomic(path, replace=self._output.overwrite) as temporary:
-            self._plugins.write_product(product, temporary)
+            if isinstance(product, Exposure):
+                self._plugins.write_product(product, temporary)
+            else:
+                product.write(temporary, format="ascii.ecsv")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iris_core.errors import InputError
+from iris_core.merging import TABLE
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -44,7 +45,7 @@ class Layout:
     area
         That of the pixel areas.
     further
-        Other images, and INT_TIMES, by name.
+        Other images, and the tables INT_TIMES and HDRTAB, by name.
     remarks
         What is not used although it looks as if it should be.
     """
@@ -76,8 +77,9 @@ def find_layout(hdus: HDUList, path: Path) -> Layout:
     named = _named_images(hdus, layout.science)
     for name, hdu in named.items():
         _put(layout, name, hdu)
-    if INT_TIMES in hdus and getattr(hdus[INT_TIMES], "columns", None) is not None:
-        layout.further[INT_TIMES] = hdus[INT_TIMES]
+    for name in (INT_TIMES, TABLE):
+        if name in hdus and getattr(hdus[name], "columns", None) is not None:
+            layout.further[name] = hdus[name]
     _doubt(layout, hdus[0].header)
     return layout
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os.path import isfile
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
 from iris_core.recipe import (
@@ -19,6 +19,7 @@ from iris_core.recipe import (
     StepOptions,
     StepRequest,
     explain,
+    parse_numbers,
 )
 from iris_core.recipes.merging import merge_step
 from iris_core.recipes.yaml_lines import Document, parse_document
@@ -39,6 +40,12 @@ class RecipeFile(Options):
         {}, description="Reference files by type; 'store' is a folder of them, 'providers' the plugins that are asked."
     )
     reader: str | None = Field(None, description="Plugin that reads the exposures; by default the one that can.")
+    members: dict[str, Annotated[Any, AfterValidator(parse_numbers)]] = Field(
+        {}, description="Exposures by role with their number, of a recipe that makes many into one: {dark: 1+}."
+    )
+    missing: Literal["fail", "leave_out"] | None = Field(
+        None, description="'leave_out': where one of many exposures fails, the product is made without it."
+    )
     image_types: list[str] | None = Field(
         None, description="Calibration exposures (IMTYPE: SKY, DARK, FLAT ...) that it takes as science exposures."
     )
@@ -127,6 +134,8 @@ class _Reader:
             reference_places={**base.reference_places, **places},
             providers=providers or base.providers,
             reader=content.reader or base.reader,
+            members=dict(content.members) or base.members,
+            missing=content.missing or base.missing,
             image_types=base.image_types if content.image_types is None else tuple(content.image_types),
             backgrounds=content.backgrounds or base.backgrounds,
             plugins=tuple(dict.fromkeys((*base.plugins, *content.with_))),

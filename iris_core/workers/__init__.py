@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from iris_core.stages import hookimpl
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from iris_core.exposure import Exposure
     from iris_core.plan import Plan
     from iris_core.plugins import Plugins
     from iris_core.prepare import Run
     from iris_core.recipe import Recipe
-    from iris_core.report import ExposureResult, Job
+    from iris_core.report import Calibrated, ExposureResult, Job
+    from iris_core.workers.group_plan import GroupPlan
 
 
 @hookimpl
@@ -32,19 +35,46 @@ def read_jobs(
         if one.stage in stages and stages[one.stage].consumes_backgrounds and not one.options.skip
     ]
     others = recipe.backgrounds == "others" and bool(consuming)
-    return read_jobs(files, backgrounds, plugins, others, allow_outside)
+    has_group = any(one.stage in stages and stages[one.stage].group for one in recipe.steps)
+    roles = recipe.members or ({"science": (1, None), "background": (0, None)} if has_group else {})
+    return read_jobs(files, backgrounds, plugins, others, allow_outside, roles)
 
 
 @hookimpl
-def calibrate_jobs(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tuple[Job, ExposureResult]]:
+def plan_group(
+    run: Run, job: Job, members: Sequence[tuple[str, Exposure]], backgrounds: Sequence[Exposure]
+) -> GroupPlan:
+    """Plan what is made of many exposures."""
+    from iris_core.workers.group_plan import make_group_plan
+
+    return make_group_plan(run, job, members, backgrounds)
+
+
+@hookimpl
+def calibrate_many(
+    run: Run, plan: GroupPlan, exposures: Sequence[Exposure], backgrounds: Sequence[Exposure]
+) -> Calibrated:
+    """Calibrate many exposures in memory."""
+    from iris_core.workers.in_memory import calibrate_in_memory
+
+    return calibrate_in_memory(run, plan, exposures, backgrounds)
+
+
+@hookimpl
+def calibrate_jobs(run: Run, plans: Mapping[Job, Plan | GroupPlan]) -> Iterator[tuple[Job, ExposureResult]]:
     """Calibrate exposures in this process, or with the executor that the recipe names."""
+    from iris_core.workers.group_plan import GroupPlan
+
+    groups = {job: plan for job, plan in plans.items() if isinstance(plan, GroupPlan)}
+    singles = {job: plan for job, plan in plans.items() if not isinstance(plan, GroupPlan)}
     if run.recipe.executor.name == "serial":
+        from iris_core.workers.groups import calibrate_groups
         from iris_core.workers.here import calibrate_here
 
-        return calibrate_here(run, plans)
-    from iris_core.workers.elsewhere import calibrate_with_executor
+        return chain(calibrate_here(run, singles), calibrate_groups(run, groups))
+    from iris_core.workers.elsewhere import calibrate_with_executor, groups_with_executor
 
-    return calibrate_with_executor(run, plans)
+    return chain(calibrate_with_executor(run, singles), groups_with_executor(run, groups))
 
 
 @hookimpl

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import replace
 from functools import partial
-from logging.handlers import QueueHandler
-from multiprocessing import parent_process
 from os.path import lexists
 from pathlib import Path
-from queue import SimpleQueue
 
 from iris_core.errors import IrisError, PluginError, Problems
+from iris_core.exposure import Exposure
 from iris_core.loading import load_plugins
 from iris_core.plan import Plan
 from iris_core.plugins import STORE, WATCH, Plugins
 from iris_core.prepare import Run, start_run
 from iris_core.recipe import ExecutorOptions, Overrides, Recipe
 from iris_core.report import ExposureResult, Job
-from iris_core.workers.here import Planned, calibrate_job, failure
+from iris_core.workers.group_plan import GroupPlan, plan_part
+from iris_core.workers.groups import calibrate_groups
+from iris_core.workers.here import calibrate_job, failure
 from iris_core.workers.identity import run_identity
-from iris_core.workers.warned import warnings_in_log
+from iris_core.workers.warned import logged, replay
 
-__all__ = ["calibrate_with_executor"]
+__all__ = ["calibrate_with_executor", "groups_with_executor"]
+
+
+def groups_with_executor(run: Run, plans: Mapping[Job, GroupPlan]) -> Iterator[tuple[Job, ExposureResult]]:
+    """Yield the results of what is made of many exposures, which an executor works on."""
+    if not plans:
+        return
+    executor = run.plugins.executors()[run.recipe.executor.name](run.recipe.executor.workers or 2)
+    try:
+        yield from calibrate_groups(run, plans, executor, partial(_part_in_worker, *_needed(run)))
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _needed(run: Run) -> tuple[Recipe, tuple[str, ...], tuple[Path, ...]]:
+    """Return what a worker needs to make the run anew: its recipe, and its plugins by name and by file."""
+    names = tuple(name for name in run.plugins.names() if name not in (WATCH, STORE))
+    files = tuple(path.absolute() for path in run.plugins.files().values())
+    return replace(run.recipe, executor=ExecutorOptions()), names, files
 
 
 def calibrate_with_executor(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tuple[Job, ExposureResult]]:
     """Yield the results of an executor; an exposure whose process died is tried once more, in one of its own."""
+    if not plans:
+        return
     options = run.recipe.executor
     start = run.plugins.executors()[options.name]
-    names = tuple(name for name in run.plugins.names() if name not in (WATCH, STORE))
-    files = tuple(path.absolute() for path in run.plugins.files().values())
-    recipe = replace(run.recipe, executor=ExecutorOptions())
+    recipe, names, files = _needed(run)
     lost: list[Job] = []
     for job, result in _submit(start(options.workers or 2), plans, partial(_plan_in_worker, recipe, names, files)):
         if result is None:
@@ -63,7 +80,7 @@ def _submit(
 ) -> Iterator[tuple[Job, ExposureResult | None]]:
     """Yield the results of other processes; None where the process died."""
     try:
-        futures = {executor.submit(_calibrate_in_worker, job, partial(planned, job)): job for job in jobs}
+        futures = {executor.submit(logged, calibrate_job, job, partial(planned, job)): job for job in jobs}
         for future in as_completed(futures):
             job = futures[future]
             try:
@@ -73,27 +90,26 @@ def _submit(
             except Exception as error:
                 yield job, failure(job.path, error, 0.0)
             else:
-                for record in records:
-                    logging.getLogger(record.name).handle(record)
+                replay(records)
                 yield job, result
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _calibrate_in_worker(job: Job, planned: Planned) -> tuple[ExposureResult, list[logging.LogRecord]]:
-    """Calibrate in a process that has no log, and return the records for that of the run."""
-    if parent_process() is None:
-        return calibrate_job(job, planned), []
-    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)], format="%(message)s", force=True)
-    with warnings_in_log():
-        result = calibrate_job(job, planned)
-    return result, [records.get() for _ in range(records.qsize())]
-
-
 def _plan_in_worker(recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...], job: Job) -> tuple[Plan, Run]:
     run = start_run(recipe, Overrides(plugin_files=files), load_plugins(names))
-    plan = run.plan(job)
+    return _ready(run, run.plan_one(job))
+
+
+def _part_in_worker(
+    recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...], job: Job, number: int, outline: Exposure
+) -> tuple[Plan, Run]:
+    run = start_run(recipe, Overrides(plugin_files=files), load_plugins(names))
+    first = None if number else run.plugins.read_exposure(job.path, False)
+    return _ready(run, plan_part(run, job, number, first or outline))
+
+
+def _ready(run: Run, plan: Plan) -> tuple[Plan, Run]:
     if run.problems:
         raise Problems(run.problems)
     run.references.expect(plan.references)

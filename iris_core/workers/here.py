@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
 from iris_core.errors import IrisError, one_line
 from iris_core.exposure import Exposure
+from iris_core.exposures import Result
 from iris_core.installed import DISTRIBUTION
 from iris_core.keywords import text_card
 from iris_core.meta import StageRecord
-from iris_core.plan import Plan
+from iris_core.plan import Plan, PlannedStep
 from iris_core.prepare import Run
 from iris_core.provenance import FORMAT
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.identity import run_identity
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 log = logging.getLogger(__name__)
 
@@ -52,41 +57,106 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     planned
         Returns its plan and the run that carries it out.
     """
-    start = perf_counter()
-    products: dict[str, Path] = {}
-    history: tuple[StageRecord, ...] = ()
+    start, written = perf_counter(), Written()
     try:
         plan, run = planned()
-        read = run.plugins.read_exposure
-        exposure = plan.prepare(read(plan.job.path), *plan.notes)
-        _warn_of_unit(exposure)
-        backgrounds = [plan.prepare(read(path)) for path in plan.job.backgrounds]
-        identity = run_identity(plan)
+        exposure, backgrounds = read_inputs(plan, run)
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
-        del exposure, backgrounds
-        for done, product in steps:
-            history, path = product.history, done.output
-            if path is not None:
-                _warn_of_nothing(product, path)
-                run.products.write(stamp_product(product, path, identity), path)
-                products[done.step.save] = path
-            del product  # the stages to come need the memory
+        del exposure, backgrounds  # the stages need the memory
+        written.follow(steps, run, run_identity(plan))
     except Exception as error:
-        return replace(failure(job.path, error, perf_counter() - start), products=products, history=history)
-    seconds = perf_counter() - start
-    return ExposureResult(path=job.path, mode=plan.mode.name, products=products, history=history, seconds=seconds)
+        failed = failure(job.path, error, perf_counter() - start)
+        return replace(failed, products=written.products, history=written.history)
+    return ExposureResult(
+        path=job.path,
+        mode=plan.mode.name,
+        products=written.products,
+        history=written.history,
+        seconds=perf_counter() - start,
+    )
+
+
+def read_inputs(plan: Plan, run: Run) -> tuple[Exposure, list[Exposure]]:
+    """Return an exposure and its background exposures as the first step is given them."""
+    read = run.plugins.read_exposure
+    exposure = plan.prepare(read(plan.job.path), *plan.notes)
+    _warn_of_unit(exposure)
+    return exposure, [plan.prepare(read(path)) for path in plan.job.backgrounds]
+
+
+@dataclass(slots=True)
+class Written:
+    """What has been written so far: the files by suffix, and what had been done to the last of them."""
+
+    products: dict[str, Path] = field(default_factory=dict)
+    history: tuple[StageRecord, ...] = ()
+
+    def follow(
+        self, steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure], run: Run, identity: str
+    ) -> Exposure:
+        """Write what the steps of an exposure make, as it comes, and return the exposure at the end."""
+        while True:
+            try:
+                planned, made = next(steps)
+            except StopIteration as end:
+                last: Exposure = end.value
+                self.history = last.history
+                return last
+            self.write(made, planned.output, planned.suffix, planned.beside, run, identity)
+            del made  # the stages to come need the memory
+
+    def add(self, other: Written) -> None:
+        """Add what was written elsewhere; of many exposures each product has the name of its file."""
+        for suffix, path in other.products.items():
+            self.products[path.name if suffix in self.products else suffix] = path
+        self.history = other.history
+
+    def write(
+        self,
+        made: Result[Exposure],
+        output: Path | None,
+        suffix: str,
+        beside: Mapping[str, Path],
+        run: Run,
+        identity: str,
+    ) -> None:
+        """Write an exposure, where it has a file, and the tables and images that were made beside it."""
+        self.history = made.exposure.history
+        images = {name: (image, beside[name]) for name, image in made.images.items()}
+        if output is not None:
+            images = {suffix: (made.exposure, output), **images}
+        for name, (image, path) in images.items():
+            if image is made.exposure:
+                _warn_of_nothing(image, path)
+            run.products.write(stamp_product(image, path, identity), path)
+            self.products[name] = path
+        for name, table in made.tables.items():
+            run.products.write(stamp_table(table, made.exposure, beside[name], identity), beside[name])
+            self.products[name] = beside[name]
 
 
 def stamp_product(exposure: Exposure, path: Path, identity: str) -> Exposure:
     """Return a product whose primary header gives its name and level, and the software, recipe and run that made it."""
     header = exposure.header.copy()
     header["FILENAME"] = text_card(path.name, "name of this file")
-    header["DATALVL"] = (2, "calibrated")
+    header["DATALVL"] = (3, "made of many exposures") if "NEXP" in header else (2, "calibrated")
     header["DRSVER"] = (version(DISTRIBUTION), f"version of {DISTRIBUTION}")
     header["DRSFMT"] = (FORMAT, "version of the format of this product")
     header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
     header["RUNID"] = (identity, "equal in products made together")
     return exposure.replace(header=header)
+
+
+def stamp_table(table: Table, exposure: Exposure, path: Path, identity: str) -> Table:
+    """Return a copy of a table that gives its name, and the software, recipe and run that made it."""
+    stamped = table.copy()
+    stamped.meta |= {
+        "FILENAME": path.name,
+        "DRSVER": version(DISTRIBUTION),
+        "RECIPE": str(exposure.provenance.get("recipe", "")),
+        "RUNID": identity,
+    }
+    return stamped
 
 
 def _warn_of_unit(exposure: Exposure) -> None:

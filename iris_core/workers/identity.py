@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from iris_core.plan import Plan
+from iris_core.workers.group_plan import GroupPlan
 
 __all__ = ["run_identity"]
 
@@ -15,7 +16,7 @@ __all__ = ["run_identity"]
 _BLOCKS, _BLOCK = 64, 1 << 16
 
 
-def run_identity(plan: Plan) -> str:
+def run_identity(plan: Plan | GroupPlan) -> str:
     """Return a number that all products of an exposure share which were made from the same in the same way.
 
     Two equal runs have the same, so that their products are equal to the last byte. Where two products of an exposure

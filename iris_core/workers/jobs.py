@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os.path import exists, isfile, realpath
 from pathlib import Path
 
 from iris_core.plugins import Plugins
+from iris_core.recipe import Numbers
 from iris_core.report import Job
 
 
@@ -17,6 +19,7 @@ def read_jobs(
     plugins: Plugins,
     use_others: bool = False,
     allow_outside: bool = False,
+    roles: Mapping[str, Numbers] | None = None,
 ) -> list[Job]:
     """Return what to calibrate; a job with a `problem` fails alone.
 
@@ -32,23 +35,82 @@ def read_jobs(
         Whether every exposure has the other ones as its background exposures.
     allow_outside
         Whether an association may name files outside its own folder.
+    roles
+        Of a recipe that makes many exposures into fewer: how many of them it takes, by role. All files that are no
+        associations are then one group, in the first of the roles.
     """
     jobs: list[Job] = []
+    alone: list[Path] = []
     for path in files:
         if _is_no_file(path):  # a reader might wait for ever
             jobs += [Job(path)]
             continue
         listed = plugins.ask_one("read_association", path, path=path, allow_outside=allow_outside)
-        jobs += [Job(path, tuple(backgrounds))] if listed is None else listed
+        if listed is None and roles:
+            alone.append(path)
+        else:
+            jobs += [Job(path, tuple(backgrounds))] if listed is None else listed
+    if roles:
+        role = next(iter(roles))
+        own = [Job(alone[0], tuple(backgrounds), members=tuple((role, path) for path in alone))] if alone else []
+        return [_group(job, roles, plugins) for job in (*own, *jobs)]
     if use_others:
         jobs = [job if job.backgrounds else _with_others(job, jobs) for job in jobs]
-    return [replace(job, problem=job.problem or _no_files(job) or _wrong_backgrounds(job)) for job in jobs]
+    return [replace(job, problem=job.problem or _no_files(job) or _not_one(job) or _repeated(job)) for job in jobs]
+
+
+def _group(job: Job, roles: Mapping[str, Numbers], plugins: Plugins) -> Job:
+    """Return a job of many exposures, with its background exposures and its own reference files apart."""
+    members = job.members or (("science", job.path),)
+    members = (*members, *(("background", path) for path in job.backgrounds))
+    types = plugins.reference_types()
+    kept = tuple((role, path) for role, path in members if role != "background" and role not in types)
+    whole = replace(
+        job,
+        path=kept[0][1] if kept else job.path,
+        backgrounds=tuple(path for role, path in members if role == "background"),
+        members=kept,
+        references=tuple((role, path) for role, path in members if role in types),
+    )
+    return replace(
+        whole, problem=job.problem or _no_files(whole) or _wrong_numbers(job, members, roles) or _repeated(whole)
+    )
+
+
+def _wrong_numbers(job: Job, members: Iterable[tuple[str, Path]], roles: Mapping[str, Numbers]) -> str:
+    """Return what is wrong with the numbers of exposures of a job, by role."""
+    counts = {**dict.fromkeys(roles, 0), **Counter(role for role, _ in members)}
+    wrong = [f"{number} {role}" for role, number in counts.items() if not _fits(number, roles.get(role, (0, 0)))]
+    takes = ", ".join(f"{role} ({_range(*numbers)})" for role, numbers in roles.items())
+    return f"{job.name or job.path}: {', '.join(wrong)}; the recipe takes {takes}" if wrong else ""
+
+
+def _fits(number: int, numbers: Numbers) -> bool:
+    return numbers[0] <= number and (numbers[1] is None or number <= numbers[1])
+
+
+def _range(least: int, most: int | None) -> str:
+    return f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
+
+
+def _not_one(job: Job) -> str:
+    """Return what is wrong where a recipe of single exposures is given many."""
+    if not job.members:
+        return ""
+    given = ", ".join(f"{path.name} ({role})" for role, path in job.members)
+    return f"product '{job.name}': {given}; the recipe takes one science exposure, and background exposures"
 
 
 def _no_files(job: Job) -> str:
     """Return what is wrong where an input is there and no regular file: to read a pipe or a device may never end."""
-    wrong = ", ".join(str(path) for path in (job.path, *job.backgrounds) if _is_no_file(path))
+    wrong = ", ".join(str(path) for path in _paths(job) if _is_no_file(path))
     return f"{wrong}: a folder, a pipe or a device; an input has to be a regular file" if wrong else ""
+
+
+def _paths(job: Job) -> tuple[Path, ...]:
+    """Return every input of a job, the background exposures last."""
+    first = [path for _, path in job.members] or [job.path]
+    return (*first, *(path for _, path in job.references), *job.backgrounds)
 
 
 def _is_no_file(path: Path) -> bool:
@@ -62,10 +124,13 @@ def _with_others(job: Job, jobs: Iterable[Job]) -> Job:
     return replace(job, backgrounds=others, problem=job.problem or ("" if others else f"{alone}; {remedy}"))
 
 
-def _wrong_backgrounds(job: Job) -> str:
-    """Return what is wrong where an exposure is its own background, or a background is named twice."""
-    science, *backgrounds = (realpath(path) if isfile(path) else str(path) for path in (job.path, *job.backgrounds))
-    if science in backgrounds:
-        return f"{job.path}: it is its own background; remove it from the background exposures"
-    twice = [path for path in dict.fromkeys(backgrounds) if backgrounds.count(path) > 1]
-    return f"{job.path}: background exposures named more than once: {', '.join(twice)}" if twice else ""
+def _repeated(job: Job) -> str:
+    """Return what is wrong where an exposure is its own background, or one is named twice."""
+    real = [realpath(path) if isfile(path) else str(path) for path in _paths(job)]
+    count = len(job.backgrounds)
+    own = [path for path in real[: len(real) - count] if path in real[len(real) - count :]]
+    if own:
+        return f"{own[0]}: it is its own background; remove it from the background exposures"
+    twice = [path for path in dict.fromkeys(real) if real.count(path) > 1]
+    what = "background exposures" if set(twice) <= set(real[len(real) - count :]) else "exposures"
+    return f"{job.path}: {what} named more than once: {', '.join(twice)}" if twice else ""

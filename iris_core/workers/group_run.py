@@ -1,0 +1,91 @@
+"""Many exposures to fewer: taken from one stage of all of them to the next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import Protocol
+
+from iris_core.contract import check_group, check_result, group_result
+from iris_core.errors import StageSkipped
+from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures, Result
+from iris_core.instruments import InstrumentMode
+from iris_core.plan import Plan, PlannedStep
+from iris_core.plugins import BUILTIN, Plugins
+from iris_core.provenance import record_step
+from iris_core.reference import ReferenceFiles
+from iris_core.runner import like, noting
+from iris_core.step import GroupInputs, Step
+from iris_core.workers.group_plan import GroupPart, GroupPlan
+
+__all__ = ["Line", "calibrate_group"]
+
+log = logging.getLogger(__name__)
+
+
+class Line(Protocol):
+    """How exposures go through the steps between stages of many exposures, and where what comes out is kept."""
+
+    def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
+        """Return the exposures as the steps leave them; those that failed may be left out."""
+
+    def keep(self, part: GroupPart, result: Result[Exposures | Exposure]) -> Result[Exposures | Exposure]:
+        """Keep what a stage of many exposures has made, where the plan has files for it, and return it."""
+
+
+def calibrate_group(
+    plan: GroupPlan, exposures: Exposures, line: Line, plugins: Plugins, files: ReferenceFiles
+) -> Exposures:
+    """Take many exposures through the steps of a plan, and return what comes out.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    exposures
+        As they are read.
+    line
+        Takes them through the steps of one exposure, and keeps products.
+    plugins, files
+        Those of the run.
+    """
+    exposures = line.advance(plan.plans, exposures)
+    for part in plan.parts:
+        made = line.keep(part, run_group(part.planned, exposures, plan.mode, plugins, files)).exposure
+        exposures = Exposures.of([made], pool=exposures.pool) if isinstance(made, Exposure) else made
+        exposures = line.advance(part.plans, exposures)
+    return exposures
+
+
+def run_group(
+    planned: PlannedStep, exposures: Exposures, mode: InstrumentMode, plugins: Plugins, files: ReferenceFiles
+) -> Result[Exposures | Exposure]:
+    """Check and run a stage of many exposures, and record it in what it makes."""
+    step, start = planned.step, perf_counter()
+    if planned.skip:
+        return _skipped(step, exposures, planned.skip)
+    inputs = GroupInputs(exposures=exposures, references=files.read(planned.references), instrument=mode)
+    try:
+        with noting(step, repr(exposures)):
+            check_group(step, inputs)
+            bound = replace(inputs, exposures=exposures.checked_by(partial(check_result, str(step), step.spec)))
+            called = plugins.hook("run_group_stage", BUILTIN)(step=step, **bound.arguments())
+            result = group_result(step, exposures, called)
+    except StageSkipped as skipped:
+        return _skipped(step, exposures, str(skipped))
+    made = result.exposure
+    outlines = [made] if isinstance(made, Exposure) else list(made.outlines)
+    facts = {"references": files.uses(planned.references), "seconds": perf_counter() - start}
+    recorded = [record_step(step, one, "", (*planned.notes, *one.notes), **facts) for one in outlines]
+    log.info("%s by %s in %.2f s", step.stage, step.implementation, facts["seconds"])
+    after = recorded[0] if isinstance(made, Exposure) else made.changed(recorded)
+    return replace(result, exposure=after, images={name: like(one, recorded[0]) for name, one in result.images.items()})
+
+
+def _skipped(step: Step, exposures: Exposures, reason: str) -> Result[Exposures | Exposure]:
+    log.info("%s skipped: %s", step.stage, reason)
+    return Result(exposure=exposures.changed([record_step(step, one, reason) for one in exposures.outlines]))

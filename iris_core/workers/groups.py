@@ -1,0 +1,218 @@
+"""Many exposures made into fewer, with files between the stages: at no time are all of them in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import file_digest
+from math import prod
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from iris_core.errors import InputError, IrisError
+from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures, InMemory, Member, Result, planes_of
+from iris_core.plan import Plan
+from iris_core.prepare import Run
+from iris_core.report import ExposureResult, Job
+from iris_core.runner import calibrate_exposure
+from iris_core.workers.group_plan import GroupPart, GroupPlan
+from iris_core.workers.group_run import calibrate_group
+from iris_core.workers.here import Planned, Written, failure, read_inputs
+from iris_core.workers.identity import run_identity
+from iris_core.workers.spill import DiskPool, Spilled, spill
+
+__all__ = ["calibrate_groups"]
+
+log = logging.getLogger(__name__)
+
+# From the job of one exposure, the number of the part and the outline, to its plan and the run, in a worker.
+Replan = Callable[[Job, int, Exposure], tuple[Plan, Run]]
+
+
+def calibrate_groups(
+    run: Run, plans: Mapping[Job, GroupPlan], executor: Executor | None = None, replan: Replan | None = None
+) -> Iterator[tuple[Job, ExposureResult]]:
+    """Yield the results of what is made of many exposures, one after the other; each fails alone.
+
+    Parameters
+    ----------
+    run
+        The run.
+    plans
+        What to do.
+    executor
+        Works on several exposures at a time; None for this process.
+    replan
+        How a worker makes the plan of an exposure anew: plans do not travel.
+    """
+    for job, plan in plans.items():
+        start, written = perf_counter(), Written()
+        try:
+            error = _calibrate(run.for_job(job), plan, written, executor, replan)
+        except Exception as problem:
+            failed = failure(job.path, problem, perf_counter() - start)
+            yield job, replace(failed, products=written.products, history=written.history)
+            continue
+        yield (
+            job,
+            ExposureResult(
+                path=job.path,
+                mode=plan.mode.name,
+                products=written.products,
+                history=written.history,
+                seconds=perf_counter() - start,
+                error=error,
+            ),
+        )
+
+
+def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor | None, replan: Replan | None) -> str:
+    """Make the products of many exposures, and return a word on those that were left out."""
+    run.references.expect(plan.references)
+    with ExitStack() as stack:
+        if plan.job.references:
+            stack.enter_context(closing(run.references))
+        folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, _bytes_of(plan)))
+        workers = run.recipe.executor.workers or 2
+        line = _Line(run, plan, written, DiskPool(folder, executor, workers), replan)
+        stack.enter_context(line.hashing)
+        members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
+        calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
+    return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
+
+
+def _bytes_of(plan: GroupPlan) -> int:
+    """Return what the planes of all exposures take."""
+    planes = (plane for one in plan.plans for plane in planes_of(one.outline).values())
+    return sum(prod(plane.shape) * plane.dtype.itemsize for plane in planes)
+
+
+@dataclass(slots=True)
+class _Line:
+    """Takes exposures through the steps between stages of many, and writes what comes out."""
+
+    run: Run
+    plan: GroupPlan
+    written: Written
+    pool: DiskPool
+    replan: Replan | None
+    number: int = 0
+    identity: str = ""
+    left_out: dict[Path, str] = field(default_factory=dict)
+    hashing: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
+    hashes: dict[Path, Future[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.identity = run_identity(self.plan)
+        self.hashes = {path: self.hashing.submit(_sha256, path) for _, path in self.plan.job.members}
+
+    def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
+        """Return the exposures as the steps leave them; the files of those before are removed."""
+        there = {outline.meta.path: role for outline, role in zip(exposures.outlines, exposures.roles, strict=True)}
+        plans = [plan for plan in plans if plan.job.path in there]
+        members: Sequence[Member] = exposures.members
+        if self.number == 0 or any(plan.steps for plan in plans):
+            made = list(self._results(plans, members))
+            self.number += 1
+            return self._together(plans, members, made, there)
+        self.number += 1
+        return exposures
+
+    def _results(self, plans: Sequence[Plan], members: Sequence[Member]) -> Iterator[Any]:
+        """Yield, for each exposure, what came of the steps."""
+        given = [(self.number, member, self.pool.new_path(), self.identity) for member in members]
+        if self.replan is None or (self.number and all(isinstance(member, InMemory) for member in members)):
+            for plan, one in zip(plans, given, strict=True):
+                yield _advance(partial(_given, plan, self.run), *one)
+            return
+        outlines = (member.outline for member in members)
+        replans = [partial(self.replan, plan.job, self.number, one) for plan, one in zip(plans, outlines, strict=True)]
+        yield from self.pool.call(_advance, [(planned, *one) for planned, one in zip(replans, given, strict=True)])
+
+    def _together(
+        self, plans: Sequence[Plan], before: Sequence[Member], made: Sequence[Any], roles: Mapping[Path, str]
+    ) -> Exposures:
+        kept: list[Member] = []
+        for plan, one in zip(plans, made, strict=True):
+            if isinstance(one, Exception):
+                self._leave_out(plan.job.path, one)
+                continue
+            member, written = one
+            self.written.add(written)
+            kept.append(member)
+        if not kept:
+            raise InputError(f"{self.plan.job.name or self.plan.job.path}: every one of its exposures failed")
+        for member in before:
+            if isinstance(member, Spilled):
+                member.discard(kept)
+        return Exposures(kept, [roles[member.outline.meta.path] for member in kept], self.pool)
+
+    def _leave_out(self, path: Path, error: Exception) -> None:
+        if self.run.recipe.missing != "leave_out":
+            raise error
+        log.warning("%s is left out: %s", path, error)
+        self.left_out[path] = str(error)
+
+    def keep(self, part: GroupPart, result: Result[Exposures | Exposure]) -> Result[Exposures | Exposure]:
+        """Write what a stage of many exposures has made, and return it with the record of its inputs."""
+        made, planned = result.exposure, part.planned
+        if isinstance(made, Exposure):
+            result = replace(result, exposure=self._with_members(made))
+            self._write(result, planned.output, planned.step.save, planned.beside)
+            return result
+        for one, path in zip(made, part.outputs, strict=False):
+            self._write(Result(exposure=one), path, f"{one.name} {planned.step.save}", {})
+        if planned.beside:
+            self._write(replace(result, exposure=made.outlines[0]), None, "", planned.beside)
+        return result
+
+    def _with_members(self, made: Exposure) -> Exposure:
+        members = [
+            {"file": path.name, "role": role, "sha256": self.hashes[path].result()}
+            for role, path in self.plan.job.members
+            if path not in self.left_out
+        ]
+        return made.replace(provenance={**made.provenance, "members": members})
+
+    def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
+        self.written.write(made, output, suffix, beside, self.run, self.identity)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
+    return plan, run
+
+
+def _advance(
+    planned: Planned, number: int, member: Member, path: Path, identity: str
+) -> tuple[Member, Written] | Exception:
+    """Take one exposure through steps, and spill it; whatever goes wrong is the result."""
+    written = Written()
+    try:
+        plan, run = planned()
+        if number == 0:
+            before, (exposure, backgrounds) = None, read_inputs(plan, run)
+        else:
+            before, backgrounds = member.read(), []
+            exposure = plan.prepare(before)
+        steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
+        del exposure, backgrounds
+        last = written.follow(steps, run, identity)
+        if isinstance(member, InMemory) and number:
+            return InMemory(last), written
+        return spill(last, path, before, member if isinstance(member, Spilled) else None), written
+    except IrisError as error:
+        return error
+    except Exception as error:
+        error.add_note(f"exposure {member.outline.name}")
+        return error

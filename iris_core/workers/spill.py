@@ -1,0 +1,176 @@
+"""Exposures between the stages of a run of many: their planes lie in files, of which rows are read where they stand."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iris_core.arrays import Array
+from iris_core.exposure import Exposure
+from iris_core.exposures import Member, Pool, outline_of, planes_of, rows_of, with_planes
+from iris_core.workers.warned import logged, replay
+
+__all__ = ["DiskPool", "Spilled", "spill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One plane in a file: where it begins, and what it is."""
+
+    path: Path
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    def read(self) -> Array:
+        """Return the plane."""
+        return np.fromfile(self.path, self.dtype, prod(self.shape), offset=self.offset).reshape(self.shape)
+
+    def rows(self, where: slice) -> Array:
+        """Return some rows, of every integration."""
+        *cube, height, width = self.shape
+        rows = np.empty((*cube, where.stop - where.start, width), dtype=self.dtype)
+        size = width * rows.dtype.itemsize
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            for at, part in enumerate(rows.reshape(-1, *rows.shape[-2:])):
+                _read_into(descriptor, part, self.offset + (at * height + where.start) * size)
+        finally:
+            os.close(descriptor)
+        return rows
+
+
+def _read_into(descriptor: int, rows: Array, offset: int) -> None:
+    view = memoryview(rows.data).cast("B")
+    if hasattr(os, "preadv"):
+        while view:
+            number = os.preadv(descriptor, [view], offset)
+            view, offset = view[number:], offset + number
+    else:  # not on every system
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        view[:] = os.read(descriptor, len(view))
+
+
+@dataclass(frozen=True, slots=True)
+class Spilled:
+    """An exposure whose planes are in files; those that take no memory are in the outline."""
+
+    outline: Exposure
+    planes: Mapping[str, Stored]
+
+    def read(self) -> Exposure:
+        """Return the exposure."""
+        planes = {name: stored.read() for name, stored in self.planes.items()}
+        return with_planes(self.outline, {**planes_of(self.outline), **planes})
+
+    def rows(self, plane: str, where: slice) -> Array:
+        """Return some rows of a plane."""
+        if plane != "variance":
+            return self.planes[plane].rows(where)
+        components = {name: one.rows(where) for name, one in self.planes.items() if name.startswith("variance:")}
+        shape = (*self.outline.data.shape[:-2], where.stop - where.start, self.outline.shape[1])
+        return rows_of(components, plane, slice(0, where.stop - where.start), shape)
+
+    def with_outline(self, outline: Exposure) -> Spilled:
+        """Return the same pixels with other headers, or another WCS or unit."""
+        return replace(self, outline=outline_of(outline))
+
+    def discard(self, kept: Sequence[Member]) -> None:
+        """Remove the files of planes that none of `kept` has."""
+        needed = {one.path for member in kept if isinstance(member, Spilled) for one in member.planes.values()}
+        for path in {one.path for one in self.planes.values()} - needed:
+            with suppress(OSError):
+                path.unlink()
+
+
+def spill(exposure: Exposure, path: Path, before: Exposure | None = None, stored: Spilled | None = None) -> Spilled:
+    """Write the planes of an exposure that are others than those it was made of.
+
+    Parameters
+    ----------
+    exposure
+        What is kept.
+    path
+        A file that is not there yet.
+    before, stored
+        What it was made of, and where the planes of that are.
+    """
+    old = {} if before is None else planes_of(before)
+    known = {} if stored is None else stored.planes
+    planes: dict[str, Stored] = {}
+    with path.open("xb") as file:
+        for name, plane in planes_of(exposure).items():
+            if name in known and plane is old[name]:
+                planes[name] = known[name]
+            elif not plane.dtype.names and any(plane.strides):
+                planes[name] = Stored(path, file.tell(), plane.dtype.str, plane.shape)
+                np.ascontiguousarray(plane).tofile(file)
+    return Spilled(outline_of(exposure), planes)
+
+
+class DiskPool(Pool):
+    """Calls functions of exposures by the executor of the run, and keeps in a folder what they change.
+
+    Parameters
+    ----------
+    folder
+        Where planes go.
+    executor
+        That of the run; None for this process.
+    workers
+        How many calls may wait at a time.
+    """
+
+    def __init__(self, folder: Path, executor: Executor | None = None, workers: int = 1) -> None:
+        self.folder, self.executor, self.workers = folder, executor, workers
+        self._numbers = count()
+
+    def new_path(self) -> Path:
+        """Return the path of a file that is not there yet."""
+        return self.folder / f"{next(self._numbers)}.planes"
+
+    def each(
+        self, function: Callable[..., Any], members: Sequence[Member], arguments: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Any]:
+        """Yield what a function returns for each exposure, in order."""
+        each = zip(members, arguments, strict=True)
+        yield from self.call(_call, [(function, member, given) for member, given in each])
+
+    def change(
+        self, function: Callable[..., Exposure], members: Sequence[Member], arguments: Sequence[Mapping[str, Any]]
+    ) -> list[Member]:
+        """Return the exposures that a function makes of `members`; only planes that change are written."""
+        each = zip(members, arguments, strict=True)
+        return list(self.call(_change, [(function, member, given, self.new_path()) for member, given in each]))
+
+    def call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """Yield what a function of this module, or of one that a worker can import, returns for each call, in order."""
+        if self.executor is None:
+            yield from (function(*one) for one in calls)
+            return
+        rest = iter(calls)
+        waiting = deque(self.executor.submit(logged, function, *one) for one in islice(rest, 2 * self.workers))
+        while waiting:
+            result, records = waiting.popleft().result()
+            replay(records)
+            yield result
+            waiting.extend(self.executor.submit(logged, function, *one) for one in islice(rest, 1))
+
+
+def _call(function: Callable[..., Any], member: Member, given: Mapping[str, Any]) -> Any:
+    return function(member.read(), **given)
+
+
+def _change(function: Callable[..., Exposure], member: Member, given: Mapping[str, Any], path: Path) -> Spilled:
+    before = member.read()
+    return spill(function(before, **given), path, before, member if isinstance(member, Spilled) else None)

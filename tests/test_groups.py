@@ -1,0 +1,392 @@
+"""Stages of many exposures in a recipe: planned from headers, run with files between the stages, written whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from iris_testkit import make_exposure
+
+from iris_core import (
+    DQ,
+    Exposure,
+    Exposures,
+    Plugins,
+    Problems,
+    Step,
+    calibrate,
+    check,
+    hookimpl,
+    load_plugins,
+    read_exposure,
+    run,
+    stage,
+    write_asn,
+)
+from iris_core.report import Job
+
+Install = Callable[..., None]
+Write = Callable[..., Path]
+
+STAGES = """\
+import numpy as np
+from astropy.table import Table
+from iris_core import InputError, Params, Result, parameter, stage, stage_spec
+
+@stage_spec(status="S_HALVE")
+def halve(exposure, params, references, background_exposures, instrument):
+    "Halve. Units: unchanged."
+
+@stage_spec(status="S_LEVEL", group=True, product="lev")
+def level(exposures, params, references, instrument):
+    "Subtract from each the lowest of all. Units: unchanged."
+
+@stage_spec(status="S_MEAN", group=True, makes="one", product="mean")
+def mean(exposures, params, references, instrument):
+    "The mean of all. Units: unchanged."
+
+@stage_spec(status="S_COUNT", tables=("cat",), images=("segm",))
+def count(exposure, params, references, background_exposures, instrument):
+    "Count. Units: unchanged."
+
+@stage("halve")
+def half(exposure):
+    if exposure.meta.target == "bad":
+        raise InputError("no luck")
+    return exposure.scale(0.5)
+
+def subtract(exposure, lowest):
+    return exposure.replace(data=exposure.data - np.float32(lowest))
+
+def lowest_of(exposure):
+    return float(np.nanmin(exposure.data))
+
+def alike(exposures):
+    exposures.check_alike("filter")
+
+class LevelParams(Params):
+    bias: float = parameter(0.0, "Added to the lowest.")
+
+@stage("level", params=LevelParams, check=alike)
+def subtract_lowest(exposures, params):
+    lowest = min(exposures.each(lowest_of)) + params.bias
+    return exposures.changed(subtract, lowest=lowest)
+
+@stage("mean")
+def take_mean(exposures):
+    data, variance, dq = [], [], []
+    for rows in exposures.rows(budget=1000):
+        data.append(np.nansum(rows.data, axis=0, dtype=float) / np.isfinite(rows.data).sum(axis=0))
+        variance.append(np.nansum(rows.variance, axis=0, dtype=float) / len(rows.data) ** 2)
+        dq.append(np.bitwise_and.reduce(rows.dq, axis=0))
+    made = exposures.merged().replace(
+        data=np.vstack(data), dq=np.vstack(dq), variance={"total": np.vstack(variance)}
+    )
+    return made.mask_invalid().note(f"mean of {len(exposures)}")
+
+@stage("count")
+def count_pixels(exposure):
+    table = Table({"pixels": [exposure.data.size]})
+    return Result(exposure=exposure, tables={"cat": table}, images={"segm": exposure.scale(0)})
+"""
+RECIPE = "[halve, level: {save: true}, mean: {save: true}, count: {save: cal}]"
+LEVELED = [f"f{at}_lev.fits" for at in range(4)]
+START = datetime(2026, 3, 20, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def plugins(install: Install) -> Plugins:
+    install("lab-group", STAGES)
+    return load_plugins(["iris-imager", "lab-group"])
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path) -> Write:
+    def write(steps: str = RECIPE, *lines: str) -> Path:
+        path = tmp_path / "deep.yaml"
+        path.write_text("\n".join(["recipe: 1", "name: deep", f"steps: {steps}", *lines]))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def frames(tmp_path: Path, write_exposure: Write) -> list[Path]:
+    """Return four exposures of 10, 20, 30 and 40, which were taken in the other order."""
+    return [
+        write_exposure(
+            f"f{at}_rate.fits",
+            shape=(40, 30),
+            value=10.0 * (at + 1),
+            seed=at,
+            bad=np.eye(40, 30, k=at, dtype=bool),
+            start_time=START - timedelta(seconds=100 * at),
+        )
+        for at in range(4)
+    ]
+
+
+def same(one: Path, other: Path) -> None:
+    first, second = read_exposure(one), read_exposure(other)
+    np.testing.assert_array_equal(first.data, second.data)
+    np.testing.assert_array_equal(first.dq, second.dq)
+    for name, plane in first.variance.items():
+        np.testing.assert_array_equal(plane, second.variance[name])
+
+
+def test_exposures_go_through_steps_of_one_and_of_many_and_every_product_is_written(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    report = run(write_recipe(), *frames, directory=tmp_path / "out", plugins=plugins)
+    assert not report.failed, report.failed
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {*LEVELED, "f3_mean.fits", "f3_cal.fits", "f3_cat.ecsv", "f3_segm.fits"}
+    truth = [read_exposure(path) for path in frames]
+    lowest = min(float(np.nanmin(one.mask_invalid().data)) for one in truth) / 2
+    made = read_exposure(tmp_path / "out" / "f3_mean.fits")
+    expected = np.nanmean([np.where(one.dq & 1, np.nan, one.data) for one in truth], axis=0) / 2 - lowest
+    np.testing.assert_allclose(made.data, expected, rtol=1e-5)
+    assert np.median(made.variance["total"]) == pytest.approx(4 * 1.5 / 4 / 16)
+
+
+def test_a_product_of_many_records_them_with_their_hashes_and_what_was_done(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    run(write_recipe(), *frames, directory=tmp_path / "out", plugins=plugins)
+    made = read_exposure(tmp_path / "out" / "f3_cal.fits")
+    assert [record.stage for record in made.history] == ["halve", "level", "mean", "count"]
+    assert made.history[2].notes == ("mean of 4",)
+    assert made.header["NEXP"] == 4
+    assert made.header["DATALVL"] == 3
+    assert made.header["S_MEAN"] == "COMPLETE"
+    members = made.provenance["members"]
+    assert [one["file"] for one in members] == [path.name for path in frames]
+    assert [one["sha256"] for one in members] == [sha256(path.read_bytes()).hexdigest() for path in frames]
+    assert made.planes["HDRTAB"]["FILE"].tolist() == [
+        b"f3_rate.fits",
+        b"f2_rate.fits",
+        b"f1_rate.fits",
+        b"f0_rate.fits",
+    ]
+    table = Table.read(tmp_path / "out" / "f3_cat.ecsv")
+    assert table["pixels"].tolist() == [1200]
+    assert table.meta["RUNID"] == made.header["RUNID"]
+    segments = read_exposure(tmp_path / "out" / "f3_segm.fits")
+    assert segments.history == made.history
+
+
+@pytest.mark.slow
+def test_the_bits_are_the_same_in_processes_and_in_any_order(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    given = {"plugins": plugins}
+    run(write_recipe(), *frames, directory=tmp_path / "one", **given)
+    run(write_recipe(), *frames[::-1], directory=tmp_path / "two", **given)
+    report = run(write_recipe(), *frames, directory=tmp_path / "three", executor="processes", workers=2, **given)
+    assert not report.failed, report.failed
+    for name in (*LEVELED, "f3_mean.fits"):
+        same(tmp_path / "one" / name, tmp_path / "two" / name)
+        same(tmp_path / "one" / name, tmp_path / "three" / name)
+
+
+def test_nothing_but_the_products_is_left(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "scratch"
+    recipe = write_recipe(RECIPE, f"executor: {{scratch: {folder}}}")
+    run(recipe, *frames, directory=tmp_path / "out", plugins=plugins)
+    assert list(folder.iterdir()) == []
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_in_memory_the_same_is_made_and_a_stage_is_swapped_in_five_lines(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    exposures = [read_exposure(path) for path in frames]
+    run(write_recipe(), *frames, directory=tmp_path / "out", plugins=plugins)
+    made = calibrate(exposures, write_recipe(), plugins=plugins)
+    np.testing.assert_array_equal(made["mean"].data, read_exposure(tmp_path / "out" / "f3_mean.fits").data)
+    assert len(made.each["lev"]) == 4
+    assert made.tables["cat"]["pixels"].tolist() == [1200]
+
+    def leave(exposures: Exposures) -> Exposures:
+        return exposures
+
+    without = calibrate(exposures, write_recipe(), stages={"level": leave}, plugins=plugins)
+    assert np.nanmean(without["mean"].data) == pytest.approx(12.5, abs=0.1)
+
+
+def test_associations_give_the_roles_and_the_name(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    members = tuple(("science" if at < 3 else "lamp", path) for at, path in enumerate(frames))
+    asn = write_asn([Job(frames[0], name="deep_K", members=members)], tmp_path / "a_asn.json", recipe="deep")
+    assert json.loads(asn.read_text())["asn_type"] == "deep"
+    report = run(
+        write_recipe(RECIPE, "members: {science: 2+, lamp: 0-1}"), asn, directory=tmp_path / "out", plugins=plugins
+    )
+    assert not report.failed
+    made = read_exposure(tmp_path / "out" / "deep_K_mean.fits")
+    assert [one["role"] for one in made.provenance["members"]] == ["science", "science", "science", "lamp"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("members: {science: 5+}", "4 science; the recipe takes science .5 or more."),
+        ("members: {science: 1-3}", "4 science; the recipe takes science .1 to 3."),
+        ("members: {dark: 1+, science: 2}", "0 science; the recipe takes dark"),
+    ],
+)
+def test_too_many_or_too_few_are_refused_before_the_first_pixel(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], line: str, words: str
+) -> None:
+    with pytest.raises(Problems, match=words):
+        run(write_recipe(RECIPE, line), *frames, plugins=plugins)
+
+
+def test_one_that_is_named_twice_is_refused(plugins: Plugins, write_recipe: Write, frames: list[Path]) -> None:
+    with pytest.raises(Problems, match=r"exposures named more than once: .*f0_rate.fits"):
+        run(write_recipe(), *frames, frames[0], plugins=plugins)
+
+
+def test_the_check_of_a_stage_refuses_unlike_exposures_before_the_first_pixel(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], write_exposure: Write
+) -> None:
+    odd = write_exposure("odd_rate.fits", shape=(40, 30), header={"FILTER": "Jbb"})
+    found = check(write_recipe(), *frames, odd, plugins=plugins)
+    assert any("differ in filter: JBB in odd_rate.fits" in str(error) for error in found.errors)
+
+
+def test_a_plan_names_every_file_that_is_read_and_written(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    found = check(write_recipe(), *frames, directory=tmp_path, plugins=plugins)
+    (plan,) = found.plans.values()
+    assert set(plan.inputs) == set(frames)
+    names = {path.name for path in plan.outputs}
+    assert names == {*LEVELED, "f3_mean.fits", "f3_cal.fits", "f3_cat.ecsv", "f3_segm.fits"}
+
+
+def test_wrappers_act_around_stages_of_many_where_the_recipe_lists_them(
+    plugins: Plugins, write_recipe: Write, frames: list[Path]
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    class Watch:
+        @hookimpl(wrapper=True)
+        def run_group_stage(self, step: Step, exposures: Exposures) -> Generator[None, Any, Any]:
+            seen.append((step.stage, len(exposures)))
+            return (yield)
+
+    plugins.add("watching", Watch())
+    exposures = [read_exposure(path) for path in frames]
+    calibrate(exposures, write_recipe(), plugins=plugins)
+    assert seen == []
+    calibrate(exposures, write_recipe(RECIPE, "with: [watching]"), plugins=plugins)
+    assert seen == [("level", 4), ("mean", 4)]
+
+
+def test_an_exposure_that_fails_fails_the_product_and_is_named(
+    plugins: Plugins,
+    write_recipe: Write,
+    frames: list[Path],
+    write_exposure: Write,
+    tmp_path: Path,
+) -> None:
+    bad = write_exposure("bad_rate.fits", shape=(40, 30), header={"OBJECT": "bad"})
+    report = run(write_recipe(), *frames, bad, directory=tmp_path / "out", plugins=plugins)
+    assert "no luck" in report.failed[0].error
+    assert "bad_rate.fits" in report.failed[0].error
+    assert not (tmp_path / "out" / "f3_mean.fits").exists()
+
+
+def test_an_exposure_that_fails_is_left_out_where_the_recipe_says_so(
+    plugins: Plugins,
+    write_recipe: Write,
+    frames: list[Path],
+    write_exposure: Write,
+    tmp_path: Path,
+) -> None:
+    bad = write_exposure("bad_rate.fits", shape=(40, 30), header={"OBJECT": "bad"})
+    report = run(write_recipe(RECIPE, "missing: leave_out"), *frames, bad, directory=tmp_path / "out", plugins=plugins)
+    assert "made without" in report.failed[0].error
+    made = read_exposure(tmp_path / "out" / "f3_mean.fits")
+    assert made.header["NEXP"] == 4
+    assert len(made.provenance["members"]) == 4
+
+
+def test_a_stage_of_many_that_is_skipped_says_why_in_each_exposure(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    report = run(write_recipe(), *frames, skip={"level": "no need"}, directory=tmp_path / "out", plugins=plugins)
+    assert not report.failed
+    made = read_exposure(tmp_path / "out" / "f3_mean.fits")
+    assert made.header["S_LEVEL"] == "SKIPPED"
+    assert made.history[1].notes == ("no need",)
+
+
+def test_one_exposure_is_a_group_of_one(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    report = run(write_recipe(), frames[0], directory=tmp_path / "out", plugins=plugins)
+    assert not report.failed, report.failed
+    assert read_exposure(tmp_path / "out" / "f0_mean.fits").header["NEXP"] == 1
+
+
+BROKEN = {
+    "an exposure that is based on one of them": ("mean", lambda exposures: exposures[0], "exposures.merged"),
+    "no exposures": ("level", lambda exposures: None, "returned NoneType; it was given 4 exposures"),
+    "fewer exposures": ("level", lambda exposures: exposures[:2], "returned 2 exposures"),
+    "lost flags": ("level", lambda exposures: exposures.changed(without_flags), "removed DQ bits"),
+    "another shape": ("level", lambda exposures: exposures.changed(cut), "changed the shape"),
+    "a history": ("level", lambda exposures: exposures.changed(rewritten), "changed 'history'"),
+    "NaN without a flag": ("level", lambda exposures: exposures.changed(with_nan), "NaN without DO_NOT_USE"),
+}
+
+
+def without_flags(exposure: Exposure) -> Exposure:
+    return exposure.replace(dq=np.zeros_like(exposure.dq), data=np.ones_like(exposure.data))
+
+
+def cut(exposure: Exposure) -> Exposure:
+    return make_exposure((3, 3)).replace(history=exposure.history, done=exposure.done, unit=exposure.unit)
+
+
+def rewritten(exposure: Exposure) -> Exposure:
+    return exposure.replace(history=())
+
+
+def with_nan(exposure: Exposure) -> Exposure:
+    data = exposure.data.copy()
+    data[5, 25] = np.nan
+    return exposure.replace(data=data)
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_stage_that_breaks_the_contract_is_stopped(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], what: str
+) -> None:
+    name, function, words = BROKEN[what]
+    exposures = [read_exposure(path) for path in frames]
+    broken: Any = stage(name)(lambda exposures: function(exposures))
+    with pytest.raises(Exception, match=words):
+        calibrate(exposures, write_recipe(), stages={name: broken}, plugins=plugins)
+
+
+def test_a_pixel_that_is_bad_in_all_is_bad_in_the_product(
+    plugins: Plugins, write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    bad = np.eye(40, 30, dtype=bool)
+    frames = [write_exposure(f"g{at}_rate.fits", shape=(40, 30), bad=bad) for at in range(3)]
+    report = run(write_recipe(), *frames, directory=tmp_path / "out", plugins=plugins)
+    assert not report.failed, report.failed
+    made = read_exposure(tmp_path / "out" / "g0_mean.fits")
+    np.testing.assert_array_equal((made.dq & DQ.DO_NOT_USE) != 0, bad)
