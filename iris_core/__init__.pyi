@@ -20,7 +20,9 @@ from .cli.tables import print_rows as print_rows
 from .cli.tables import printable as printable
 from .compile import compile_recipe as compile_recipe
 from .contract import check_contract as check_contract
+from .contract import check_group as check_group
 from .contract import check_step as check_step
+from .contract import group_result as group_result
 from .dq import DQ as DQ
 from .errors import InputError as InputError
 from .errors import IrisError as IrisError
@@ -124,6 +126,7 @@ from .stages import parameter as parameter
 from .stages import stage as stage
 from .stages import stage_spec as stage_spec
 from .state import prepare_exposure as prepare_exposure
+from .step import GroupInputs as GroupInputs
 from .step import Implementation as Implementation
 from .step import StageInputs as StageInputs
 from .step import Step as Step

@@ -45,6 +45,7 @@ def check(
     executor: str = "",
     workers: int | None = None,
     scratch: File | None = None,
+    memory: int | str | None = None,
     plugin_files: Many = (),
     allow_outside: bool = False,
     flags: bool = False,
@@ -56,7 +57,7 @@ def check(
     ----------
     recipe, *files, backgrounds, params, use, references, skip, unskip, save, instrument
         See `run`; no files check the recipe alone.
-    directory, format, overwrite, executor, workers, scratch, plugin_files, allow_outside, flags, plugins
+    directory, format, overwrite, executor, workers, scratch, memory, plugin_files, allow_outside, flags, plugins
         See `run`.
 
     Returns
@@ -90,6 +91,7 @@ def run(
     executor: str = "",
     workers: int | None = None,
     scratch: File | None = None,
+    memory: int | str | None = None,
     plugin_files: Many = (),
     allow_outside: bool = False,
     flags: bool = False,
@@ -127,6 +129,8 @@ def run(
         ``processes`` or a plugin's executor, and the number of exposures at a time.
     scratch
         Folder for exposures between two stages of many; by default that of the products.
+    memory
+        What the whole run may take, ``"4G"``; by default half of what there is.
     plugin_files
         Single-file plugins, which are used for the stages they implement.
     allow_outside

@@ -11,13 +11,9 @@ import numpy as np
 from iris_core.arrays import Array, Flags, Image, blank_plane, total
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
-from iris_core.merging import merge_headers
 
 if TYPE_CHECKING:
     from astropy.table import Table
-
-# What the planes that `Exposures.rows` yields may take together [bytes].
-ROWS_BUDGET = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +114,15 @@ class InMemory:
 
 
 class Pool:
-    """Where functions of exposures are called: here, one after the other, with all results in memory."""
+    """Where functions of exposures are called: here, one after the other, with all results in memory.
+
+    Attributes
+    ----------
+    budget
+        What the planes that `Exposures.rows` yields may take together [byte].
+    """
+
+    budget = 256 << 20
 
     def each(
         self, function: Callable[..., Any], members: Sequence[Member], arguments: Sequence[Mapping[str, Any]]
@@ -220,6 +224,8 @@ class Exposures(Sequence[Exposure]):
         InputError
             When they differ in unit, or in what has been removed from their pixels.
         """
+        from iris_core.merging import merge_headers
+
         self.check_alike("unit", "removed")
         return merge_headers(self.outlines)
 
@@ -267,7 +273,7 @@ class Exposures(Sequence[Exposure]):
             raise ValueError(f"'{wrong[0]}' has {len(columns[wrong[0]])} values for {len(self)} exposures")
         return [{**same, **{name: values[at] for name, values in columns.items()}} for at in range(len(self))]
 
-    def rows(self, *planes: str, budget: int = ROWS_BUDGET) -> Iterator[Rows]:
+    def rows(self, *planes: str, budget: int = 0) -> Iterator[Rows]:
         """Yield all exposures, some rows at a time.
 
         Parameters
@@ -276,7 +282,7 @@ class Exposures(Sequence[Exposure]):
             ``data``, ``dq``, ``variance`` (the sum of all components), ``variance:NAME`` (one of them), or the name
             of another plane; by default the first three.
         budget
-            Bytes that the planes may take at a time.
+            Bytes that the planes may take at a time; by default what the run has for them.
 
         Raises
         ------
@@ -288,7 +294,7 @@ class Exposures(Sequence[Exposure]):
         counts = [one.data.shape[0] if one.is_integrations else 1 for one in self.outlines]
         members = tuple(np.repeat(np.arange(len(self)), counts).tolist())
         height, width = self.outlines[0].shape if self.outlines else (0, 0)
-        step = max(1, budget // max(1, 4 * len(wanted) * len(members) * width))
+        step = max(1, (budget or self.pool.budget) // max(1, 4 * len(wanted) * len(members) * width))
         for start in range(0, height, step):
             where = slice(start, min(start + step, height))
             yield Rows(where, {name: self._stack(name, where, counts) for name in wanted}, members)

@@ -57,12 +57,25 @@ class OutputOptions(Options):
     overwrite: bool = Field(False, description="Replace products that exist.")
 
 
+def parse_size(text: object) -> object:
+    """Return the bytes that ``4G``, ``1.5 GiB`` or ``500M`` are; what is no text stays as it is."""
+    if not isinstance(text, str):
+        return text
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ValueError(f"a size is like 500M or 4G, not {text!r}")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
 class ExecutorOptions(Options):
     """How several exposures are calibrated."""
 
     name: str = Field("serial", description="serial, processes, or an executor that a plugin brings.")
     scratch: str | None = Field(
         None, description="Folder for exposures between two stages of many; by default that of the products."
+    )
+    memory: Annotated[int, BeforeValidator(parse_size)] | None = Field(
+        None, description="What the whole run may take, like 4G; by default half of what there is.", ge=1 << 26
     )
     workers: int | None = Field(None, description="Exposures at a time, by default 2; not with serial.", ge=1)
 
@@ -175,8 +188,8 @@ class Overrides(BaseModel):
         Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
     executor, workers
         How several exposures are calibrated.
-    scratch
-        Folder for exposures between two stages of many.
+    scratch, memory
+        Folder for exposures between two stages of many; what the whole run may take.
     plugin_files
         Single-file plugins, which are used for the stages they implement.
     allow_outside
@@ -200,6 +213,7 @@ class Overrides(BaseModel):
     executor: str = ""
     workers: int | None = None
     scratch: Path | None = None
+    memory: int | str | None = None
     plugin_files: Several[Path] = ()
     allow_outside: bool = False
     flags: bool = False

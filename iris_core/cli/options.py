@@ -175,6 +175,7 @@ _RECIPE = (
     click.option("--overwrite", is_flag=True, help="Replace products that exist."),
     _one("--executor", default="", metavar="NAME", help="serial (default), processes, or a plugin's."),
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Exposures at a time, with processes."),
+    _one("--memory", metavar="SIZE", help="What the whole run may take, like 4G.  [default: half of what there is]"),
     click.option(
         "--scratch",
         type=click.Path(path_type=Path, file_okay=False),

@@ -98,6 +98,7 @@ def _top(recipe: Recipe, overrides: Overrides, problems: list[IrisError]) -> dic
     executor = {
         "name": overrides.executor or recipe.executor.name,
         "workers": theirs if overrides.workers is None else overrides.workers,
+        "memory": overrides.memory or recipe.executor.memory,
         "scratch": str(overrides.scratch) if overrides.scratch else recipe.executor.scratch,
     }
     named = "--reference" if overrides.flags else "references:"

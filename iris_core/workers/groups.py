@@ -25,6 +25,7 @@ from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
 from iris_core.workers.here import Planned, Written, failure, read_inputs
 from iris_core.workers.identity import run_identity
+from iris_core.workers.memory import memory_of_machine, rows_budget, workers_within
 from iris_core.workers.spill import DiskPool, Spilled, spill
 
 __all__ = ["calibrate_groups"]
@@ -79,8 +80,10 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         if plan.job.references:
             stack.enter_context(closing(run.references))
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, _bytes_of(plan)))
-        workers = run.recipe.executor.workers or 2
-        line = _Line(run, plan, written, DiskPool(folder, executor, workers), replan)
+        memory = run.recipe.executor.memory or memory_of_machine()
+        workers = workers_within(memory, run.recipe.executor.workers or 2, _bytes_of(plan) // len(plan.plans))
+        pool = DiskPool(folder, executor, workers, rows_budget(memory))
+        line = _Line(run, plan, written, pool, replan)
         stack.enter_context(line.hashing)
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)

@@ -128,11 +128,15 @@ class DiskPool(Pool):
     executor
         That of the run; None for this process.
     workers
-        How many calls may wait at a time.
+        How many exposures may be worked on at a time.
+    budget
+        See `Pool`.
     """
 
-    def __init__(self, folder: Path, executor: Executor | None = None, workers: int = 1) -> None:
-        self.folder, self.executor, self.workers = folder, executor, workers
+    def __init__(
+        self, folder: Path, executor: Executor | None = None, workers: int = 1, budget: int = Pool.budget
+    ) -> None:
+        self.folder, self.executor, self.workers, self.budget = folder, executor, workers, budget
         self._numbers = count()
 
     def new_path(self) -> Path:
@@ -159,7 +163,7 @@ class DiskPool(Pool):
             yield from (function(*one) for one in calls)
             return
         rest = iter(calls)
-        waiting = deque(self.executor.submit(logged, function, *one) for one in islice(rest, 2 * self.workers))
+        waiting = deque(self.executor.submit(logged, function, *one) for one in islice(rest, self.workers))
         while waiting:
             result, records = waiting.popleft().result()
             replay(records)

@@ -1,6 +1,8 @@
 """The public names of the kit, and the modules they come from."""
 
 from ._executors import ExecutorConformance as ExecutorConformance
+from ._groups import GroupStageConformance as GroupStageConformance
+from ._groups import run_group as run_group
 from ._make import iris_mode as iris_mode
 from ._make import make_exposure as make_exposure
 from ._make import make_reference as make_reference

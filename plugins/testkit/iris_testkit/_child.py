@@ -16,7 +16,7 @@ from typing import Any
 from iris_core import Exposure, InstrumentMode, PluginError, Reference, References, StageInputs, read_asdf
 from iris_testkit._alone import call_step, compile_step, load_only, name_of, prepare
 
-__all__ = ["ask_here", "carry", "run_here", "spawn"]
+__all__ = ["ask_here", "bring", "carry", "run_here", "spawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def carry(plugin: object) -> object:
     return _Module(plugin.__name__, str(plugin.__file__))
 
 
-def _bring(carried: object) -> object:
+def bring(carried: object) -> object:
     """Return the plugin that `carry` was given."""
     if not isinstance(carried, _Module):
         return carried
@@ -75,7 +75,7 @@ def run_here(
     mode: InstrumentMode,
 ) -> Exposure:
     """Return the result of a stage; the first plugin implements it, the first exposure is the one it calibrates."""
-    plugin, *needs = (_bring(one) for one in carried)
+    plugin, *needs = (bring(one) for one in carried)
     plugins = load_only(plugin, needs)
     exposure, *backgrounds = (prepare(read_asdf(path), mode, plugins) for path in exposures)
     found = {
@@ -91,6 +91,6 @@ def run_here(
 
 def ask_here(carried: Sequence[object], hook: str, arguments: Mapping[str, Any]) -> Any:
     """Return the answer of the first plugin to a hook."""
-    plugin, *needs = (_bring(one) for one in carried)
+    plugin, *needs = (bring(one) for one in carried)
     answers = load_only(plugin, needs).hook(hook, name_of(plugin))(**arguments)
     return answers[0] if answers else None
