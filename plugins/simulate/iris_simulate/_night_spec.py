@@ -56,7 +56,9 @@ class NightSpec(Params):
     stars: int | None = parameter(None, "Stars of the field; by default one for 160 x 160 pixels of it.", ge=0)
     brightest: float | None = parameter(None, "Highest flux; by default a peak at 0.8 of the full well.", "Jy", gt=0)
     separation: float = parameter(30.0, "Smallest distance between two stars.", "pixel", ge=0)
-    galaxy: bool = parameter(False, "An exponential disc on the first detector, as bright in its middle as the sky.")
+    galaxy: bool = parameter(
+        False, "An exponential disc on the first detector; its middle, without seeing, is as bright as the sky."
+    )
     galaxy_scale: float = parameter(0.1, "Scale length of the galaxy.", "arcsec", gt=0)
     ra: float = parameter(266.41684, "Right ascension of the optical axis.", "deg", ge=0, lt=360)
     dec: float = parameter(-29.00781, "Declination of the optical axis.", "deg", ge=-90, le=90)

@@ -20,6 +20,8 @@ _WELL_SHARE = 0.8
 _DYNAMIC_RANGE = 100.0
 _TRIES_PER_STAR = 1000
 _PIXELS_PER_STAR = 160 * 160
+# Random discs cover at most 0.547 of a plane before no further one fits (random sequential adsorption).
+_JAMMED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ def place_stars(
     room = np.array([columns, rows]) - 1 - 2 * margin
     if number and room.min() < 0:
         raise InputError(f"no star is {margin:g} pixels from every edge of {columns} x {rows} pixels")
+    discs = _JAMMED * np.prod(room + separation) / (np.pi / 4 * separation**2) if separation else np.inf
+    if number > max(discs, 1):
+        raise _crowded(int(discs), number, shape, margin, separation)
     chosen = np.empty((number, 2))
     count = 0
     for candidate in rng.random((_TRIES_PER_STAR * number, 2)) * room + margin:
@@ -98,11 +103,15 @@ def place_stars(
             chosen[count] = candidate
             count += 1
     if count < number:
-        raise InputError(
-            f"only {count} of {number} stars fit into {columns} x {rows} pixels when they are {separation:g} "
-            f"pixels apart and {margin:g} from the edges; take fewer, or a smaller separation"
-        )
+        raise _crowded(count, number, shape, margin, separation)
     return chosen[:, 0], chosen[:, 1]
+
+
+def _crowded(count: int, number: int, shape: tuple[int, int], margin: float, separation: float) -> InputError:
+    return InputError(
+        f"only {count} of {number} stars fit into {shape[1]} x {shape[0]} pixels when they are {separation:g} "
+        f"pixels apart and {margin:g} from the edges; take fewer, or a smaller separation"
+    )
 
 
 def near_stars(shape: tuple[int, int], x: Array, y: Array, distance: int) -> Mask:
