@@ -149,7 +149,7 @@ def test_a_smaller_detector_keeps_its_gap_to_the_others(mode: InstrumentMode) ->
 
 def test_one_field_is_seen_by_all_detectors_and_in_all_filters(mode: InstrumentMode) -> None:
     """No star falls on two detectors, and the filters differ in flux, not in place."""
-    made = simulate_night(instrument=mode, size=(256, 256), filters=("Kbb", "Hbb"), stars=30, separation=10)
+    made = simulate_night(instrument=mode, size=(256, 256), filters=("Kbb", "Hbb"), stars=60, separation=10)
     frames = [frame for frame in made.frames if frame.kind is Kind.SCIENCE and frame.dither == 1]
     seen = []
     for name in made.detectors:
