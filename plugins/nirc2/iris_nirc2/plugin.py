@@ -1,4 +1,4 @@
-"""Keck NIRC2: a reader for raw frames, a mode for each camera, stages for bad pixels and linearity, a dither recipe."""
+"""Keck NIRC2: a reader for raw frames, a mode for each camera, a stage for linearity, a dither recipe."""
 
 from __future__ import annotations
 
@@ -7,35 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import (
-    DQ,
-    Exposure,
-    InputError,
-    InstrumentMode,
-    Params,
-    References,
-    ReferenceType,
-    StageSkipped,
-    hookimpl,
-    parameter,
-    stage,
-)
-from iris_nirc2.hookspecs import flag_bad_pixels, linearity
+from iris_core import Exposure, InputError, InstrumentMode, StageSkipped, hookimpl, stage
+from iris_nirc2.hookspecs import linearity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "MaskParams",
-    "apply_mask",
-    "check_linearity",
-    "check_mask",
-    "correct_linearity",
-    "flag_bad_pixels",
-    "linearity",
-]
-
-BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
+__all__ = ["check_linearity", "correct_linearity", "linearity"]
 
 
 @hookimpl
@@ -44,12 +22,6 @@ def instrument_modes() -> Sequence[InstrumentMode]:
     from iris_nirc2._camera import camera_modes
 
     return camera_modes()
-
-
-@hookimpl
-def reference_types() -> Sequence[ReferenceType]:
-    """Return the type ``mask``: an image that is not 0 where a pixel is bad, chosen by detector."""
-    return [ReferenceType(name="mask", selectors=("INSTRUME", "DETECTOR"), has_errors=False)]
 
 
 @hookimpl
@@ -64,44 +36,6 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     from iris_nirc2._reader import read_nirc2
 
     return read_nirc2(path, pixels, reftype)
-
-
-class MaskParams(Params):
-    """Parameters of ``flag_bad_pixels``."""
-
-    max_fraction: float = parameter(
-        0.5, "A mask in which a larger part of the pixels is bad is refused: it may mark the good ones.", gt=0, le=1
-    )
-
-
-def check_mask(exposure: Exposure, references: References) -> None:
-    """Refuse a mask that has a unit, or does not cover the exposure."""
-    mask = references["mask"].image(exposure)
-    if mask.unit is not None and mask.unit.physical_type != "dimensionless":
-        raise InputError(
-            f"the mask {references['mask'].path.name} for {exposure.name} is in {mask.unit}; a mask has no unit, "
-            f"what is not 0 is bad: is it the right file? If so, remove its BUNIT"
-        )
-
-
-@stage("flag_bad_pixels", params=MaskParams, references=("mask",), check=check_mask)
-def apply_mask(exposure: Exposure, params: MaskParams, references: References) -> Exposure:
-    """Flag DO_NOT_USE and OTHER_BAD_PIXEL where the mask is not zero, and add the mask's own DQ.
-
-    Raises
-    ------
-    InputError
-        When more than `max_fraction` of the pixels are bad.
-    """
-    mask = references["mask"].image(exposure)
-    bad = mask.data != 0
-    if bad.mean() > params.max_fraction:
-        raise InputError(
-            f"in the mask {references['mask'].path.name} {bad.mean():.1%} of the pixels are bad (max_fraction: "
-            f"{params.max_fraction:.0%}); bad pixels are those that are not 0: is it the other way round?"
-        )
-    dq = exposure.dq | mask.dq | np.where(bad, np.uint32(BAD), np.uint32(0))
-    return exposure.replace(dq=dq).mask_invalid().note(f"{int(bad.sum())} pixels of the mask are bad")
 
 
 def check_linearity(exposure: Exposure, instrument: InstrumentMode) -> None:

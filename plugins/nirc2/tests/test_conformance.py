@@ -1,4 +1,4 @@
-"""The stages of this package keep every rule of the framework."""
+"""The stage of this package keeps every rule of the framework."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ from iris_nirc2 import plugin as nirc2
 from iris_testkit import StageConformance
 
 
-class TestFlagBadPixels(StageConformance):
-    """The rules that every stage has to keep."""
-
-    plugin = nirc2
-    stage = "flag_bad_pixels"
-
-
 class TestLinearity(StageConformance):
-    """The same rules, on rates of up to 10 000 DN."""
+    """The rules that every stage has to keep, on rates of up to 10 000 DN."""
 
     plugin = nirc2
     stage = "linearity"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os.path import lexists
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,9 +19,21 @@ from iris_simulate._write import WrittenSet, write_set
 if TYPE_CHECKING:
     from astropy.table import Row, Table
 
+    from iris_simulate._night import Night
+    from iris_simulate._night_write import WrittenNight
     from iris_simulate._spec import SimulationSpec
 
-__all__ = ["measure_products", "print_written", "run_demo", "write_with_progress"]
+__all__ = [
+    "measure_products",
+    "print_counts",
+    "print_groups",
+    "print_written",
+    "run_demo",
+    "with_progress",
+    "write_with_progress",
+]
+
+Written = TypeVar("Written")
 
 _ROWS = 12
 _COLUMNS = (
@@ -36,6 +51,11 @@ _COLUMNS = (
 
 def write_with_progress(simulated: SimulatedSet, directory: Path, overwrite: bool) -> WrittenSet:
     """Write a set, with a progress bar on a terminal; the parameters are those of `write_set`."""
+    return with_progress(partial(write_set, simulated, directory, overwrite=overwrite))
+
+
+def with_progress(write: Callable[..., Written]) -> Written:
+    """Call a function that writes files with a callback ``progress``, and show a bar on a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -46,31 +66,57 @@ def write_with_progress(simulated: SimulatedSet, directory: Path, overwrite: boo
         def show(path: Path, number: int, total: int) -> None:
             bar.update(task, description=path.name, completed=number - 1, total=total)
 
-        return write_set(simulated, directory, overwrite=overwrite, progress=show)
+        return write(progress=show)
 
 
 def print_written(written: WrittenSet) -> None:
     """Print which files there are now."""
+    windows = tuple(path for group in written.windows for path in group)
+    print_groups(
+        {
+            "science": written.science,
+            "windows": windows,
+            "blank sky": written.backgrounds,
+            "associations": written.associations,
+            "references": tuple(written.references.values()),
+            "truth": (written.truth,),
+        }
+    )
+
+
+def print_groups(groups: Mapping[str, Sequence[Path]]) -> None:
+    """Print paths by group."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    windows = tuple(path for group in written.windows for path in group)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    groups = {
-        "science": written.science,
-        "windows": windows,
-        "blank sky": written.backgrounds,
-        "associations": written.associations,
-        "references": tuple(written.references.values()),
-        "truth": (written.truth,),
-    }
     for name, paths in groups.items():
         if paths:
             table.add_row(name, Text("\n".join(map(printable, paths))))
     Console().print(table)
+
+
+def print_counts(directory: Path, night: Night, written: WrittenNight) -> None:
+    """Print how many exposures of each kind there are now, and where references and truth are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("exposures", "filter", "seconds", "of each detector"):
+        table.add_column(title, justify="left" if title in ("exposures", "filter") else "right")
+    keys = [(str(one.kind), "" if one.kind == "dark" else one.filter, f"{one.seconds:g}") for one in night.frames]
+    for key, count in Counter(keys).items():
+        table.add_row(*key, str(count))
+    Console().print(table)
+    detectors, total = ", ".join(night.detectors), len(written.exposures)
+    Console().print(
+        f"{total} exposures of {detectors} in {printable(directory)}, with its folders references and truth",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def run_demo(directory: Path, spec: SimulationSpec, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from iris_core import DQ, Flags, Image, Mask
 
-__all__ = ["DetectorTruth", "make_detector"]
+__all__ = ["DetectorTruth", "axes", "dark_pattern", "make_detector"]
 
 _PIXEL_SCATTER = 0.005
 _BOWL = 0.03
@@ -96,14 +96,14 @@ def make_detector(
     )
 
 
-def _axes(shape: tuple[int, ...]) -> tuple[Image, Image]:
+def axes(shape: tuple[int, ...]) -> tuple[Image, Image]:
     """Return a column and a row that go from -1 to 1 along y and x."""
     y, x = (np.linspace(-1, 1, size, dtype=np.float32) for size in shape)
     return y[:, np.newaxis], x[np.newaxis, :]
 
 
 def _efficiency(shape: tuple[int, ...], dead: Mask, rng: np.random.Generator) -> Image:
-    y, x = _axes(shape)
+    y, x = axes(shape)
     qe = rng.standard_normal(shape, dtype=np.float32)
     qe *= np.float32(_PIXEL_SCATTER)
     qe += 1 - np.float32(_BOWL) * (x * x + y * y)
@@ -112,11 +112,16 @@ def _efficiency(shape: tuple[int, ...], dead: Mask, rng: np.random.Generator) ->
     return qe
 
 
-def _dark(shape: tuple[int, ...], level: float, hot: Mask, rng: np.random.Generator) -> Image:
-    """Return the dark: a slope, a glow from one corner, scatter, and the hot pixels."""
-    y, x = _axes(shape)
+def dark_pattern(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> Image:
+    """Return the dark current without hot pixels, mean `level`: a slope, a warm corner, scatter."""
+    y, x = axes(shape)
     dark = 1 + 0.1 * x + 0.5 * np.exp(3 * (x - 1)) * np.exp(3 * (y - 1))
     dark = dark * (1 + 0.1 * np.clip(rng.standard_normal(shape, dtype=np.float32), -3, 3))
     dark *= np.float32(level / dark.mean(dtype=np.float64))
-    dark[hot] += rng.uniform(*_HOT_RATE, size=np.count_nonzero(hot)).astype(np.float32)
     return dark.astype(np.float32, copy=False)
+
+
+def _dark(shape: tuple[int, ...], level: float, hot: Mask, rng: np.random.Generator) -> Image:
+    dark = dark_pattern(shape, level, rng)
+    dark[hot] += rng.uniform(*_HOT_RATE, size=np.count_nonzero(hot)).astype(np.float32)
+    return dark

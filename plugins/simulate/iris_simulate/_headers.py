@@ -10,6 +10,8 @@ from iris_core import Window
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
+    from iris_core import InstrumentMode
+    from iris_simulate._camera import Camera
     from iris_simulate._optics import Pointing
     from iris_simulate._scene import Scene
 
@@ -36,12 +38,11 @@ def file_stem(scene: Scene, number: int, *, sky: bool = False, window: int = 0) 
     return f"sim_{scene.camera.detector}_{scene.camera.filter}_{'sky' if sky else ''}{number:04d}{part}"
 
 
-def reference_name(scene: Scene, reftype: str) -> str:
-    """Return the file name of a reference."""
+def reference_name(mode: InstrumentMode, detector: str, band: str, reftype: str) -> str:
+    """Return the file name of a reference; the filter `band` is in that of some types only."""
     suffix = {"distortion": "asdf", "photom": "ecsv"}.get(reftype, "fits")
-    camera = scene.camera
-    kind = reftype.upper() if reftype in _ANY_FILTER else f"{reftype.upper()}-{camera.filter}"
-    return f"{camera.mode.instrument}_{camera.detector}_{kind}_20250101_0001.{suffix}"
+    kind = reftype.upper() if reftype in _ANY_FILTER else f"{reftype.upper()}-{band}"
+    return f"{mode.instrument}_{detector}_{kind}_20250101_0001.{suffix}"
 
 
 def exposure_header(scene: Scene, number: int, pointing: Pointing, filename: str, *, sky: bool = False) -> Header:
@@ -86,14 +87,14 @@ def exposure_header(scene: Scene, number: int, pointing: Pointing, filename: str
     return Header(cards)
 
 
-def science_header(scene: Scene, pointing: Pointing) -> Header:
+def science_header(camera: Camera, pointing: Pointing) -> Header:
     """Return the header of the science extension: the unit, and the WCS without distortion.
 
     The linear WCS is exact in position and scale at the centre of the detector.
     """
     from astropy.io.fits import Header
 
-    optics = scene.camera.optics
+    optics = camera.optics
     scale = optics.pixel_scale
     crpix = optics.x0 + 1 - optics.cx[0, 0] / scale, optics.y0 + 1 - optics.cy[0, 0] / scale
     header = Header([("BUNIT", "electron/s", "unit of the data")])
@@ -119,9 +120,8 @@ def window_keywords(scene: Scene, number: int, window: Window) -> dict[str, tupl
     }
 
 
-def reference_keywords(scene: Scene, reftype: str) -> dict[str, Any]:
+def reference_keywords(camera: Camera, reftype: str) -> dict[str, Any]:
     """Return the keywords of a reference file."""
-    camera = scene.camera
     rows, columns = camera.shape
     return {
         "REFTYPE": reftype,

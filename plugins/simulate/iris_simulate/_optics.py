@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from astropy.modeling import Model
     from astropy.wcs import WCS
 
-__all__ = ["Distortion", "Pointing", "make_distortion"]
+__all__ = ["Distortion", "Pointing", "make_distortion", "spiral"]
 
 Pair = tuple[Array, Array]
 
@@ -23,6 +23,7 @@ Pair = tuple[Array, Array]
 _SHAPE_X = ((0, 0, -0.3, 0), (0, 0.4, 0.5, 0), (0.5, 0, 0, 0), (0.6, 0, 0, 0))
 _SHAPE_Y = ((0, 0, 0.35, 0.6), (0, 0.5, 0, 0), (-0.3, 0.5, 0, 0), (0, 0, 0, 0))
 _INVERSE_DEGREE = 7
+_GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,13 @@ def make_distortion(
     cx[0, 0], cy[0, 0] = offset
     cx[1, 0] = cy[0, 1] = linear
     return Distortion((shape[1] - 1) / 2, (shape[0] - 1) / 2, half, cx, cy)
+
+
+def spiral(step: float, number: int) -> list[tuple[float, float]]:
+    """Return offsets of a dither, in the unit of `step`: a spiral that repeats no vector and no fraction of a pixel."""
+    radii = step * np.sqrt(np.arange(number))
+    angles = _GOLDEN_ANGLE * np.arange(number)
+    return list(zip((radii * np.cos(angles)).tolist(), (radii * np.sin(angles)).tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

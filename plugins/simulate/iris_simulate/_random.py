@@ -18,6 +18,12 @@ class Stream(IntEnum):
     BACKGROUND = 3
     DARK = 4
     FLAT = 5
+    CHIP = 6
+    FIELD = 7
+    COLOUR = 8
+    TWILIGHT = 9
+    FRAME = 10
+    RAYS = 11
 
 
 def generator(seed: int, stream: Stream, realisation: int = 0, index: int = 0) -> np.random.Generator:

@@ -14,6 +14,7 @@ from iris_simulate._random import Stream, generator
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from iris_simulate._camera import Camera
     from iris_simulate._scene import Scene
 
 __all__ = ["REFERENCE_IMAGES", "distortion_tree", "photom_table", "reference_image"]
@@ -36,13 +37,14 @@ def reference_image(scene: Scene, reftype: str, realisation: int) -> Exposure:
     if reftype not in REFERENCE_IMAGES:
         raise InputError(f"no reference image '{reftype}' is simulated; there are: {', '.join(REFERENCE_IMAGES)}")
     data, err, dq, unit = {"dark": _dark, "flat": _flat, "area": _area}[reftype](scene, realisation)
-    header = Header(list(reference_keywords(scene, reftype).items()))
+    camera = scene.camera
+    header = Header(list(reference_keywords(camera, reftype).items()))
     return Exposure(
         data=data,
         dq=dq,
         variance={} if err is None else {"total": np.square(err)},
         unit=parse_unit(unit),
-        meta=meta_from_header(header, Path(reference_name(scene, reftype))),
+        meta=meta_from_header(header, Path(reference_name(camera.mode, camera.detector, camera.filter, reftype))),
         header=header,
         sci_header=Header([("BUNIT", unit)] if unit else []),
     )
@@ -72,25 +74,24 @@ def _noise(scene: Scene, stream: Stream, realisation: int) -> Image:
     return rng.standard_normal(scene.camera.shape, dtype=np.float32)
 
 
-def photom_table(scene: Scene) -> Table:
-    """Return the photom reference: one row for each filter of the mode."""
+def photom_table(camera: Camera, uncertainty: float) -> Table:
+    """Return the photom reference, with a relative uncertainty: one row for each filter of the mode."""
     from astropy import units as u
     from astropy.table import QTable, Table
 
-    camera = scene.camera
     factor = np.array([camera.conversion(band) for band in camera.mode.filters.values()])
     per_rate = u.MJy / u.sr / (u.electron / u.s)
     columns = {
         "filter": list(camera.mode.filters),
         "detector": [camera.detector] * len(factor),
         "photmjsr": factor * per_rate,
-        "uncertainty": factor * scene.spec.photom_error * per_rate,
+        "uncertainty": factor * uncertainty * per_rate,
         "pixar_sr": np.full(len(factor), camera.solid_angle) * u.sr,
         "pixar_a2": np.full(len(factor), camera.pixel_area) * u.arcsec**2,
     }
-    return Table(QTable(columns), meta=reference_keywords(scene, "photom"))
+    return Table(QTable(columns), meta=reference_keywords(camera, "photom"))
 
 
-def distortion_tree(scene: Scene) -> dict[str, Any]:
+def distortion_tree(camera: Camera) -> dict[str, Any]:
     """Return the content of the distortion reference: keywords under ``meta``, the astropy model under ``model``."""
-    return {"meta": reference_keywords(scene, "distortion"), "model": scene.camera.optics.model()}
+    return {"meta": reference_keywords(camera, "distortion"), "model": camera.optics.model()}

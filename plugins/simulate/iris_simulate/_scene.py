@@ -9,7 +9,7 @@ import numpy as np
 
 from iris_simulate._camera import Camera, make_camera
 from iris_simulate._detector import DetectorTruth, make_detector
-from iris_simulate._optics import Pointing
+from iris_simulate._optics import Pointing, spiral
 from iris_simulate._psf import add_stars
 from iris_simulate._random import Stream, generator
 from iris_simulate._stars import Stars, draw_stars, near_stars
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Scene", "build_scene"]
 
 _SKY_OFFSET = 60.0  # arcsec: no star of the field is in a background exposure
-_GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,6 @@ def build_scene(spec: SimulationSpec, mode: InstrumentMode) -> Scene:
 
 
 def _pointings(spec: SimulationSpec, pixel_scale: float) -> tuple[Pointing, ...]:
-    """Return the pointings of a spiral that never repeats a fraction of a pixel."""
     base = Pointing(spec.ra, spec.dec, spec.position_angle)
-    radii = spec.dither_step * pixel_scale * np.sqrt(np.arange(spec.dithers))
-    angles = _GOLDEN_ANGLE * np.arange(spec.dithers)
-    offsets = zip((radii * np.cos(angles)).tolist(), (radii * np.sin(angles)).tolist(), strict=True)
+    offsets = spiral(spec.dither_step * pixel_scale, spec.dithers)
     return tuple(base.moved(p, q) if p or q else base for p, q in offsets)

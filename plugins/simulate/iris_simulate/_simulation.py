@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from iris_simulate._optics import Pointing
 
-__all__ = ["SimulatedSet", "simulate"]
+__all__ = ["SimulatedSet", "installed_mode", "simulate"]
 
 
 def simulate(
@@ -61,10 +61,11 @@ def simulate(
         When the mode is not installed or lacks what is asked for, or the stars do not fit.
     """
     spec = SimulationSpec(**{**(spec or SimulationSpec()).model_dump(), **changes})
-    return SimulatedSet(build_scene(spec, instrument or _installed(spec.mode)))
+    return SimulatedSet(build_scene(spec, instrument or installed_mode(spec.mode)))
 
 
-def _installed(name: str) -> InstrumentMode:
+def installed_mode(name: str) -> InstrumentMode:
+    """Return an installed mode by its name."""
     modes = installed_modes()
     if name not in modes:
         raise InputError(
@@ -149,7 +150,7 @@ class SimulatedSet:
             unit=parse_unit("electron/s"),
             meta=meta_from_header(header, Path(header["FILENAME"])),
             header=header,
-            sci_header=science_header(self.scene, pointing),
+            sci_header=science_header(camera, pointing),
         )
 
     def reference_image(self, reftype: str) -> Exposure:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from iris_simulate._optics import Pointing
     from iris_simulate._spec import SimulationSpec
 
-__all__ = ["Stars", "draw_stars", "near_stars"]
+__all__ = ["Stars", "brightest_flux", "draw_stars", "near_stars", "place_stars", "usual_number"]
 
 _WELL_SHARE = 0.8
 _DYNAMIC_RANGE = 100.0
 _TRIES_PER_STAR = 1000
 _PIXELS_PER_STAR = 160 * 160
+# Random discs cover at most 0.547 of a plane before no further one fits (random sequential adsorption).
+_JAMMED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,16 @@ def draw_stars(spec: SimulationSpec, camera: Camera, pointing: Pointing, rng: np
     InputError
         When they do not fit, or no star can be bright enough to be seen and faint enough not to saturate.
     """
-    x, y = _places(spec, camera.shape, rng)
+    x, y = place_stars(_number(spec, camera.shape), camera.shape, spec.margin, spec.separation, rng)
     ra, dec = pointing.to_sky(*camera.optics.to_focal(x, y))
-    brightest = spec.brightest or _brightest(spec, camera)
+    brightest = spec.brightest or brightest_flux(spec, camera)
     faintest = spec.faintest or brightest / _DYNAMIC_RANGE
     if faintest > brightest:
         raise InputError(f"the faintest star, {faintest:.3g} Jy, is brighter than the brightest, {brightest:.3g} Jy")
     return Stars(ra, dec, faintest * (brightest / faintest) ** rng.random(len(x)))
 
 
-def _brightest(spec: SimulationSpec, camera: Camera) -> float:
+def brightest_flux(spec: SimulationSpec, camera: Camera) -> float:
     """Return the flux in Jy of a star in the middle of a pixel that fills its well to the share allowed."""
     if not np.isfinite(camera.saturation):
         raise InputError(f"the mode '{camera.mode.name}' gives no saturation; give the flux of the 'brightest' star")
@@ -66,26 +68,50 @@ def _brightest(spec: SimulationSpec, camera: Camera) -> float:
     return room / float(camera.psf.pixels(0.0, 0.0, half=0)[0, 0]) / camera.electrons_per_jy
 
 
-def _places(spec: SimulationSpec, shape: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
+def _number(spec: SimulationSpec, shape: tuple[int, int]) -> int:
+    return usual_number(shape[0] * shape[1]) if spec.stars is None else spec.stars
+
+
+def usual_number(pixels: float) -> int:
+    """Return how many stars fall on so many pixels, where nothing else is asked for: at least one."""
+    return max(int(pixels) // _PIXELS_PER_STAR, 1)
+
+
+def place_stars(
+    number: int, shape: tuple[int, int], margin: float, separation: float, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return 0-based pixels in a frame of (rows, columns), apart from each other and from the edges.
+
+    Raises
+    ------
+    InputError
+        When they do not fit.
+    """
     rows, columns = shape
-    number = max(rows * columns // _PIXELS_PER_STAR, 1) if spec.stars is None else spec.stars
-    room = np.array([columns, rows]) - 1 - 2 * spec.margin
+    room = np.array([columns, rows]) - 1 - 2 * margin
     if number and room.min() < 0:
-        raise InputError(f"no star is {spec.margin:g} pixels from every edge of {columns} x {rows} pixels")
+        raise InputError(f"no star is {margin:g} pixels from every edge of {columns} x {rows} pixels")
+    discs = _JAMMED * np.prod(room + separation) / (np.pi / 4 * separation**2) if separation else np.inf
+    if number > max(discs, 1):
+        raise _crowded(int(discs), number, shape, margin, separation)
     chosen = np.empty((number, 2))
     count = 0
-    for candidate in rng.random((_TRIES_PER_STAR * number, 2)) * room + spec.margin:
+    for candidate in rng.random((_TRIES_PER_STAR * number, 2)) * room + margin:
         if count == number:
             break
-        if np.all(np.sum((chosen[:count] - candidate) ** 2, axis=1) >= spec.separation**2):
+        if np.all(np.sum((chosen[:count] - candidate) ** 2, axis=1) >= separation**2):
             chosen[count] = candidate
             count += 1
     if count < number:
-        raise InputError(
-            f"only {count} of {number} stars fit into {columns} x {rows} pixels when they are {spec.separation:g} "
-            f"pixels apart and {spec.margin:g} from the edges; take fewer, or a smaller separation"
-        )
+        raise _crowded(count, number, shape, margin, separation)
     return chosen[:, 0], chosen[:, 1]
+
+
+def _crowded(count: int, number: int, shape: tuple[int, int], margin: float, separation: float) -> InputError:
+    return InputError(
+        f"only {count} of {number} stars fit into {shape[1]} x {shape[0]} pixels when they are {separation:g} "
+        f"pixels apart and {margin:g} from the edges; take fewer, or a smaller separation"
+    )
 
 
 def near_stars(shape: tuple[int, int], x: Array, y: Array, distance: int) -> Mask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from os.path import lexists
@@ -19,7 +19,7 @@ from iris_simulate._references import REFERENCE_IMAGES, distortion_tree, photom_
 if TYPE_CHECKING:
     from iris_simulate._simulation import SimulatedSet
 
-__all__ = ["WrittenSet", "write_set"]
+__all__ = ["Progress", "Write", "WrittenSet", "refuse_existing", "write_asdf", "write_exposure", "write_set"]
 
 Progress = Callable[[Path, int, int], None]
 Write = Callable[[Path], Any]
@@ -84,10 +84,8 @@ def write_set(
         When a file is there already; then nothing is written. When the folder cannot be written into.
     """
     written = _plan(simulated, directory)
-    existing = [path for path in written.paths if lexists(path)]
-    if existing and not overwrite:
-        more = f" and {len(existing) - 1} more files" if len(existing) > 1 else ""
-        raise InputError(f"{existing[0]}{more} would be overwritten; --overwrite replaces them, or name another folder")
+    if not overwrite:
+        refuse_existing(written.paths)
     for number, (path, write) in enumerate(_files(simulated, written), start=1):
         if progress is not None:
             progress(path, number, len(written.paths))
@@ -96,8 +94,16 @@ def write_set(
     return written
 
 
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raise an InputError where a file that is to be written is there already."""
+    existing = [path for path in paths if lexists(path)]
+    if existing:
+        more = f" and {len(existing) - 1} more files" if len(existing) > 1 else ""
+        raise InputError(f"{existing[0]}{more} would be overwritten; --overwrite replaces them, or name another folder")
+
+
 def _plan(simulated: SimulatedSet, directory: Path) -> WrittenSet:
-    scene = simulated.scene
+    scene, camera = simulated.scene, simulated.scene.camera
     numbers = range(1, scene.spec.dithers + 1)
     backgrounds = range(1, scene.spec.backgrounds + 1)
     windows = range(1, scene.spec.subarrays + 1)
@@ -111,7 +117,7 @@ def _plan(simulated: SimulatedSet, directory: Path) -> WrittenSet:
         windows=tuple(tuple(path(file_stem(scene, number, window=window)) for window in windows) for number in numbers),
         associations=tuple(path(file_stem(scene, number), "asn.json") for number in numbers if backgrounds),
         references={
-            reftype: directory / "references" / reference_name(scene, reftype)
+            reftype: directory / "references" / reference_name(camera.mode, camera.detector, camera.filter, reftype)
             for reftype in (*REFERENCE_IMAGES, "photom", "distortion")
         },
         truth=directory / "truth.ecsv",
@@ -120,24 +126,26 @@ def _plan(simulated: SimulatedSet, directory: Path) -> WrittenSet:
 
 def _files(simulated: SimulatedSet, written: WrittenSet) -> Iterator[tuple[Path, Write]]:
     """Yield each file with the function that writes it, in the order of `WrittenSet.paths`; one exposure at a time."""
+    scene = simulated.scene
     for reftype in REFERENCE_IMAGES:
-        yield written.references[reftype], partial(_write_exposure, simulated.reference_image(reftype))
-    yield written.references["photom"], partial(photom_table(simulated.scene).write, format="ascii.ecsv")
-    yield written.references["distortion"], partial(_write_asdf, distortion_tree(simulated.scene))
+        yield written.references[reftype], partial(write_exposure, simulated.reference_image(reftype))
+    photom = photom_table(scene.camera, scene.spec.photom_error)
+    yield written.references["photom"], partial(photom.write, format="ascii.ecsv")
+    yield written.references["distortion"], partial(write_asdf, distortion_tree(scene.camera))
     for index, path in enumerate(written.science):
-        yield path, partial(_write_exposure, simulated.exposure(index))
+        yield path, partial(write_exposure, simulated.exposure(index))
     for index, group in enumerate(written.windows):
         for path, exposure in zip(group, simulated.window_exposures(index), strict=True):
-            yield path, partial(_write_exposure, exposure)
+            yield path, partial(write_exposure, exposure)
     for index, path in enumerate(written.backgrounds):
-        yield path, partial(_write_exposure, simulated.background(index))
+        yield path, partial(write_exposure, simulated.background(index))
     for path, science in zip(written.associations, written.science, strict=bool(written.associations)):
         job = Job(science, written.backgrounds, exposure_stem(science))
         yield path, partial(_write_json, describe_asn([job], path.parent))
     yield written.truth, partial(simulated.truth().write, format="ascii.ecsv")
 
 
-def _write_exposure(exposure: Exposure, path: Path) -> None:
+def write_exposure(exposure: Exposure, path: Path) -> None:
     """Write what comes before a pipeline, unlike `iris_core.write_fits`: nothing in it records what was done."""
     from astropy.io import fits
 
@@ -151,7 +159,8 @@ def _write_exposure(exposure: Exposure, path: Path) -> None:
     hdus.writeto(path)
 
 
-def _write_asdf(tree: dict[str, Any], path: Path) -> None:
+def write_asdf(tree: dict[str, Any], path: Path) -> None:
+    """Write what `distortion_tree` returns."""
     import asdf
 
     asdf.AsdfFile(tree).write_to(path)

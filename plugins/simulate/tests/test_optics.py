@@ -114,7 +114,7 @@ def test_a_moved_pointing_has_its_axis_where_it_was_moved_to() -> None:
 def test_the_headers_linear_wcs_is_exact_at_the_centre_of_the_detector(field: SimulatedSet) -> None:
     scene = field.scene
     optics, pointing = scene.camera.optics, scene.pointings[1]
-    header: Header = science_header(scene, pointing)
+    header: Header = science_header(scene.camera, pointing)
     linear = SkyCoord(*WCS(header).wcs_pix2world(optics.x0, optics.y0, 0), unit="deg")
     true = SkyCoord(*pointing.to_sky(*optics.to_focal(optics.x0, optics.y0)), unit="deg")
     assert linear.separation(true) < 1e-5 * u.mas

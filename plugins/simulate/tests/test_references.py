@@ -56,7 +56,7 @@ def test_dead_pixels_have_no_response_and_their_bits(field: SimulatedSet) -> Non
 
 def test_each_filter_is_converted_with_its_own_band(field: SimulatedSet) -> None:
     mode = field.scene.camera.mode
-    table = photom_table(field.scene)
+    table = photom_table(field.scene.camera, field.scene.spec.photom_error)
     factors = dict(zip(table["filter"], table["photmjsr"], strict=True))
     ratio = electrons_per_jansky(mode, mode.filters["Kbb"]) / electrons_per_jansky(mode, mode.filters["H"])
     assert factors["H"] / factors["Kbb"] == pytest.approx(ratio)
@@ -64,6 +64,6 @@ def test_each_filter_is_converted_with_its_own_band(field: SimulatedSet) -> None
 
 
 def test_the_distortion_is_for_the_detector_that_was_used(mode: InstrumentMode) -> None:
-    tree = distortion_tree(simulate(instrument=mode, size=(64, 48), stars=0, detector="IMG4").scene)
+    tree = distortion_tree(simulate(instrument=mode, size=(64, 48), stars=0, detector="IMG4").scene.camera)
     assert tree["meta"]["DETECTOR"] == "IMG4"
     assert tree["model"](31.5, 23.5) == pytest.approx((8.792, -8.792))

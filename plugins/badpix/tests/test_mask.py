@@ -1,13 +1,13 @@
-"""The stage flag_bad_pixels, which this package declares itself."""
+"""The stage flag_bad_pixels: what it flags, refuses and skips."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import iris_badpix
 import numpy as np
 import pytest
-from iris_nirc2 import plugin
 from iris_testkit import make_exposure, make_reference, run_stage
 
 from iris_core import DQ, Exposure, InputError, Reference
@@ -20,7 +20,7 @@ def mask_file(folder: Path, mask: Any, **options: Any) -> Reference:
 
 
 def apply_mask(exposure: Exposure, mask: Reference, **params: float) -> Exposure:
-    return run_stage(plugin, exposure, stage="flag_bad_pixels", references=[mask], **params)
+    return run_stage(iris_badpix, exposure, references=[mask], **params)
 
 
 @pytest.mark.parametrize("nint", [0, 3])
