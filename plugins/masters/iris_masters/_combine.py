@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,12 +91,13 @@ class Combined:
     errors: Mapping[str, Image]
     rejected: Array
 
-    def put(self, where: Array, part: Combined) -> None:
-        """Replace some of the pixels."""
-        self.data[where], self.dq[where] = part.data, part.dq
+    def put(self, where: Any, part: Combined) -> None:
+        """Replace some of the pixels: the indices of them, or rows."""
+        shape = self.data[where].shape
+        self.data[where], self.dq[where] = part.data.reshape(shape), part.dq.reshape(shape)
         for mine, theirs in ((self.variance, part.variance), (self.errors, part.errors)):
             for name, plane in mine.items():
-                plane[where] = theirs[name]
+                plane[where] = theirs[name].reshape(shape)
         np.add(self.rejected, part.rejected, out=self.rejected)
 
 
@@ -134,7 +135,7 @@ def _combine_all(planes: Planes, rule: Rule) -> Combined:
 
 def _agree(planes: Planes, combined: Combined, rule: Rule) -> Mask:
     """Return where it is certain that all values are valid and none is clipped."""
-    finite = np.isfinite(combined.data) & ((combined.dq & np.uint32(DQ.DO_NOT_USE)) == 0)
+    finite: Mask = np.isfinite(combined.data) & ((combined.dq & np.uint32(DQ.DO_NOT_USE)) == 0)
     for plane in (*combined.variance.values(), *combined.errors.values()):
         finite &= np.isfinite(plane)
     if rule.clip.sigma is None:
@@ -149,7 +150,7 @@ def _agree(planes: Planes, combined: Combined, rule: Rule) -> Mask:
 
 
 def _spread(planes: Planes, combined: Combined, rule: Rule) -> tuple[Image, Image, Image]:
-    """Return the lowest and the highest deviation from the mean of the levelled values, and their standard deviation."""
+    """Return the lowest and highest deviation of the levelled values from their mean, and their standard deviation."""
     factors = _float32(rule.levels.mean() / rule.levels)
     equal = np.float32(1 / len(planes))
     mean = combined.data if rule.is_uniform else weighted_sum(planes.data, [equal * one for one in factors])
@@ -182,8 +183,9 @@ def _combine_clipped(planes: Planes, rule: Rule) -> Combined:
     values = np.where(valid, np.array(planes.data) * factors[:, np.newaxis], np.float32(np.nan))
     error = _expected_of_valid(planes, rule, valid, factors)
     keep = valid if rule.clip.sigma is None and rule.clip.is_plain else _kept(values, error, rule)
-    used = [np.where(kept, one, np.float32(0)) for kept, one in zip(keep, _float32(rule.weights), strict=True)]
-    total = weighted_sum(used, _float32(rule.levels / rule.levels.mean()))
+    weights = zip(keep, _float32(rule.weights), strict=True)
+    used: list[Image] = [np.where(kept, one, np.float32(0)) for kept, one in weights]
+    total: Image = weighted_sum(used, _float32(rule.levels / rule.levels.mean()))
     total[total == 0] = np.nan
     data, scale = _average(values, planes, keep, used, rule), np.float32(rule.factor) / np.square(total)
     if rule.median:
@@ -206,16 +208,15 @@ def _expected_of_valid(planes: Planes, rule: Rule, valid: Mask, factors: Image) 
     for each in planes.variance.values():
         total += _sum_kept(each, weights)
     number = np.maximum(np.count_nonzero(valid, axis=0), 1).astype(np.float32)
-    return np.sqrt(total / number)
+    error: Image = np.sqrt(total / number)
+    return error
 
 
-def _sum_kept(planes: object, weights: object) -> Image:
+def _sum_kept(planes: Iterable[Image], weights: Iterable[Image]) -> Image:
     """Return the weighted sum of the values whose weight is not 0; the others may be NaN."""
-    pairs = zip(planes, weights, strict=True)  # type: ignore[call-overload]
-    total: Image
-    for number, (plane, weight) in enumerate(pairs):
-        product = np.where(weight == 0, np.float32(0), plane * weight)
-        total = product if number == 0 else total + product
+    total: Image = np.zeros(1, dtype=np.float32)
+    for plane, weight in zip(planes, weights, strict=True):
+        total = np.asarray(total + np.where(weight == 0, np.float32(0), plane) * weight, dtype=np.float32)
     return total
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "half_sample_mode", "local_median", "measure_level", "robust_spread", "section_slices"]
 
-# Error of the half-sample mode of N normal values over their standard deviation is this times N**(-1/3); measured.
+# The error of the half-sample mode of N normal values is this times their standard deviation times N**(-1/5):
+# measured for N from 300 to a million.
 _MODE_ERROR = 0.94
 # Side of the window of a local median [pixel], and how far apart the windows are: in between it is interpolated.
 _SIDE, _STEP = 31, 15
@@ -73,7 +74,7 @@ def measure_level(values: Array, variances: Array | None, statistic: str) -> Lev
     errors = {
         "mean": noise / number**0.5,
         "median": MEDIAN_ERROR * noise / number**0.5,
-        "mode": _MODE_ERROR * robust_spread(values) / number ** (1 / 3),
+        "mode": _MODE_ERROR * robust_spread(values) / number**0.2,
     }
     return Level(value, errors[statistic])
 
@@ -132,7 +133,7 @@ def local_median(data: Image) -> Image:
 
 def _centres(size: int) -> Array:
     """Return where windows are: at both ends, and at equal distances between."""
-    return np.round(np.linspace(0, size - 1, max(2, -(-size // _STEP) + 1))).astype(int) if size > 1 else np.zeros(1, int)
+    return np.round(np.linspace(0, size - 1, -(-(size - 1) // _STEP) + 1)).astype(int) if size > 1 else np.zeros(1, int)
 
 
 def _medians_of_row(data: Image, row: int, columns: Array) -> Image:
@@ -145,7 +146,7 @@ def _medians_of_row(data: Image, row: int, columns: Array) -> Image:
     ordered = np.sort(flat, axis=1)
     number = np.count_nonzero(np.isfinite(flat), axis=1)
     each = np.arange(len(columns))
-    return np.asarray(0.5 * (ordered[each, np.maximum(number - 1, 0) // 2] + ordered[each, number // 2 - (number == flat.shape[1]) * 0]))
+    return np.asarray(0.5 * (ordered[each, np.maximum(number - 1, 0) // 2] + ordered[each, number // 2]))
 
 
 def _interpolate(coarse: Image, rows: Array, columns: Array, shape: tuple[int, int]) -> Image:

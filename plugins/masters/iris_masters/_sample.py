@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isqrt, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,7 +59,8 @@ class Sample:
     def level_errors(self) -> Doubles:
         """Return the errors of the levels, as if all pixels of the images were in the sample."""
         noise, numbers = self.noise(), np.count_nonzero(np.isfinite(self.values), axis=1)
-        return MEDIAN_ERROR * noise / np.sqrt(np.maximum(numbers, 1))
+        errors: Doubles = MEDIAN_ERROR * noise / np.sqrt(np.maximum(numbers, 1))
+        return errors
 
     def noise(self) -> Doubles:
         """Return the typical standard deviation of a value of each image; from the scatter where it is not known."""
@@ -102,7 +103,9 @@ def take_sample(exposures: Exposures, components: Components) -> Sample:
     found = list(exposures.each(sample_of, independent=components.independent, wanted=wanted))
     variances = [variance for _, variance in found]
     members = tuple(np.repeat(np.arange(len(exposures)), counts).tolist())
-    known = None if any(one is None for one in variances) else np.concatenate([one for one in variances if one is not None])
+    known = (
+        None if any(one is None for one in variances) else np.concatenate([one for one in variances if one is not None])
+    )
     return Sample(np.concatenate([values for values, _ in found]), known, members)
 
 
@@ -127,7 +130,7 @@ def sample_of(exposure: Exposure, independent: Sequence[str], wanted: int) -> tu
     return values.reshape(shape), known
 
 
-def _every(shape: tuple[int, int], wanted: int) -> tuple[object, ...]:
+def _every(shape: tuple[int, int], wanted: int) -> Any:
     """Return every so many rows and columns; an odd step meets all channels of a detector."""
     step = max(1, isqrt(ceil(shape[0] * shape[1] / max(1, wanted))))
     step += 1 - step % 2 if step > 1 else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from iris_masters._sample import Sample, take_sample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iris_core import Array, Doubles, Exposures
+    from iris_core import Doubles, Exposures
     from iris_masters._keep import Clip
 
 __all__ = ["Stack", "check_components", "combine_rows", "describe", "open_stack", "rule_of"]
@@ -155,8 +155,8 @@ def rule_of(
 
 
 def _weights(relative: Doubles) -> Doubles:
-    weights: Doubles = 1 / relative
-    return weights / weights.mean()
+    weights: Doubles = np.mean(relative) / relative
+    return weights
 
 
 def combine_rows(
@@ -181,22 +181,8 @@ def combine_rows(
         np.zeros(len(stack), dtype=np.int64),
     )
     for where, planes in blocks_of(stack.exposures, stack.components, stack.images, unknown):
-        part = function(planes, rule)
-        whole.put(where, _shaped(part, (where.stop - where.start, shape[1])))
+        whole.put(where, function(planes, rule))
     return whole
-
-
-def _shaped(part: Combined, shape: tuple[int, int]) -> Combined:
-    def each(planes: dict[str, Array]) -> dict[str, Array]:
-        return {name: plane.reshape(shape) for name, plane in planes.items()}
-
-    return replace(
-        part,
-        data=part.data.reshape(shape),
-        dq=part.dq.reshape(shape),
-        variance=each(dict(part.variance)),
-        errors=each(dict(part.errors)),
-    )
 
 
 def describe(stack: Stack, rule: Rule, combined: Combined, what: str) -> list[str]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from iris_core import Exposure, Exposures, InputError, InstrumentMode, Params, Removal, get_fact, parameter, stage
+from iris_core import Exposure, InputError, InstrumentMode, Params, Removal, get_fact, parameter, stage
 from iris_masters.frames import assemble
 
 if TYPE_CHECKING:
-    from iris_core import Doubles
+    from iris_core import Doubles, Exposures
     from iris_masters._combine import Combined
     from iris_masters._stack import Stack
 
@@ -58,7 +58,9 @@ def check_flats(exposures: Exposures, params: FlatParams, instrument: Instrument
 
     on, off = exposures.with_role("flat"), exposures.with_role("flat_off")
     if not len(on):
-        raise InputError(f"combine_flat: no exposure has the role flat; there are {', '.join(exposures.roles) or 'none'}")
+        raise InputError(
+            f"combine_flat: no exposure has the role flat; there are {', '.join(exposures.roles) or 'none'}"
+        )
     same_time = () if params.method == "scaled" else ("exposure_time", "COADDS")
     exposures.check_alike(*_ALIKE, *same_time)
     check_components(exposures)
@@ -79,7 +81,9 @@ def _check_off(on: Exposures, off: Exposures, params: FlatParams, instrument: In
     if len(off) or (reach is not None and reach <= params.thermal):
         return
     name = on.outlines[0].meta.filter
-    known = f"the filter {name} reaches to {reach:g} um" if reach else f"the wavelength of the filter {name!r} is unknown"
+    known = (
+        f"the filter {name} reaches to {reach:g} um" if reach else f"the wavelength of the filter {name!r} is unknown"
+    )
     raise InputError(
         f"combine_flat: {known}: beyond {params.thermal:g} um the thermal light of dome and telescope needs exposures "
         f"with the lamp off (role flat_off); give some, or raise 'thermal'"
@@ -149,7 +153,10 @@ def _on_off(exposures: Exposures, params: FlatParams, instrument: InstrumentMode
     on, notes = _levelled(exposures.with_role("flat"), params, instrument)
     off = exposures.with_role("flat_off")
     if not len(off):
-        return on, [*notes, f"no exposure with the lamp off: thermal light below {params.thermal:g} um is taken to be 0"]
+        return on, [
+            *notes,
+            f"no exposure with the lamp off: thermal light below {params.thermal:g} um is taken to be 0",
+        ]
     dark, more = _plain(off, params)
     return difference(on, dark), [*(f"on: {note}" for note in notes), *(f"off: {note}" for note in more)]
 
@@ -210,9 +217,7 @@ def _slope(exposures: Exposures, params: FlatParams, instrument: InstrumentMode)
 def _checked_levels(stack: Stack, params: FlatParams, instrument: InstrumentMode) -> Doubles:
     """Return the levels of a stack, all above the noise and below saturation."""
     levels = stack.sample.levels()
-    for name, level, noise, member in zip(
-        stack.names, levels, stack.sample.noise(), stack.sample.members, strict=True
-    ):
+    for name, level, noise, member in zip(stack.names, levels, stack.sample.noise(), stack.sample.members, strict=True):
         if not level > noise:
             raise InputError(f"combine_flat: the level of {name}, {level:.5g}, is not above its noise, {noise:.3g}")
         highest = _saturation(stack.exposures.outlines[member], instrument)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from iris_core import DQ, Exposure, Exposures, InputError, Params, parameter, stage
+from iris_core import Exposure, InputError, Params, parameter, stage
 
 if TYPE_CHECKING:
-    from iris_masters._combine import Combined, Rule
-    from iris_masters._stack import Stack
+    from iris_core import Exposures
+    from iris_masters._combine import Combined
 
 __all__ = ["CombineParams", "assemble", "check_frames", "combine_exposures"]
 
@@ -105,9 +105,7 @@ def combine_exposures(exposures: Exposures, params: CombineParams) -> Exposure:
     images = not any(one.is_integrations for one in exposures.outlines)
     stack = open_stack(exposures, params.skip_first)
     notes = note_levels(stack, params.leak)
-    clip = Clip(
-        sigma=params.sigma, low=params.low, high=params.high, max_low=params.max_low, max_high=params.max_high
-    )
+    clip = Clip(sigma=params.sigma, low=params.low, high=params.high, max_low=params.max_low, max_high=params.max_high)
     rule, unknown = rule_of(stack, clip, method=params.method, error=params.error, noisy=params.noisy)
     combined = combine_rows(stack, rule, unknown)
     used = exposures[params.skip_first :] if images else exposures

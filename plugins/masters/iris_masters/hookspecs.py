@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iris_core import DQ, Exposure, Exposures, InstrumentMode, Params, References, stage_spec
+from iris_core import DQ, Exposure, InstrumentMode, Params, References, stage_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from iris_core import Exposures
 
 _PIXELS = DQ.HOT | DQ.WARM | DQ.TELEGRAPH | DQ.DEAD | DQ.LOW_QE | DQ.NO_FLAT_FIELD | DQ.OPEN | DQ.ADJ_OPEN
 

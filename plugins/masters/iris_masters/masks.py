@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import field_validator
 
-from iris_core import DQ, Exposure, Exposures, InputError, Params, choices, did_you_mean, parameter, parse_unit, stage
+from iris_core import DQ, Exposure, InputError, Params, choices, did_you_mean, parameter, parse_unit, stage
 
 if TYPE_CHECKING:
-    from iris_core import Flags
+    from iris_core import Exposures, Flags
 
 __all__ = ["MaskParams", "check_members", "flags_of_dark", "flags_of_flat", "mask_pixels"]
 

@@ -57,12 +57,13 @@ def check_image(exposure: Exposure) -> None:
         )
 
 
-def check_region(exposure: Exposure, params: NormalizeParams) -> None:
-    """Refuse integrations, and a region that is not within the image."""
+def check_region(exposure: Exposure, params: NormalizeParams) -> Exposure:
+    """Refuse integrations, and a region that is not within the image; return the exposure without unit."""
     from iris_masters._level import section_slices
 
     check_image(exposure)
     section_slices(params.region, exposure.shape)
+    return exposure.replace(unit=parse_unit("1"))
 
 
 @stage("normalize", params=NormalizeParams, check=check_region)
@@ -97,7 +98,8 @@ def divide_by_level(exposure: Exposure, params: NormalizeParams) -> Exposure:
     level = measure_level(data[good], None if err is None else np.square(err[part][good]), params.method)
     if not level.value > 0:
         raise InputError(
-            f"{exposure.name}: normalize: the {params.method} is {level.value:.5g} {exposure.unit}, and has to be above 0"
+            f"{exposure.name}: normalize: the {params.method} is {level.value:.5g} {exposure.unit}; "
+            f"it has to be above 0"
         )
     cards = _level_cards(exposure, level.value, level.error, params)
     return exposure.scale(1 / level.value).replace(unit=parse_unit("1")).with_keywords(cards).mask_invalid()
@@ -255,7 +257,7 @@ def set_reference_keywords(exposure: Exposure, params: ReferenceParams, instrume
     header.update(cards)
     header["REFTYPE"] = (params.reftype, "type of the reference file")
     header["USEAFTER"] = (since, "start of the exposures it applies to")
-    header.update({keyword: ("ANY", "fits all") for keyword in params.any})
+    header.update(dict.fromkeys(params.any, ("ANY", "fits all")))
     number = int(header.get("NEXP", 1))
     header.setdefault("NEXP", number)
     what = params.description or f"{params.reftype} of {number} exposure{'s' if number > 1 else ''}"
