@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iris_core import DQ
-from iris_masters._keep import Clip, consistent, middle, trimmed_scatter
+from iris_masters._keep import Clip, consistent, middle, relative_widths, trimmed_scatter
 from iris_masters._planes import weighted_sum
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def _combine_clipped(planes: Planes, rule: Rule) -> Combined:
     used: list[Image] = [np.where(kept, one, np.float32(0)) for kept, one in weights]
     total: Image = weighted_sum(used, _float32(rule.levels / rule.levels.mean()))
     total[total == 0] = np.nan
-    data, scale = _average(values, planes, keep, used, rule), np.float32(rule.factor) / np.square(total)
+    data = _average(values, planes, keep, used, rule)
+    scale: Image = np.asarray(rule.factor / np.square(total), dtype=np.float32)
     if rule.median:
         scale *= median_factor(np.count_nonzero(keep, axis=0))
     else:
@@ -196,10 +197,15 @@ def _combine_clipped(planes: Planes, rule: Rule) -> Combined:
         data,
         or_of_used(planes, keep),
         {name: _sum_kept(each, np.square(used)) * scale for name, each in planes.variance.items()},
-        {name: _sum_kept(planes.signed_errors(name), used) / total for name in planes.shared},
+        {name: _over(_sum_kept(planes.signed_errors(name), used), total) for name in planes.shared},
         np.count_nonzero(valid & ~keep, axis=1),
     )
     return _without_noisy(combined, values, error, rule)
+
+
+def _over(plane: Image, total: Image) -> Image:
+    plane /= total
+    return plane
 
 
 def _expected_of_valid(planes: Planes, rule: Rule, valid: Mask, factors: Image) -> Image:
@@ -222,10 +228,9 @@ def _sum_kept(planes: Iterable[Image], weights: Iterable[Image]) -> Image:
 
 def _kept(values: Image, error: Image, rule: Rule) -> Mask:
     sigma = np.inf if rule.clip.sigma is None else rule.clip.sigma * rule.inflation
-    widths = (sigma * np.sqrt(rule.relative)).astype(np.float32)
+    widths = np.float32(sigma) * relative_widths(values, rule.relative.astype(np.float32))
     largest = np.fmax.reduce(np.abs(values), axis=0, initial=0)
-    with np.errstate(invalid="ignore"):
-        tolerance = np.where(np.isinf(widths)[:, np.newaxis], np.inf, widths[:, np.newaxis] * error)
+    tolerance = widths if np.isinf(sigma) else widths * error
     return consistent(values, (tolerance + np.float32(rule.rounding) * largest).astype(np.float32), rule.clip)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from iris_core import Array, Image, Mask
 
-__all__ = ["PAIR", "Clip", "consistent", "middle", "trimmed_scatter"]
+__all__ = ["PAIR", "Clip", "consistent", "middle", "relative_widths", "trimmed_scatter"]
 
 # Of fewer values none is in the middle.
 _FEWEST = 3
@@ -61,6 +61,30 @@ def middle(values: Image, number: Array) -> tuple[Image, Image]:
     ordered = np.sort(values, axis=0)  # NaN is sorted to the end
     low, high = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, len(values) - 1)
     return tuple(np.take_along_axis(ordered, index[np.newaxis], axis=0)[0] for index in (low, high))
+
+
+def relative_widths(values: Image, relative: Image) -> Image:
+    """Return how far a value may be from the median, relative to the standard deviation of the first image, ``(n, k)``.
+
+    By its own standard deviation; by that of the value in the middle where this is larger: of one good value and two
+    poor ones the good one is often off the median, and must not be clipped for that.
+
+    Parameters
+    ----------
+    values
+        ``(n, k)``; NaN where they are not valid.
+    relative
+        Variance of each image relative to the first, ``(n,)``.
+    """
+    own = np.broadcast_to(relative[:, np.newaxis], values.shape)
+    if np.all(relative == relative[0]):
+        return np.sqrt(own)
+    number = np.count_nonzero(np.isfinite(values), axis=0)
+    order = np.argsort(values, axis=0)  # NaN is sorted to the end
+    pair = (np.maximum(number - 1, 0) // 2, np.minimum(number // 2, len(values) - 1))
+    low, high = (relative[np.take_along_axis(order, index[np.newaxis], axis=0)[0]] for index in pair)
+    central = np.where(number < _FEWEST, np.float32(0), 0.5 * (low + high))
+    return np.asarray(np.sqrt(np.maximum(own, central)), dtype=np.float32)
 
 
 def consistent(values: Image, tolerance: Image, clip: Clip) -> Mask:

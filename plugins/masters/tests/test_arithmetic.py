@@ -77,6 +77,14 @@ def test_the_middle_of_what_there_is() -> None:
     assert high.tolist() == [3, 9, 5]
 
 
+def test_a_good_value_is_not_clipped_for_the_error_of_poor_ones() -> None:
+    """Errors of 1, 2, 4: 7 is within 4 errors of the value in the middle, 1000 is not."""
+    relative = np.array([1.0, 4.0, 16.0])
+    made = combine(planes_of([[7, 1000], [0, 0], [-1, -1]]), rule_for(3, relative=relative))
+    assert made.rejected.tolist() == [1, 0, 0]
+    assert made.data.tolist() == pytest.approx([2, -0.5])
+
+
 def test_levels_and_weights() -> None:
     """Sum of the values over the sum of the levels, at the mean level."""
     planes = planes_of([[10], [40]])
