@@ -24,10 +24,14 @@ CONTRACT = {
     "reshapes": "shape",
     "removes": "removed from the pixels",
     "may_remove": "possibly removed as well",
+    "group": "exposures",
+    "makes": "makes of them",
+    "tables": "tables beside the exposure",
+    "images": "images beside the exposure",
     "deprecated": "deprecated arguments",
 }
 DEFAULTS = {"status keyword": "", "unit of the result": "unchanged", "DQ bits of its own": "none"}
-SAID = {"consumes_backgrounds": "end here", "reshapes": "may change"}
+SAID = {"consumes_backgrounds": "end here", "reshapes": "may change", "group": "many at a time"}
 
 
 def page(spec: StageSpec, plugins: Plugins) -> str:
@@ -79,7 +83,8 @@ def hook_of(name: str, plugins: Plugins) -> Any:
 
 def contract(spec: StageSpec) -> dict[str, str]:
     """Return what the specification of a stage fixes for every implementation."""
-    values = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "name"}
+    left_out = {"name"} if spec.group else {"name", "makes"}
+    values = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name not in left_out}
     said = {CONTRACT[name]: SAID.get(name) or say(value) for name, value in values.items() if value}
     return {**DEFAULTS, **said}
 
