@@ -109,8 +109,9 @@ def combine(planes: Planes, rule: Rule) -> Combined:
     """
     if rule.median or not rule.clip.is_plain:
         return _combine_clipped(planes, rule)
-    combined = _combine_all(planes, rule)
-    suspects = np.flatnonzero(~_agree(planes, combined, rule))
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are suspects
+        combined = _combine_all(planes, rule)
+        suspects = np.flatnonzero(~_agree(planes, combined, rule))
     if suspects.size:
         combined.put(suspects, _combine_clipped(planes.take(suspects), rule))
     return combined

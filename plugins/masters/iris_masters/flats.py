@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from iris_core import Exposure, InputError, InstrumentMode, Params, Removal, get_fact, parameter, stage
+from iris_core import Exposure, InputError, InstrumentMode, Params, Removal, get_fact, parameter, parse_unit, stage
 from iris_masters.frames import assemble
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _saturation(outline: Exposure, instrument: InstrumentMode) -> float | None:
     if "saturation" not in instrument.facts or not seconds or outline.unit is None:
         return None
     coadds = float(outline.header.get("COADDS", 1) or 1)
-    unit = str((outline.unit * _second()).to_string("generic"))
+    unit = str((outline.unit * parse_unit("s")).to_string("generic"))
     given = str(instrument.facts["saturation"]["unit"])
     if unit == given:
         return get_fact(instrument, "saturation", unit) * coadds / seconds
@@ -243,12 +243,6 @@ def _saturation(outline: Exposure, instrument: InstrumentMode) -> float | None:
         return None
     gain = get_fact(instrument, "gain", "electron/DN")
     return get_fact(instrument, "saturation", given) * (gain if unit == "electron" else 1 / gain) * coadds / seconds
-
-
-def _second() -> object:
-    from astropy.units import s
-
-    return s
 
 
 def _check_light(exposures: Exposures, combined: Combined) -> None:
