@@ -20,7 +20,7 @@ from iris_core import DQ, InputError
 VALUES = st.floats(-100, 100, width=32)
 
 
-def planes_of(values: Any, variance: float = 1.0) -> Planes:
+def planes_of(values: Any, variance: Any = 1.0) -> Planes:
     """Return planes of one component; NaN is flagged."""
     data = np.asarray(values, dtype=np.float32)
     dq = np.where(np.isfinite(data), np.uint32(0), np.uint32(DQ.DO_NOT_USE | DQ.DEAD))
@@ -80,7 +80,8 @@ def test_the_middle_of_what_there_is() -> None:
 def test_a_good_value_is_not_clipped_for_the_error_of_poor_ones() -> None:
     """Errors of 1, 2, 4: 7 is within 4 errors of the value in the middle, 1000 is not."""
     relative = np.array([1.0, 4.0, 16.0])
-    made = combine(planes_of([[7, 1000], [0, 0], [-1, -1]]), rule_for(3, relative=relative))
+    planes = planes_of([[7, 1000], [0, 0], [-1, -1]], relative[:, np.newaxis])
+    made = combine(planes, rule_for(3, relative=relative))
     assert made.rejected.tolist() == [1, 0, 0]
     assert made.data.tolist() == pytest.approx([2, -0.5])
 

@@ -216,3 +216,12 @@ def test_what_a_file_says_of_itself() -> None:
 def test_a_reference_has_a_type() -> None:
     with pytest.raises(InputError, match=r"'reftype' is not given"):
         do("make_reference", make_exposure(header=STARTED))
+
+
+def test_the_limits_of_a_flat_are_parameters() -> None:
+    value = np.ones((60, 60))
+    value[30, 30], value[20, 20] = 0.7, 1.3
+    exposure = make_exposure((60, 60), value=value, poisson=1e-6, rnoise=0)
+    assert not do("flag_flat", exposure).dq.any()
+    made = do("flag_flat", exposure, low=0.8, high=1.2)
+    assert (made.dq[30, 30], made.dq[20, 20]) == (DQ.LOW_QE, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)
