@@ -1,0 +1,53 @@
+"""Stages that make reference files: darks, flats and bad pixel masks of many exposures."""
+
+from __future__ import annotations
+
+from iris_masters.flats import FlatParams, check_flats, combine_flats
+from iris_masters.frames import CombineParams, check_frames, combine_exposures
+from iris_masters.hookspecs import (
+    combine_flat,
+    combine_frames,
+    flag_dark,
+    flag_flat,
+    make_mask,
+    make_reference,
+    normalize,
+)
+from iris_masters.masks import MaskParams, check_members, mask_pixels
+from iris_masters.single import (
+    DarkFlagParams,
+    FlatFlagParams,
+    NormalizeParams,
+    ReferenceParams,
+    divide_by_level,
+    flag_hot,
+    flag_response,
+    set_reference_keywords,
+)
+
+__all__ = [
+    "CombineParams",
+    "DarkFlagParams",
+    "FlatFlagParams",
+    "FlatParams",
+    "MaskParams",
+    "NormalizeParams",
+    "ReferenceParams",
+    "check_flats",
+    "check_frames",
+    "check_members",
+    "combine_exposures",
+    "combine_flat",
+    "combine_flats",
+    "combine_frames",
+    "divide_by_level",
+    "flag_dark",
+    "flag_flat",
+    "flag_hot",
+    "flag_response",
+    "make_mask",
+    "make_reference",
+    "mask_pixels",
+    "normalize",
+    "set_reference_keywords",
+]

@@ -1,0 +1,109 @@
+"""What is made is accepted by a store of reference files, and found for the exposures of the same night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import iris_masters
+import numpy as np
+import pytest
+import yaml
+from astropy.table import Table
+from iris_references import add_references
+from iris_testkit import make_exposure, run_stage
+
+from iris_core import DQ, Exposure, load_plugins, read_exposure, run, write_exposure
+
+SHAPE = (48, 64)
+# The full frame is that of the test.
+FRAME = {"DETXSIZE": SHAPE[1], "DETYSIZE": SHAPE[0], "OBSGEO-L": -155.4747, "COADDS": 1}
+# Darks are taken in the morning after the night, flats in the evening before it (Maunakea).
+NIGHT, MORNING, EVENING = "2026-11-27T08:00:00", "2026-11-27T17:00:00", "2026-11-27T03:00:00"
+RECIPES = Path(iris_masters.__file__).parent / "recipes"
+
+
+def taken(when: str, value: Any, **options: Any) -> Exposure:
+    options = {"poisson": 0.01, "rnoise": 0.01, "exposure_time": 80.0, "read_mode": "CDS", **options}
+    return make_exposure(SHAPE, value=value, header={**FRAME, "DATE-OBS": when}, **options)
+
+
+def finish(exposure: Exposure, reftype: str, path: Path, *stages: str, **params: Any) -> Path:
+    """Write a reference file, after some stages and make_reference."""
+    for stage in stages:
+        exposure = run_stage(iris_masters, exposure, stage=stage)
+    return write_exposure(run_stage(iris_masters, exposure, stage="make_reference", reftype=reftype, **params), path)
+
+
+@pytest.fixture
+def made(
+    tmp_path: Path,
+    combine: Callable[..., Exposure],
+    combine_flat: Callable[..., Exposure],
+    make_mask: Callable[..., Exposure],
+) -> dict[str, Path]:
+    """Return a dark, a flat and a mask as the recipes make them."""
+    dark = combine([taken(MORNING, 2.0, seed=i) for i in range(3)])
+    on = [taken(EVENING, 1000.0, seed=10 + i, exposure_time=5.0) for i in range(2)]
+    flat = combine_flat(on, [taken(EVENING, 100.0, seed=20 + i, exposure_time=5.0) for i in range(2)])
+    darks = finish(dark, "dark", tmp_path / "x_dark.fits", "flag_dark")
+    flats = finish(flat, "flat", tmp_path / "x_flat.fits", "normalize", "flag_flat", any=("READMODE",))
+    mask = make_mask([read_exposure(darks)], [read_exposure(flats)])
+    anyway = {"any": ("READMODE", "FILTER", "PUPIL")}
+    return {"dark": darks, "flat": flats, "mask": finish(mask, "mask", tmp_path / "x_mask.fits", **anyway)}
+
+
+def test_the_night_of_the_darks_and_flats_finds_them(tmp_path: Path, made: dict[str, Path]) -> None:
+    """The science was taken before the darks, with a read mode in which there are no flats."""
+    store = tmp_path / "store"
+    added = add_references(store, made.values(), load_plugins())
+    assert sorted(one.entry.reftype for one in added) == ["dark", "flat", "mask"]
+    recipe = tmp_path / "recipe.yaml"
+    steps = ["flag_bad_pixels", "dark_current", "flat_field"]
+    recipe.write_text(yaml.safe_dump({"recipe": 1, "name": "night", "steps": steps}), encoding="utf-8")
+    science = write_exposure(taken(NIGHT, 102.0, seed=30), tmp_path / "night_rate.fits")
+    report = run(recipe, science, references={"store": store}, directory=tmp_path)
+    (result,) = report.results
+    assert not result.error
+    (path,) = result.products.values()
+    product = read_exposure(path)
+    assert (product.header["R_DARK"], product.header["R_FLAT"]) == ("x_dark.fits", "x_flat.fits")
+    assert np.nanmedian(product.data) == pytest.approx(100, abs=0.1)
+    assert product.variance.keys() >= {"dark", "flat"}
+
+
+def test_the_night_before_does_not_find_them(tmp_path: Path, made: dict[str, Path]) -> None:
+    store, plugins = tmp_path / "store", load_plugins()
+    add_references(store, [made["dark"]], plugins)
+    plugins.add("store", plugins.ask_one("open_store", store, folder=store, plugins=plugins))
+    mode = plugins.modes()["iris-imager"]
+    found = plugins.find_reference("dark", taken("2026-11-26T15:00:00", 1), mode)
+    assert found is None
+    found = plugins.find_reference("dark", taken(NIGHT, 1), mode)
+    assert found is not None
+    assert found.path.name == "x_dark.fits"
+
+
+def test_the_files_say_how_they_were_taken(made: dict[str, Path]) -> None:
+    dark, flat, mask = (read_exposure(made[name]) for name in ("dark", "flat", "mask"))
+    assert (dark.header["EXPTIME"], dark.header["NEXP"], dark.header["READMODE"]) == (80, 3, "CDS")
+    assert (flat.header["EXPTIME"], flat.header["READMODE"], flat.header["FILTER"]) == (5, "ANY", "Kbb")
+    assert np.median(flat.data) == pytest.approx(1, abs=1e-3)
+    assert dark.header["USEAFTER"] == flat.header["USEAFTER"] == "2026-11-26T22:21:53"
+    assert mask.header["REFTYPE"] == "mask"
+    table = Table.read(made["dark"], hdu="HDRTAB")
+    assert table["FILE"].tolist() == ["x_rate.fits"] * 3
+    assert table["EXPTIME"].tolist() == [80, 80, 80]
+    assert not np.any(mask.dq & ~np.uint32(DQ.WARM | DQ.HOT))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_name_stages_and_parameters_that_exist(path: Path) -> None:
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert (given["recipe"], given["name"]) == (1, path.stem)
+    plugins = load_plugins()
+    for step in given["steps"]:
+        name, options = next(iter(step.items())) if isinstance(step, dict) else (step, {})
+        (implementation,) = plugins.implementations(name).values()
+        implementation.declared.params(**options.get("params", {}))
