@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_background import measure_level
+from iris_background import MAD_TO_SIGMA, measure_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,8 @@ __all__ = ["Brightest", "Objects", "find_objects"]
 _RINGS = np.array([1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512], dtype=np.float64)
 # A mask goes at least so far beyond what was detected.
 _LEAST = 2
+# Pixels that tell the noise of a stack, and how many standard deviations below the level they may lie.
+_SAMPLE, _CLIP = 1_000_000, 4.0
 # A kernel with less of its weight on pixels that have a value tells nothing.
 _COVERED = 0.25
 
@@ -90,18 +93,30 @@ def find_objects(
 
     root = np.sqrt(relative)
     pulls = image / root
-    sky = measure_level(pulls)
-    pulls -= np.float32(sky.value)
+    level, scatter = _sky(pulls)
+    pulls -= np.float32(level)
     smooth = _smoothed(pulls, fwhm)
-    scatter = measure_level(smooth)
-    bright = smooth > np.float32(scatter.value + threshold * scatter.scatter)
+    level, narrow = _sky(smooth)
+    bright = smooth > np.float32(level + threshold * narrow)
     labels, number = label(bright, structure=np.ones((3, 3), dtype=int))
     labels, number = _large(labels, number, max(3, round(fwhm**2 / 2)))
-    deviation = sky.scatter * float(np.sqrt(np.nanmin(relative)))
+    deviation = scatter * float(np.sqrt(np.nanmin(relative)))
     if not number:
         return Objects(mask=np.zeros(image.shape, dtype=np.bool_), number=0, deviation=deviation, brightest=None)
-    mask, brightest = _grown(pulls, root, labels, number, np.float32(isophote * sky.scatter))
+    mask, brightest = _grown(pulls, root, labels, number, np.float32(isophote * scatter))
     return Objects(mask=mask, number=number, deviation=deviation, brightest=brightest)
+
+
+def _sky(values: Image) -> tuple[float, float]:
+    """Return level and standard deviation of the sky of a stack: neither objects nor the holes they leave count."""
+    step = isqrt(max(1, values.size // _SAMPLE)) | 1
+    seen = values[::step, ::step]
+    seen = seen[np.isfinite(seen)]
+    level, scatter = measure_level(seen).value, np.inf
+    for _ in range(10):
+        below = level - seen[(seen <= level) & (seen > level - _CLIP * scatter)]
+        scatter = MAD_TO_SIGMA * float(np.median(below))
+    return level, scatter
 
 
 def _smoothed(image: Image, fwhm: float) -> Image:

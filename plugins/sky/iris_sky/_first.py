@@ -21,7 +21,8 @@ __all__ = ["Stack", "first_sky", "first_stack", "ordered"]
 # Of two values the lower is the sky where they differ by more than so many standard deviations of their difference.
 # For a first look 3 is right: the mean is too low by 0.006 standard deviations, and hardly an object stays.
 _PAIR = 3.0
-# The same in the stack, where light that only one of two images has is a cosmic ray or the hole of another's object.
+# Of two values of the stack the higher is taken where they differ by more: the other is the hole that the light of an
+# object left. To mask a cosmic ray costs a pixel, not to mask an object leaves a ghost.
 _PAIR_OF_STACK = 5.0
 # What all exposures may take at a time [bytes]: sorted in the processor's cache.
 _BUDGET = 32 << 20
@@ -53,7 +54,7 @@ class Stack:
     def mean(self, deviation: float) -> tuple[Image, Image]:
         """Return the stack without outliers, NaN where it is empty, and its variance over that of a value.
 
-        From three values on without the lowest and the highest; of two the lower, where they do not agree.
+        From three values on without the lowest and the highest; of two the higher, where they do not agree.
 
         Parameters
         ----------
@@ -64,7 +65,7 @@ class Stack:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.where(self.number > 0, self.total / number, np.float32(np.nan))
             apart = (self.number == 2) & (self.highest - self.lowest > _PAIR_OF_STACK * 2**0.5 * deviation)
-            mean[apart] = self.lowest[apart]
+            mean[apart] = self.highest[apart]
             trimmed = (self.total - self.highest - self.lowest) / (number - 2)
         many = self.number > 2
         mean[many] = trimmed[many]
@@ -135,7 +136,7 @@ def first_sky(values: Image, deviation: float) -> Image:
             low, high = planes[(count - 1) // 2], planes[count // 2]
             middle = np.float32(0.5) * (low + high)
             if count == 2:
-                middle = np.where(high - low > np.float32(_PAIR * 2**0.5 * deviation), low, middle)
+                middle = np.where(high > low + np.float32(_PAIR * 2**0.5 * deviation), low, middle)
             sky[here] = middle[here]
     return sky
 
