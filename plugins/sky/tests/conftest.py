@@ -84,7 +84,7 @@ def make_dither(
     offsets = [(round(step * x), round(step * y)) for x, y in DITHERS[:number]]
     edge = round(1.2 * step) + 10
     where = np.array(places) if len(places) else rng.uniform(-edge + 30, size + edge - 30, (stars, 2))
-    peaks = SIGMA * np.geomspace(3, brightest, len(where))
+    peaks = SIGMA * np.geomspace(brightest, 3, len(where))
     at_peak = halo_star(np.zeros(1), core, halo)[0]
     fluxes = peaks / at_peak
     row, column = np.mgrid[-edge : size + edge, -edge : size + edge]
@@ -114,7 +114,13 @@ def make_dither(
     return Dither(exposures, np.array(light), where, fluxes, offsets)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def dither() -> Any:
+    """Return the function that makes a dither."""
+    return make_dither
+
+
+@pytest.fixture(scope="session")
 def real() -> Path:
     """Return the folder of the real COSMOS01 dither."""
     folder = Path(__file__).parents[4] / "shared" / "data" / "nirc2_cosmos01_ks"
