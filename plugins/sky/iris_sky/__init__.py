@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from iris_core import Exposures, Params, Removal, parameter, stage
+from iris_core import Params, Removal, parameter, stage
 from iris_sky.hookspecs import dither_sky
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 __all__ = ["SkyParams", "check_dither", "dither_sky", "subtract_dither_sky"]
 
@@ -37,8 +40,8 @@ class SkyParams(Params):
     )
     mask: Path | None = parameter(
         None,
-        "Objects to mask as well: regions of DS9 (.reg; in fk5 or icrs, or in image for pixels of every exposure), or a "
-        "FITS image that is not 0 there, on the sky by its WCS, without one in every exposure.",
+        "Objects to mask as well: regions of DS9 (.reg; in fk5 or icrs, or in image for pixels of every exposure), or "
+        "a FITS image that is not 0 there, on the sky by its WCS, without one in every exposure.",
     )
 
 

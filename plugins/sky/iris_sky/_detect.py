@@ -7,13 +7,12 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from iris_background import MAD_TO_SIGMA, measure_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from iris_core import Doubles, Image, Mask
+    from iris_core import Array, Doubles, Image, Mask
 
 __all__ = ["Brightest", "Objects", "find_objects"]
 
@@ -68,9 +67,7 @@ class Objects:
     brightest: Brightest | None
 
 
-def find_objects(
-    image: Image, relative: Image, *, threshold: float, isophote: float, fwhm: float
-) -> Objects:
+def find_objects(image: Image, relative: Image, *, threshold: float, isophote: float, fwhm: float) -> Objects:
     """Return the objects of a stack.
 
     Detected is what lies above `threshold` standard deviations of the image smoothed with a Gaussian, in as many
@@ -91,8 +88,8 @@ def find_objects(
     """
     from scipy.ndimage import label
 
-    root = np.sqrt(relative)
-    pulls = image / root
+    root: Image = np.sqrt(relative)
+    pulls: Image = image / root
     level, scatter = _sky(pulls)
     pulls -= np.float32(level)
     smooth = _smoothed(pulls, fwhm)
@@ -160,7 +157,7 @@ def _grown(
     return mask, _halo(light, mask, owner, distance, radii)
 
 
-def _radii(sums: Doubles, counts: NDArray[np.int64], isophote: float) -> Doubles:
+def _radii(sums: Array, counts: Array, isophote: float) -> Doubles:
     """Return how far each object reaches beyond what was detected: to the first ring that is fainter."""
     faint = sums <= isophote * counts
     faint[:, -1] = True
@@ -169,9 +166,7 @@ def _radii(sums: Doubles, counts: NDArray[np.int64], isophote: float) -> Doubles
     return np.asarray(np.maximum(inner, _LEAST))
 
 
-def _halo(
-    light: Image, mask: Mask, owner: NDArray[np.int32], distance: Doubles, radii: Doubles
-) -> Brightest:
+def _halo(light: Image, mask: Mask, owner: NDArray[np.int32], distance: Doubles, radii: Doubles) -> Brightest:
     area = np.bincount(owner[mask], minlength=len(radii))
     area[0] = 0
     largest = int(np.argmax(area))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from iris_background import shared_components
+
 from iris_core import Exposures, InputError, Removal, unit_string
 from iris_sky._detect import find_objects
 from iris_sky._first import first_stack
@@ -53,8 +53,8 @@ def plan_dither(exposures: Exposures, params: SkyParams) -> Plan:
     if len(outlines) < 2:
         names = ", ".join(one.name for one in outlines) or "none"
         raise InputError(
-            f"dither_sky needs 2 exposures or more, and has {len(outlines)} ({names}); the sky of one comes from itself, "
-            f"background: {{params: {{method: from_science}}}}, or from background exposures"
+            f"dither_sky needs 2 exposures or more, and has {len(outlines)} ({names}); the sky of one comes from "
+            f"itself, background: {{params: {{method: from_science}}}}, or from background exposures"
         )
     _check_alike(exposures)
     grid = make_grid(outlines)
@@ -117,6 +117,7 @@ def _find_masks(
     masks = Masks.of(fixed, image)
     warnings = [*few_frames(len(science)), *_warn_of_dark(science, levels)]
     notes: list[str] = []
+    cautions = ["one pass: objects are not masked, and light f leaves -f/(n - 1)"]
     for done in range(1, params.passes):
         if done > 1:
             levels = _levels_without(masks, sample, science, plan.grid, params)
@@ -128,8 +129,6 @@ def _find_masks(
         masks = Masks.of(fixed | objects.mask, image)
         unit, farthest = unit_string(outline.unit), float(plan.grid.distances.max())
         notes, cautions = stack_notes(objects, done + 1, levels, unit, farthest)
-    else:
-        cautions = [] if params.passes > 1 else ["one pass: objects are not masked, and light f leaves -f/(n - 1)"]
     return masks, (*notes, *warn(outline.name, [*warnings, *cautions]))
 
 
@@ -137,8 +136,8 @@ def _warn_of_dark(science: Exposures, levels: Levels) -> Sequence[str]:
     if levels.match == "factor" and science.outlines[0].removed.get("dark") is not Removal.WHOLE:
         change = levels.values.max() / levels.values.min() - 1
         return [
-            f"match: factor multiplies the dark current, too, by up to {100 * change:.1f} % more or less, because it is "
-            f"still in the exposures; run dark_current first, or use match: offset"
+            f"match: factor multiplies the dark current, too, by up to {100 * change:.1f} % more or less, because it "
+            f"is still in the exposures; run dark_current first, or use match: offset"
         ]
     return []
 
@@ -147,9 +146,7 @@ def _levels_without(masks: Masks, sample: Sample, science: Exposures, grid: Grid
     """Return the levels of the skies without the pixels of masks."""
     plane, shape, step = masks.plane(), science.outlines[0].shape, sample.step
     whole = slice(0, shape[0])
-    thinned: list[Mask] = [
-        masks.of_rows(plane, one, whole)[::step, ::step].ravel() for one in grid.placements
-    ]
+    thinned: list[Mask] = [masks.of_rows(plane, one, whole)[::step, ::step].ravel() for one in grid.placements]
     return measure_levels(sample.without(thinned), params.match, [one.name for one in science.outlines])
 
 

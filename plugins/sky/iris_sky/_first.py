@@ -40,8 +40,8 @@ class Stack:
     @classmethod
     def empty(cls, shape: tuple[int, int]) -> Self:
         """Return a stack of no images."""
-        planes = (np.full(shape, value, dtype=np.float32) for value in (0, np.inf, -np.inf))
-        return cls(*planes, np.zeros(shape, dtype=np.uint16))
+        total, lowest, highest = (np.full(shape, value, dtype=np.float32) for value in (0, np.inf, -np.inf))
+        return cls(total, lowest, highest, np.zeros(shape, dtype=np.uint16))
 
     def add(self, values: Image, at: Index) -> None:
         """Add values, NaN where there are none, to the pixels `at`."""
@@ -70,7 +70,8 @@ class Stack:
         many = self.number > 2
         mean[many] = trimmed[many]
         # 1, 1/2; and of 3, 4, 5 values 0.449, 0.298, 0.227 (order statistics of normal noise), within 7 %.
-        return mean, 1 / np.maximum(np.where(many, number - np.float32(0.6), number), 1)
+        effective = np.where(many, number - np.float32(0.6), np.maximum(number, np.float32(1)))
+        return mean, np.asarray(1 / effective, dtype=np.float32)
 
 
 def _put(function: Any, grid: Array, at: Index, values: Array) -> None:
@@ -81,9 +82,7 @@ def _put(function: Any, grid: Array, at: Index, values: Array) -> None:
         function.at(grid, at, values)
 
 
-def first_stack(
-    exposures: Exposures, levels: Levels, near: Sequence[Sequence[int]], grid: Grid, masks: Masks
-) -> Stack:
+def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[int]], grid: Grid, masks: Masks) -> Stack:
     """Return the stack of all exposures, each without the sky that the others near it show.
 
     Parameters

@@ -141,5 +141,3 @@ def _read_image(path: Path) -> GivenMask:
             raise InputError(f"the mask {path} has no image (ny, nx); it is not 0 where objects are")
         plane = np.nan_to_num(np.asarray(images[0].data)) != 0
         return GivenMask(path, plane=plane, header=images[0].header.copy())
-
-

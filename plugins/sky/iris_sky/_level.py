@@ -8,8 +8,8 @@ from math import isqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-
 from iris_background import MAD_TO_SIGMA, Noise, measure_level
+
 from iris_core import DQ, Doubles, Exposure, Exposures, Image, InputError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ Match = Literal["factor", "offset"]
 
 # Pixels of an exposure, and of all exposures together, that are looked at.
 _OF_ONE, _OF_ALL = 250_000, 16_000_000
+# Levels and pattern are known when a round changes them by less than a part of the scatter of the pixels.
+_ROUNDS, _CLOSE = 8, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,11 @@ class Levels:
     pattern: float
 
     def factor(self, one: int, other: int) -> float:
-        """By what the sky of another exposure has to be multiplied to be at the level of one."""
+        """Return by what the sky of another exposure has to be multiplied to bring it to the level of one."""
         return float(self.values[one] / self.values[other]) if self.match == "factor" else 1.0
 
     def offset(self, one: int, other: int) -> float:
-        """What has to be added to the sky of another exposure for the level of one."""
+        """Return what has to be added to the sky of another exposure to bring it to the level of one."""
         return float(self.values[one] - self.values[other]) if self.match == "offset" else 0.0
 
     def noise(self, one: int, others: Sequence[int]) -> Noise:
@@ -120,15 +122,12 @@ def measure_levels(sample: Sample, match: Match, names: Sequence[str]) -> Levels
     levels = np.array([measure_level(row).value for row in values])
     _check(levels, match, names)
     shape = np.zeros(values.shape[1], dtype=np.float32)
-    for _ in range(2):
-        shape = _pattern(values, levels, match)
-        levels = np.array(
-            [
-                measure_level(row - shape * np.float32(level if match == "factor" else 1)).value
-                for row, level in zip(values, levels, strict=True)
-            ]
-        )
+    for _ in range(_ROUNDS):
+        shape, before = _pattern(values, levels, match), levels
+        levels = _levels_on(values, shape, levels, match)
         _check(levels, match, names)
+        if np.abs(levels - before).max() <= _CLOSE * measure_level(values[0]).scatter:
+            break
     variance = None if sample.variance is None else sample.variance[:, seen]
     deviation, inflation = _noise(values, variance, levels, match)
     return Levels(
@@ -139,6 +138,13 @@ def measure_levels(sample: Sample, match: Match, names: Sequence[str]) -> Levels
         known=variance is not None,
         pattern=measure_level(shape).scatter,
     )
+
+
+def _levels_on(values: Image, shape: Image, levels: Doubles, match: Match) -> Doubles:
+    """Return the levels of exposures on a pattern, whose strength those before tell."""
+    strengths = levels if match == "factor" else np.ones(len(levels))
+    rows = zip(values, strengths, strict=True)
+    return np.array([measure_level(row - shape * np.float32(strength)).value for row, strength in rows])
 
 
 def _check(levels: Doubles, match: Match, names: Sequence[str]) -> None:
@@ -152,7 +158,9 @@ def _check(levels: Doubles, match: Match, names: Sequence[str]) -> None:
 def _pattern(values: Image, levels: Doubles, match: Match) -> Image:
     column = levels.astype(np.float32)[:, np.newaxis]
     alike = values / column - np.float32(1) if match == "factor" else values - column
-    return np.asarray(np.nanmedian(alike, axis=0), dtype=np.float32)
+    shape = np.asarray(np.nanmedian(alike, axis=0), dtype=np.float32)
+    # A level of its own would be taken off the levels of all exposures.
+    return shape - np.float32(measure_level(shape).value)
 
 
 def _noise(values: Image, variance: Image | None, levels: Doubles, match: Match) -> tuple[float, float]:

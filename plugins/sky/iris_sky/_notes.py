@@ -10,6 +10,7 @@ from iris_core import Exposure, unit_string
 
 if TYPE_CHECKING:
     from iris_background import Residual
+
     from iris_sky._detect import Objects
     from iris_sky._level import Levels
 
@@ -39,12 +40,14 @@ def few_frames(number: int) -> Iterator[str]:
         )
     elif number < _FEWEST:
         yield (
-            f"{number} exposures: the sky is the mean of 2 others with their objects masked, the lower value where they "
-            f"differ by more than 5 standard deviations: light only adds; take 4 exposures or more"
+            f"{number} exposures: the sky is the mean of 2 others with their objects masked, the lower value where "
+            f"they differ by more than 5 standard deviations: light only adds; take 4 exposures or more"
         )
 
 
-def stack_notes(objects: Objects, passes: int, levels: Levels, unit: str, farthest: float) -> tuple[list[str], list[str]]:
+def stack_notes(
+    objects: Objects, passes: int, levels: Levels, unit: str, farthest: float
+) -> tuple[list[str], list[str]]:
     """Return notes on all exposures together, and warnings.
 
     Parameters
@@ -61,9 +64,11 @@ def stack_notes(objects: Objects, passes: int, levels: Levels, unit: str, farthe
         The longest distance between two exposures, pixels.
     """
     low, high = levels.values.min(), levels.values.max()
+    noise = f"{objects.deviation:.3g} {unit}"
     notes = [
-        f"passes: {passes}; sky from {low:.6g} to {high:.6g} {unit}, match: {levels.match}; {_wrong_choice(levels, unit)}",
-        f"{objects.number} objects masked, found in a stack with a standard deviation of {objects.deviation:.3g} {unit}",
+        f"passes: {passes}; sky from {low:.6g} to {high:.6g} {unit}, match: {levels.match}; "
+        f"{_wrong_choice(levels, unit)}",
+        f"{objects.number} objects masked, found in a stack with a standard deviation of {noise}",
     ]
     warnings = []
     if (found := objects.brightest) is not None:

@@ -70,8 +70,14 @@ class Placement:
             down, right = self.offset
             return slice(rows.start + down, rows.stop + down), slice(right, right + self.shape[1])
         y, x = np.mgrid[rows.start : rows.stop, : self.shape[1]].astype(np.float64)
-        column, row = (np.rint(a * x + b * y + c).astype(np.intp) for (a, b), c in zip(self.matrix, self.shift, strict=True))
-        return row, column
+        column, row = self.at(x, y)
+        return row.astype(np.intp), column.astype(np.intp)
+
+    def at(self, x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+        """Return the column and the row on the grid of pixels of the image, whole numbers."""
+        (a, b), (c, d) = self.matrix
+        right, up = self.shift
+        return np.rint(a * x + b * y + right), np.rint(c * x + d * y + up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ def make_grid(outlines: Sequence[Exposure]) -> Grid:
     ]
     corners = np.array([_corners(one.shape) @ one.matrix.T + one.shift for one in placements])
     _refuse_strangers(outlines, corners)
-    low = np.floor(corners.min(axis=(0, 1))) - 1
+    low = np.floor(np.round(corners.min(axis=(0, 1)), 3)) - 1
     width, height = (np.ceil(corners.max(axis=(0, 1))) - low + 2).astype(int)
     moved = tuple(replace(one, shift=one.shift - low) for one in placements)
     return Grid((int(height), int(width)), moved, low)
@@ -207,10 +213,11 @@ def tangent_header(first: Exposure, grid: Grid) -> Any:
     (ra, dec), (matrix, shift) = _pointing(first), linear_map(None, first.shape, first)
     # The pixel of the grid, 1-based, where the plane touches the sky.
     x, y = -np.linalg.solve(matrix, shift) - grid.origin + 1
-    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "RADESYS": "ICRS"}
+    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg"}
+    frame = {name: first.sci_header[name] for name in ("RADESYS", "EQUINOX") if name in first.sci_header}
     numbers = {"CRVAL1": ra, "CRVAL2": dec, "CRPIX1": x, "CRPIX2": y}
     numbers |= {f"CD{i + 1}_{j + 1}": matrix[i, j] / 3600 for i in (0, 1) for j in (0, 1)}
-    return Header(list({**cards, **numbers}.items()))
+    return Header(list({**cards, "RADESYS": "ICRS", **frame, **numbers}.items()))
 
 
 def _points(shape: tuple[int, int]) -> Doubles:
@@ -242,7 +249,7 @@ def onto_grid(plane: Array, pixels: Placement, shape: tuple[int, int]) -> Mask:
     found = np.zeros(shape, dtype=np.bool_)
     for start in range(0, shape[0], 256):
         y, x = np.mgrid[start : min(start + 256, shape[0]), : shape[1]].astype(np.float64)
-        column, row = (np.rint(a * x + b * y + c) for (a, b), c in zip(pixels.matrix, pixels.shift, strict=True))
+        column, row = pixels.at(x, y)
         inside = (row >= 0) & (row < plane.shape[0]) & (column >= 0) & (column < plane.shape[1])
         part = found[start : start + 256]
         part[inside] = plane[row[inside].astype(np.intp), column[inside].astype(np.intp)] != 0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from iris_background import Frame, Noise, Sky, combine, measure_residual, net_variance
+
 from iris_core import DQ, Exposure, Exposures, Flags, Image, unit_string
 from iris_sky._notes import notes_of
 
@@ -104,7 +104,7 @@ def _recorded(
 ) -> Exposure:
     residual = measure_residual(exposure, sky.data)
     usable = (before.dq & np.uint32(DQ.DO_NOT_USE)) == 0
-    lost = float(np.count_nonzero(usable & np.isnan(sky.data)) / max(1, np.count_nonzero(usable)))
+    lost = int(np.count_nonzero(usable & np.isnan(sky.data))) / max(1, int(np.count_nonzero(usable)))
     cards: Mapping[str, tuple[Any, str]] = {
         "BKGMETH": ("dither", "where the background came from"),
         "BKGNEXP": (len(others.exposures), "number of exposures that show the sky"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from iris_core import Exposures, InstrumentMode, Params, References, stage_spec
+from typing import TYPE_CHECKING
+
+from iris_core import InstrumentMode, Params, References, stage_spec
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 
 # Not S_BKDSUB: a keyword records one stage only. That the background is removed, `removes` says to all stages.
 @stage_spec(status="S_DITSKY", group=True, makes="many", removes="background", may_remove=("dark",))
-def dither_sky(
-    exposures: Exposures, params: Params, references: References, instrument: InstrumentMode
-) -> Exposures:
+def dither_sky(exposures: Exposures, params: Params, references: References, instrument: InstrumentMode) -> Exposures:
     """Subtract from each dithered exposure the sky that the others show.
 
     Units: unchanged. Adds the variance component ``background``; DO_NOT_USE where no other exposure shows the sky.

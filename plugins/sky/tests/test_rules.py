@@ -69,12 +69,12 @@ def test_the_stack_drops_the_extremes_and_of_two_takes_the_higher_that_differs(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 9])
-def test_the_variance_of_the_stack_is_known_within_eight_percent(number: int) -> None:
+def test_the_variance_of_the_stack_is_known_within_ten_percent(number: int) -> None:
     stack, rng = Stack.empty((200, 200)), np.random.default_rng(number)
     for _ in range(number):
         stack.add(rng.standard_normal((200, 200), dtype=np.float32), (slice(0, 200), slice(0, 200)))
     mean, relative = stack.mean(1.0)
-    assert mean.var() == pytest.approx(relative[0, 0], rel=0.08)
+    assert mean.var() == pytest.approx(relative[0, 0], rel=0.1)
 
 
 def test_the_nearest_in_time_are_taken_on_both_sides() -> None:
@@ -146,7 +146,7 @@ def test_levels_do_not_depend_on_what_sources_and_the_skys_pattern_cover(pattern
     found = measure_levels(sample([100.0, 98.0, 103.0, 101.0], pattern, bright), "factor", "abcd")
     assert found.values / found.values[0] == pytest.approx([1, 0.98, 1.03, 1.01], abs=5e-4)
     assert found.deviation == pytest.approx(1.0, abs=0.01)
-    assert found.inflation == pytest.approx(1.0, abs=0.3 if bright else 0.02)
+    assert found.inflation == pytest.approx(1.0, abs=0.4 if bright else 0.02)
     assert found.factor(1, 0) == pytest.approx(0.98, abs=5e-4)
     assert found.offset(1, 0) == 0
 
@@ -169,5 +169,5 @@ def test_a_level_by_which_nothing_can_be_multiplied_is_refused_by_name() -> None
 def test_an_exposure_without_a_valid_pixel_is_refused_by_name() -> None:
     seen = sample([5.0, 6.0])
     seen.data[1] = np.nan
-    with pytest.raises(InputError, match="second.fits has no valid pixel"):
+    with pytest.raises(InputError, match=r"second\.fits has no valid pixel"):
         measure_levels(seen, "offset", ["first.fits", "second.fits"])

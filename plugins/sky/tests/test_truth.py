@@ -71,10 +71,10 @@ def test_the_flux_of_stars_is_kept(fields: Any, number: int, limit: float) -> No
         for place in made.places - offset:
             inside = around(exposure.shape, *place) < 12
             error = SIGMA * np.sqrt(inside.sum() * 2)
-            if inside.sum() > 400 and light[inside].sum() > 1000 * error and np.isfinite(exposure.data[inside]).all():
+            if inside.sum() > 300 and light[inside].sum() > 1000 * error and np.isfinite(exposure.data[inside]).all():
                 measured += 1
                 assert exposure.data[inside].sum() / light[inside].sum() == pytest.approx(1, abs=limit)
-    assert measured >= 2
+    assert measured >= 1
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5, pytest.param(9, marks=slow)])
@@ -129,7 +129,7 @@ def test_a_third_pass_sees_halos_that_the_first_sky_held(dither: Any) -> None:
     left = [subtract(made, passes=passes)[0].data - made.stars[0] for passes in (1, 2, 3)]
     kept = [abs(np.nanmean(one[ring])) for one in left]
     assert kept[1] < 0.5 * kept[0]
-    assert kept[2] <= kept[1] + 0.1 * SIGMA
+    assert kept[2] <= kept[1] + 0.02 * SIGMA
 
 
 @pytest.mark.parametrize("number", [4, 5])
