@@ -109,15 +109,18 @@ def thin_out(exposure: Exposure, step: int) -> tuple[Image, Image | None]:
 def measure_levels(sample: Sample, match: Match, names: Sequence[str]) -> Levels:
     """Return the levels of the sky.
 
-    The pattern of the sky is the median of all exposures at one level, pixel by pixel. An exposure's level is measured
-    without it, so that it does not matter which of its pixels sources cover.
+    The pattern of the sky is the mean of all exposures at one level but the highest, pixel by pixel. The level of an
+    exposure is measured without it, so that it does not matter which of its pixels sources cover.
 
     Raises
     ------
     InputError
         When an exposure has no valid pixel, or a level by which to multiply is not above 0.
     """
-    seen = np.isfinite(sample.data).any(axis=0)
+    # A pixel of one exposure alone says nothing of their levels.
+    seen = np.count_nonzero(np.isfinite(sample.data), axis=0) > 1
+    if not seen.any():
+        _check(np.full(len(names), np.nan), match, names)
     values = sample.data[:, seen]
     levels = np.array([measure_level(row).value for row in values])
     _check(levels, match, names)
@@ -158,9 +161,12 @@ def _check(levels: Doubles, match: Match, names: Sequence[str]) -> None:
 def _pattern(values: Image, levels: Doubles, match: Match) -> Image:
     column = levels.astype(np.float32)[:, np.newaxis]
     alike = values / column - np.float32(1) if match == "factor" else values - column
-    shape = np.asarray(np.nanmedian(alike, axis=0), dtype=np.float32)
+    # Not the median: where an exposure is that itself, it would seem to be at the level it had before.
+    number, valid = np.count_nonzero(np.isfinite(alike), axis=0), np.isfinite(alike)
+    highest = np.max(alike, axis=0, where=valid, initial=-np.inf) * (number > 2)
+    shape = (np.sum(alike, axis=0, where=valid) - highest) / (number - (number > 2))
     # A level of its own would be taken off the levels of all exposures.
-    return shape - np.float32(measure_level(shape).value)
+    return np.asarray(shape - measure_level(shape).value, dtype=np.float32)
 
 
 def _noise(values: Image, variance: Image | None, levels: Doubles, match: Match) -> tuple[float, float]:
