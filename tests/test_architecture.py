@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -131,10 +133,22 @@ def test_plugins_import_public_names_of_the_core_only(package: Path) -> None:
     assert used <= public, f"not public: {sorted(used - public)}"
 
 
+def foreign_imports(package: Path) -> set[str]:
+    """Return the absolute names of other plugins that a package imports."""
+    names = {name for path in SOURCES[package] for name in imports(path)}
+    others = {one.name for one in PLUGINS} - {package.name}
+    return {name for name in names if name.split(".")[0] in others}
+
+
 @pytest.mark.parametrize("package", PLUGINS, ids=lambda package: package.name)
-def test_plugins_do_not_import_each_other(package: Path) -> None:
-    roots = {name.split(".")[0] for path in SOURCES[package] for name in imports(path)}
-    assert not {name for name in roots if name.startswith("iris_")} - {"iris_core", package.name}
+def test_plugins_import_public_names_of_those_they_depend_on_only(package: Path) -> None:
+    """A package may build on another one that it declares as a dependency: what the other's ``__all__`` names."""
+    project = tomllib.loads((package.parent / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    for name in foreign_imports(package):
+        other, _, rest = name.partition(".")
+        assert other in needed, f"{other} is imported and no dependency"
+        assert not rest or rest in import_module(other).__all__, f"{name} is not public"
 
 
 def test_every_public_name_can_be_imported() -> None:

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 
+from iris_background._frame import Frame
+from iris_background._level import Level, Residual, measure_level, measure_residual
+from iris_background._noise import MAD_TO_SIGMA, Noise
+from iris_background._sky import Sky, net_variance, shared_components
+from iris_background._stack import Stack, combine
 from iris_core import DQ, Exposure, Params, Removal, StageSkipped, parameter, stage, unit_string
 
-if TYPE_CHECKING:
-    from iris_background._sky import Sky
-
-__all__ = ["BackgroundParams", "check_background", "subtract_background"]
+__all__ = [
+    "MAD_TO_SIGMA",
+    "BackgroundParams",
+    "Frame",
+    "Level",
+    "Noise",
+    "Residual",
+    "Sky",
+    "Stack",
+    "check_background",
+    "combine",
+    "measure_level",
+    "measure_residual",
+    "net_variance",
+    "shared_components",
+    "subtract_background",
+]
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +134,6 @@ def subtract_background(
     InputError
         When no background can be found.
     """
-    from iris_background._sky import net_variance
-
     sky = _find_sky(exposure, params, background_exposures)
     subtracted = exposure.replace(
         data=exposure.data - sky.data, variance=net_variance(exposure, sky), notes=(*exposure.notes, *sky.notes)
@@ -132,7 +148,7 @@ def subtract_background(
 
 def _examined(exposure: Exposure, params: BackgroundParams, sky: Sky, alone: bool) -> Exposure:
     """Return the exposure with what is left of the sky in its header, and warnings for its user."""
-    from iris_background._level import lifted, measure_residual, too_dark
+    from iris_background._level import lifted, too_dark
     from iris_background._notes import warn_of_residual, warn_of_sources, warn_of_too_dark
 
     residual = measure_residual(exposure, sky.data)

@@ -15,7 +15,7 @@ from iris_background._notes import clipped, describe
 from iris_background._stack import Stack, combine
 from iris_core import Array, Exposure, Flags, Image, InputError, Removal
 
-__all__ = ["Sky", "frames_of", "net_variance", "sky_from_exposures", "sky_level"]
+__all__ = ["Sky", "frames_of", "net_variance", "shared_components", "sky_from_exposures", "sky_level"]
 
 Matching = tuple[str, float]
 

@@ -1,0 +1,180 @@
+"""Objects in the stack, and masks that hold their halos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from iris_background import MAD_TO_SIGMA, measure_level
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from iris_core import Array, Doubles, Image, Mask
+
+__all__ = ["Brightest", "Objects", "find_objects"]
+
+# Outer radii of the rings around an object, pixels: about sqrt(2) apart.
+_RINGS = np.array([1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512], dtype=np.float64)
+# A mask goes at least so far beyond what was detected.
+_LEAST = 2
+# Pixels that tell the noise of a stack, and how many standard deviations below the level they may lie.
+_SAMPLE, _CLIP = 1_000_000, 4.0
+# A kernel with less of its weight on pixels that have a value tells nothing.
+_COVERED = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brightest:
+    """The halo of the object with the largest mask.
+
+    Parameters
+    ----------
+    radius
+        Of a circle as large as its mask, pixels.
+    kept
+        Light inside of the mask, in the unit of the stack.
+    taken
+        Light found in the rings beyond it, which is subtracted as sky.
+    """
+
+    radius: float
+    kept: float
+    taken: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """What was found in a stack.
+
+    Parameters
+    ----------
+    mask
+        ``(ny, nx)``: the pixels of objects, to the isophote of the halo.
+    number
+        How many there are.
+    deviation
+        Standard deviation of the stack in pixels with most values.
+    brightest
+        None where nothing was found.
+    """
+
+    mask: Mask
+    number: int
+    deviation: float
+    brightest: Brightest | None
+
+
+def find_objects(image: Image, relative: Image, *, threshold: float, isophote: float, fwhm: float) -> Objects:
+    """Return the objects of a stack.
+
+    Detected is what lies above `threshold` standard deviations of the image smoothed with a Gaussian, in as many
+    connected pixels as the kernel is wide. A mask grows ring by ring until the mean of a ring is below `isophote`.
+
+    Parameters
+    ----------
+    image
+        The stack, NaN where it is empty.
+    relative
+        Variance of each of its pixels, up to a factor.
+    threshold
+        Standard deviations of the smoothed image, as they are measured.
+    isophote
+        Standard deviations of a pixel of the stack, as they are measured.
+    fwhm
+        Of the Gaussian, pixels.
+    """
+    from scipy.ndimage import label
+
+    root: Image = np.sqrt(relative)
+    pulls: Image = image / root
+    level, scatter = _sky(pulls)
+    pulls -= np.float32(level)
+    smooth = _smoothed(pulls, fwhm)
+    level, narrow = _sky(smooth)
+    bright = smooth > np.float32(level + threshold * narrow)
+    labels, number = label(bright, structure=np.ones((3, 3), dtype=int))
+    labels, number = _large(labels, number, max(3, round(fwhm**2 / 2)))
+    deviation = scatter * float(np.sqrt(np.nanmin(relative)))
+    if not number:
+        return Objects(mask=np.zeros(image.shape, dtype=np.bool_), number=0, deviation=deviation, brightest=None)
+    mask, brightest = _grown(pulls, root, labels, number, np.float32(isophote * scatter))
+    return Objects(mask=mask, number=number, deviation=deviation, brightest=brightest)
+
+
+def _sky(values: Image) -> tuple[float, float]:
+    """Return level and standard deviation of the sky of a stack: neither objects nor the holes they leave count."""
+    step = isqrt(max(1, values.size // _SAMPLE)) | 1
+    seen = values[::step, ::step]
+    seen = seen[np.isfinite(seen)]
+    level, scatter = measure_level(seen).value, np.inf
+    for _ in range(10):
+        below = level - seen[(seen <= level) & (seen > level - _CLIP * scatter)]
+        scatter = MAD_TO_SIGMA * float(np.median(below))
+    return level, scatter
+
+
+def _smoothed(image: Image, fwhm: float) -> Image:
+    """Return an image smoothed with a Gaussian over the pixels that have a value; NaN where hardly any has."""
+    from scipy.ndimage import gaussian_filter
+
+    valid = np.isfinite(image)
+    weight = gaussian_filter(valid.astype(np.float32), fwhm / 2.3548)
+    total = gaussian_filter(np.where(valid, image, np.float32(0)), fwhm / 2.3548)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight > _COVERED, total / weight, np.float32(np.nan))
+
+
+def _large(labels: NDArray[np.int32], number: int, least: int) -> tuple[NDArray[np.int32], int]:
+    """Return labels, 1 and up, of the objects that have as many pixels as `least`."""
+    large = np.bincount(labels.ravel(), minlength=number + 1) >= least
+    large[0] = False
+    renamed = np.where(large, np.cumsum(large), 0).astype(np.int32)
+    return renamed[labels], int(large.sum())
+
+
+def _grown(
+    pulls: Image, root: Image, labels: NDArray[np.int32], number: int, isophote: np.float32
+) -> tuple[Mask, Brightest]:
+    """Return the mask of all objects, each grown to its isophote, and the halo of the largest."""
+    from scipy.ndimage import distance_transform_edt
+
+    distance, nearest = distance_transform_edt(labels == 0, return_indices=True)
+    owner = labels[nearest[0], nearest[1]]
+    ring = np.searchsorted(_RINGS, distance.astype(np.float32)).astype(np.int32)  # 0: up to one pixel away
+    ring[distance > _RINGS[-1]] = -1
+    outside = (ring >= 0) & (labels == 0) & np.isfinite(pulls)
+    width = len(_RINGS)
+    key = owner[outside].astype(np.int64) * width + ring[outside]
+    size = (number + 1) * width
+    counts = np.bincount(key, minlength=size).reshape(-1, width)
+    sums = np.bincount(key, weights=pulls[outside], minlength=size).reshape(-1, width)
+    radii = _radii(sums, counts, float(isophote))
+    mask = (distance <= radii[owner]) | (labels > 0)
+    light = pulls * root
+    return mask, _halo(light, mask, owner, distance, radii)
+
+
+def _radii(sums: Array, counts: Array, isophote: float) -> Doubles:
+    """Return how far each object reaches beyond what was detected: to the first ring that is fainter."""
+    faint = sums <= isophote * counts
+    faint[:, -1] = True
+    first = np.argmax(faint, axis=1)
+    inner = np.concatenate([[0.0], _RINGS])[first]
+    return np.asarray(np.maximum(inner, _LEAST))
+
+
+def _halo(light: Image, mask: Mask, owner: NDArray[np.int32], distance: Doubles, radii: Doubles) -> Brightest:
+    area = np.bincount(owner[mask], minlength=len(radii))
+    area[0] = 0
+    largest = int(np.argmax(area))
+    radius = float(np.sqrt(area[largest] / np.pi))
+    own = (owner == largest) & np.isfinite(light)
+    beyond = own & ~mask & (distance <= radii[largest] + radius)
+    return Brightest(
+        radius=radius,
+        kept=float(light[own & mask].sum(dtype=np.float64)),
+        taken=float(max(0.0, light[beyond].sum(dtype=np.float64))),
+    )

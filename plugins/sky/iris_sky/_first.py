@@ -1,0 +1,167 @@
+"""The first pass: a sky without masks, and the stack of all images without it, in which objects are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from iris_core import DQ, Exposures, Image
+from iris_sky._place import Grid, Index
+
+if TYPE_CHECKING:
+    from iris_core import Array
+    from iris_sky._level import Levels
+    from iris_sky._masks import Masks
+
+__all__ = ["Stack", "first_sky", "first_stack", "ordered"]
+
+# Of two values the lower is the sky where they differ by more than so many standard deviations of their difference.
+# For a first look 3 is right: the mean is too low by 0.006 standard deviations, and hardly an object stays.
+_PAIR = 3.0
+# Of two values of the stack the higher is taken where they differ by more: the other is the hole that the light of an
+# object left. To mask a cosmic ray costs a pixel, not to mask an object leaves a ghost.
+_PAIR_OF_STACK = 5.0
+# What all exposures may take at a time [bytes]: sorted in the processor's cache.
+_BUDGET = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Images added to a grid one after the other: of each pixel the sum, the lowest and highest value, their number."""
+
+    total: Image
+    lowest: Image
+    highest: Image
+    number: Array
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> Self:
+        """Return a stack of no images."""
+        total, lowest, highest = (np.full(shape, value, dtype=np.float32) for value in (0, np.inf, -np.inf))
+        return cls(total, lowest, highest, np.zeros(shape, dtype=np.uint16))
+
+    def add(self, values: Image, at: Index) -> None:
+        """Add values, NaN where there are none, to the pixels `at`."""
+        valid = np.isfinite(values)
+        _put(np.add, self.total, at, np.where(valid, values, np.float32(0)))
+        _put(np.minimum, self.lowest, at, np.where(valid, values, np.float32(np.inf)))
+        _put(np.maximum, self.highest, at, np.where(valid, values, np.float32(-np.inf)))
+        _put(np.add, self.number, at, valid.astype(np.uint16))
+
+    def mean(self, deviation: float) -> tuple[Image, Image]:
+        """Return the stack without outliers, NaN where it is empty, and its variance over that of a value.
+
+        From three values on without the lowest and the highest; of two the higher, where they do not agree.
+
+        Parameters
+        ----------
+        deviation
+            Standard deviation of a value.
+        """
+        number = self.number.astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(self.number > 0, self.total / number, np.float32(np.nan))
+            apart = (self.number == 2) & (self.highest - self.lowest > _PAIR_OF_STACK * 2**0.5 * deviation)
+            mean[apart] = self.highest[apart]
+            trimmed = (self.total - self.highest - self.lowest) / (number - 2)
+        many = self.number > 2
+        mean[many] = trimmed[many]
+        # 1, 1/2; and of 3, 4, 5 values 0.449, 0.298, 0.227 (order statistics of normal noise), within 7 %.
+        effective = np.where(many, number - np.float32(0.6), np.maximum(number, np.float32(1)))
+        return mean, np.asarray(1 / effective, dtype=np.float32)
+
+
+def _put(function: Any, grid: Array, at: Index, values: Array) -> None:
+    if isinstance(at[0], slice):
+        part = grid[at]
+        function(part, values, out=part)
+    else:
+        function.at(grid, at, values)
+
+
+def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[int]], grid: Grid, masks: Masks) -> Stack:
+    """Return the stack of all exposures, each without the sky that the others near it show.
+
+    Parameters
+    ----------
+    exposures
+        In a common unit.
+    levels
+        Of their skies.
+    near
+        For each, the others.
+    grid
+        Where they lie.
+    masks
+        What is known to be no sky.
+    """
+    stack, plane = Stack.empty(grid.shape), masks.plane()
+    for rows in exposures.rows("data", "dq", budget=_BUDGET):
+        usable = (rows.dq & np.uint32(DQ.DO_NOT_USE)) == 0
+        values = np.where(usable & np.isfinite(rows.data), rows.data, np.float32(np.nan))
+        masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
+        skies = np.where(np.stack(masked), np.float32(np.nan), values)
+        for one, others in enumerate(near):
+            alike = np.stack(
+                [skies[k] * np.float32(levels.factor(one, k)) + np.float32(levels.offset(one, k)) for k in others]
+            )
+            sky = first_sky(alike, levels.deviation * levels.inflation)
+            stack.add(values[one] - sky, grid.placements[one].index(rows.where))
+    return stack
+
+
+def first_sky(values: Image, deviation: float) -> Image:
+    """Return the sky of some rows from other exposures at their level, objects not masked; NaN where none has a value.
+
+    The median; of two values never the median, which is their mean: the lower one where they differ by 3 standard
+    deviations of their difference.
+
+    Parameters
+    ----------
+    values
+        ``(m, rows, nx)``, NaN where not valid.
+    deviation
+        Standard deviation of a value.
+    """
+    number = np.count_nonzero(np.isfinite(values), axis=0)
+    planes = ordered(values)
+    sky = np.full(number.shape, np.nan, dtype=np.float32)
+    for count in range(1, len(planes) + 1):
+        here = number == count
+        if here.any():
+            low, high = planes[(count - 1) // 2], planes[count // 2]
+            middle = np.float32(0.5) * (low + high)
+            if count == 2:
+                middle = np.where(high > low + np.float32(_PAIR * 2**0.5 * deviation), low, middle)
+            sky[here] = middle[here]
+    return sky
+
+
+def ordered(values: Image) -> list[Image]:
+    """Return planes with the values of each pixel in rising order; NaN become infinite, last.
+
+    A sorting network compares whole planes: several times as fast as sorting pixel by pixel.
+    """
+    planes = [np.where(np.isnan(plane), np.float32(np.inf), plane) for plane in values]
+    for low, high in _comparisons(len(planes)):
+        planes[low], planes[high] = np.minimum(planes[low], planes[high]), np.maximum(planes[low], planes[high])
+    return planes
+
+
+def _comparisons(number: int) -> Iterator[tuple[int, int]]:
+    """Yield the comparisons of Batcher's merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2, M)."""
+    top = 1 << max(0, (number - 1).bit_length() - 1)
+    part = top if number > 1 else 0
+    while part > 0:
+        step, rest, apart = top, 0, part
+        while True:
+            for index in range(number - apart):
+                if index & part == rest:
+                    yield index, index + apart
+            if step == part:
+                break
+            apart, step, rest = step - part, step >> 1, part
+        part >>= 1

@@ -1,0 +1,153 @@
+"""The second pass: from one exposure the sky of the others, without their objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from iris_background import Frame, Noise, Sky, combine, measure_residual, net_variance
+
+from iris_core import DQ, Exposure, Exposures, Flags, Image, unit_string
+from iris_sky._notes import notes_of
+
+if TYPE_CHECKING:
+    from iris_core import Mask, Rows
+    from iris_sky._masks import Masks
+    from iris_sky._place import Placement
+
+__all__ = ["Others", "subtract_sky"]
+
+# What the planes of the other exposures may take at a time [bytes]; several exposures are worked on at once.
+_BUDGET = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """The exposures that show the sky of one exposure.
+
+    Parameters
+    ----------
+    exposures
+        Them.
+    factors, offsets
+        What brings each to the level of the exposure.
+    placements
+        Where each lies on the grid.
+    noise
+        What their clip goes by.
+    shared
+        Components of the variance whose error is the same in all.
+    minutes
+        The longest time between one and the exposure; None where times are not known.
+    """
+
+    exposures: Exposures
+    factors: tuple[float, ...]
+    offsets: tuple[float, ...]
+    placements: tuple[Placement, ...]
+    noise: Noise
+    shared: tuple[str, ...]
+    minutes: float | None
+
+
+def subtract_sky(
+    exposure: Exposure,
+    others: Others | None,
+    placement: Placement | None,
+    masks: Masks,
+    sigma: float,
+    match: str,
+    remarks: Sequence[str],
+) -> Exposure:
+    """Return an exposure without its sky: the clipped mean of others at its level, their objects masked.
+
+    Parameters
+    ----------
+    exposure
+        ``(ny, nx)``, in any unit.
+    others
+        The other exposures; None for an exposure that is to stay as it is.
+    placement
+        Where the exposure lies on the grid.
+    masks
+        What is masked.
+    sigma
+        Where the clip is, in standard deviations.
+    match
+        How others were brought to its level.
+    remarks
+        Notes on all exposures together.
+    """
+    if others is None or placement is None:
+        return exposure
+    sky = _sky(exposure, others, masks, sigma)
+    assert sky.dq is not None
+    subtracted = exposure.replace(
+        data=exposure.data - sky.data, dq=exposure.dq | sky.dq, variance=net_variance(exposure, sky)
+    )
+    if sky.variance is not None:
+        subtracted = subtracted.add_variance("background", sky.variance)
+    masked = float(masks.of_rows(masks.plane(), placement, slice(0, exposure.shape[0])).mean())
+    return _recorded(exposure, subtracted.mask_invalid(), sky, others, match, masked, remarks)
+
+
+def _recorded(
+    before: Exposure,
+    exposure: Exposure,
+    sky: Sky,
+    others: Others,
+    match: str,
+    masked: float,
+    remarks: Sequence[str],
+) -> Exposure:
+    residual = measure_residual(exposure, sky.data)
+    usable = (before.dq & np.uint32(DQ.DO_NOT_USE)) == 0
+    lost = int(np.count_nonzero(usable & np.isnan(sky.data))) / max(1, int(np.count_nonzero(usable)))
+    cards: Mapping[str, tuple[Any, str]] = {
+        "BKGMETH": ("dither", "where the background came from"),
+        "BKGNEXP": (len(others.exposures), "number of exposures that show the sky"),
+        "MASKFRAC": (float(f"{masked:.4g}"), "fraction of the pixels with masked objects"),
+        "FRACNAN": (float(f"{lost:.4g}"), "fraction of good pixels lost: no sky known"),
+        **residual.cards(unit_string(exposure.unit)),
+    }
+    names = [one.name for one in others.exposures.outlines]
+    notes = notes_of(exposure, names, others.minutes, residual, match, masked, lost, sky.notes)
+    return exposure.with_keywords(cards).replace(notes=(*exposure.notes, *remarks, *notes))
+
+
+def _sky(exposure: Exposure, others: Others, masks: Masks, sigma: float) -> Sky:
+    """Return the sky of an exposure, some rows at a time."""
+    shape = exposure.shape
+    mean, variance = (np.empty(shape, dtype=np.float32) for _ in range(2))
+    dq = np.empty(shape, dtype=np.uint32)
+    shared = {name: np.empty(shape, dtype=np.float32) for name in others.shared}
+    clipped = np.zeros(len(others.exposures), dtype=np.int64)
+    own = [name for name in exposure.variance if name not in others.shared]
+    planes = ["data", "dq", *(f"variance:{name}" for name in (*own, *others.shared))]
+    grid = masks.plane()
+    for rows in others.exposures.rows(*planes, budget=_BUDGET):
+        part = rows.where
+        stack = combine(_frames(rows, others, masks, grid, own), sigma, others.noise)
+        mean[part], dq[part] = stack.mean, stack.dq
+        variance[part] = stack.variance if stack.variance is not None else others.noise.deviation**2
+        for name, error in stack.shared.items():
+            shared[name][part] = error
+        clipped += stack.clipped
+    known = variance if exposure.variance else None
+    notes = (f"{clipped.sum()} values of the other exposures clipped at {sigma:g} standard deviations",)
+    return Sky(data=mean, variance=known, shared=shared, dq=dq, notes=notes)
+
+
+def _frames(rows: Rows, others: Others, masks: Masks, grid: Mask, own: Sequence[str]) -> list[Frame]:
+    """Return some rows of the others as images at the level of the exposure, their objects masked."""
+    frames = []
+    for k, placement in enumerate(others.placements):
+        masked = masks.of_rows(grid, placement, rows.where)
+        dq: Flags = rows.dq[k] | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
+        variance: tuple[Image, ...] = tuple(rows.planes[f"variance:{name}"][k] for name in own)
+        shared = {name: rows.planes[f"variance:{name}"][k] for name in others.shared}
+        known = variance if others.noise.known else ()
+        frames.append(Frame(rows.data[k], dq, known, shared, others.factors[k], others.offsets[k]))
+    return frames
