@@ -1,6 +1,8 @@
 """The public names of the package, and the modules they come from."""
 
 from ._aperture import Apertures as Apertures
+from ._detect import measure_width as measure_width
+from ._detect import without_background as without_background
 from ._frame import Frame as Frame
 from ._frame import box as box
 from ._frame import discs as discs

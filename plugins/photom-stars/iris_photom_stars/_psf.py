@@ -96,8 +96,6 @@ def _centre(data: Array) -> Doubles:
 def _sums(data: Doubles, variance: Doubles, centre: Doubles, radius: Doubles) -> tuple[Doubles, Doubles]:
     """Return flux and variance within radii; where a pixel lies across the circle, its variance counts squared."""
     masks = [CircularAperture(centre, one).to_mask(method="exact") for one in radius]
-    flux = [
-        mask.get_values(data).sum() * pi * one**2 / mask.data.sum() for mask, one in zip(masks, radius, strict=True)
-    ]
-    noise = [np.sum(np.square(mask.multiply(np.sqrt(variance)))) for mask in masks]
-    return np.array(flux), np.array(noise)
+    flux = np.array([mask.get_values(data).sum() / mask.data.sum() for mask in masks])
+    noise = np.array([np.sum(np.square(mask.multiply(np.sqrt(variance)))) for mask in masks])
+    return flux * pi * radius**2, noise
