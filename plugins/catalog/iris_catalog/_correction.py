@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from iris_photom_stars import Apertures, Growth, Sources, best_growth, given_growth, psf_growth
+from iris_photom_stars import Apertures, Frame, Growth, Sources, best_growth, given_growth, psf_growth
 
 from iris_catalog._apertures import Background, Sums, measure_sums
 from iris_catalog._scene import Scene
@@ -104,7 +104,8 @@ def choose_correction(
     sums = measure_sums(scene, places, star, background)
     stars = _bright(sums, (touched & np.uint32(_MARKS)) == 0)
     known = Sources(places, np.nan_to_num(sums.flux))
-    best = best_growth(scene.frame, stars, known, sums.flux[stars], apertures, params.max_blend) if len(stars) else None
+    frame = _with_shared_noise(scene)
+    best = best_growth(frame, stars, known, sums.flux[stars], apertures, params.max_blend) if len(stars) else None
     if best is None or best[1].correction <= 0:
         radii = tuple(fwhm * radius for radius in params.radii or _GAUSSIAN)
         unknown = np.full(3, np.nan)
@@ -114,6 +115,12 @@ def choose_correction(
     chosen, growth, apertures = best
     number = int(np.count_nonzero(growth.used))
     return _of_curve(growth, apertures, chosen[growth.used], f"from {number} isolated stars", fwhm, params)
+
+
+def _with_shared_noise(scene: Scene) -> Frame:
+    """Return the image with errors such that those of large circles are true."""
+    err = scene.frame.err
+    return replace(scene.frame, err=None if err is None else err * np.float32(scene.corrfac))
 
 
 def _bright(sums: Sums, clean: Mask) -> NDArray[np.intp]:

@@ -64,17 +64,13 @@ def find_sources(scene: Scene, params: CatalogParams) -> Detection:
     except InputError as error:
         nothing = np.zeros(frame.shape, dtype=np.float32)
         return Detection(
-            segments=None, flat=nothing, convolved=nothing, fwhm=params.fwhm or _USUAL_WIDTH, notes=(_reason(error),)
+            segments=None, flat=nothing, convolved=nothing, fwhm=params.fwhm or _USUAL_WIDTH, notes=(str(error),)
         )
     fwhm, notes = _width(flat, spread, frame, scene, params)
     convolved, noise = _convolve(flat, scene, fwhm)
     threshold = _threshold(convolved, noise, frame.bad, fwhm, params.detection)
     segments = _segment(convolved, threshold, frame.bad, params, fwhm)
     return Detection(segments=segments, flat=flat, convolved=convolved, fwhm=fwhm, notes=notes)
-
-
-def _reason(error: InputError) -> str:
-    return f"the catalogue is empty: {error}"
 
 
 def _width(
@@ -86,7 +82,7 @@ def _width(
     try:
         return measure_width(flat, spread, frame, scene.name), ()
     except InputError as error:
-        return _USUAL_WIDTH, (f"{error}; {_USUAL_WIDTH:g} pixels are taken",)
+        return _USUAL_WIDTH, (f"{error} (until then {_USUAL_WIDTH:g} pixels are taken)",)
 
 
 def _convolve(flat: Image, scene: Scene, fwhm: float) -> tuple[Image, Image]:

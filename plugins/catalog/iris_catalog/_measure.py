@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from photutils.segmentation import SourceCatalog
 from iris_catalog._apertures import Background, Sums, measure_background, measure_sums
 from iris_catalog._correction import Correction, choose_correction
 from iris_catalog._detect import Detection, find_sources
-from iris_catalog._noise import aperture_factor
+from iris_catalog._noise import aperture_factor, phase_scatter
 from iris_catalog._scene import Scene
 from iris_catalog._shapes import Shapes, measure_shapes, refine_places
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iris_catalog._params import CatalogParams
     from iris_core import Doubles, Mask, Reference
 
-__all__ = ["Measurement", "Outlines", "measure_sources"]
+__all__ = ["Measurement", "Outlines", "measure_sources", "measure_stars"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +127,19 @@ def measure_sources(scene: Scene, params: CatalogParams, psf: Reference | None) 
         detection=found,
         places=places,
         background=background,
-        sums=tuple(measure_sums(scene, places, radius, background) for radius in correction.radii),
+        sums=tuple(measure_stars(scene, places, radius, background, fwhm) for radius in correction.radii),
         correction=correction,
         outlines=_outlines(scene, catalog, labels, background),
         shapes=measure_shapes(found.flat, found.convolved, bad, places, fwhm),
         flags=flags,
         edge=edge,
     )
+
+
+def measure_stars(scene: Scene, places: Doubles, radius: float, background: Background, fwhm: float) -> Sums:
+    """Return fluxes in apertures; their errors have the place of a star in its pixel, which changes its share."""
+    sums = measure_sums(scene, places, radius, background)
+    return replace(sums, error=np.hypot(sums.error, sums.flux * phase_scatter(radius, fwhm)))
 
 
 def _catalog_of(scene: Scene, found: Detection) -> Any:

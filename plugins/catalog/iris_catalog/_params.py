@@ -15,7 +15,7 @@ class CatalogParams(Params):
     """Parameters of source_catalog."""
 
     detection: float = parameter(
-        4.0,
+        4.5,
         "How far above the noise of the image convolved with a star the pixels of a source are.",
         "standard deviations",
         gt=0,

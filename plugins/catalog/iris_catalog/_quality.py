@@ -162,18 +162,17 @@ def strehl_of(scene: Scene, found: Measurement, model: Diffraction) -> Cards:
     growth, stars, apertures = found.correction.growth, found.correction.stars, found.correction.apertures
     if growth is None or apertures is None or not len(stars):
         return {}
-    star_sums = measure_sums(
-        scene, found.places[stars], apertures.star, _only(found, stars)
-    ).flux
-    flux = star_sums * growth.stars[growth.used, -1]
+    flux = measure_sums(scene, found.places[stars], apertures.star, _only(found, stars)).flux
+    flux = flux * growth.stars[growth.used, -1]
     pixel = np.rint(found.places[stars]).astype(int)
     peak = scene.frame.data[pixel[:, 1], pixel[:, 0]] - found.background.level[stars]
-    radius, scale = apertures.total * scene.pixel_scale, scene.pixel_scale
-    foretold = model.in_pixel((pixel - found.places[stars]) * scale, scale, _drop(scene)) / model.within(radius)
+    scale, circle, ring = scene.pixel_scale, apertures.total, apertures.total_sky
+    in_pixel = model.in_pixel((pixel - found.places[stars]) * scale, scale, _drop(scene))
+    foretold = in_pixel / model.above_ring(circle * scale, ring[1] * scale)
     ratios = peak / flux / foretold
     return {
         "STREHL": (float(np.median(ratios)), f"Strehl ratio, {len(stars)} stars; {model}"),
-        "STREHRAD": (radius, "[arcsec] circle of the flux in STREHL"),
+        "STREHRAD": (circle * scale, "[arcsec] circle of the flux in STREHL"),
     }
 
 

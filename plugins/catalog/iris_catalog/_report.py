@@ -18,7 +18,7 @@ def notes_of(scene: Scene, found: Measurement, vega_origin: str) -> list[str]:
     correction = found.correction
     notes = [*found.detection.notes]
     if not len(found):
-        return notes or [f"no source stands out of the noise of {scene.name}: the catalogue is empty"]
+        return [*notes, "the catalogue is empty: no source stands out of the noise"]
     extended = int(np.count_nonzero(found.is_extended()))
     notes.append(f"{len(found)} sources, {extended} of them extended; FWHM of a star {found.detection.fwhm:.2f} pixels")
     if correction.is_known:

@@ -62,6 +62,11 @@ class Diffraction:
         rings = 2 * pi * middle * (radius / number) * _ARCSEC**2
         return float(np.sum(self.intensity(middle) * rings))
 
+    def above_ring(self, radius: float, outer: float) -> float:
+        """Return the share in a circle less what a ring around it, out to `outer` arcsec, says of the sky in it."""
+        inside, outside = self.within(radius), self.within(outer)
+        return inside - (outside - inside) * radius**2 / (outer**2 - radius**2)
+
     def in_pixel(self, offset: Doubles, scale: float, drop: float = 0.0) -> Doubles:
         """Return the share of the light in pixels, ``(n,)``.
 
