@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import log
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,9 @@ __all__ = ["AB_ZERO", "ab_magnitudes", "vega_offset", "zero_point"]
 # Of 1 Jy: -2.5 log10(1 / 3631).
 AB_ZERO = float(2.5 * np.log10(3631))
 _FACT = "ab_vega_{}"
-_DATA = "vega.yaml"
+# AB - Vega by filter.
+_TWO_MASS = {"J": 0.91, "H": 1.39, "Ks": 1.85}
+_SOURCE = "Blanton & Roweis 2007, AJ 133, 734"
 
 
 def ab_magnitudes(flux: Doubles, error: Doubles) -> tuple[Doubles, Doubles]:
@@ -49,15 +50,7 @@ def vega_offset(name: str, mode: InstrumentMode, given: float | None) -> tuple[f
     fact: Any = mode.facts.get(_FACT.format(name))
     if fact is not None:
         return float(fact["value"]), f"of the mode {mode.name}"
-    known = _known()
-    if name in known:
-        return float(known[name]["value"]), f"of {known[name]['source']}"
-    reason = f"Vega magnitudes are not known: AB - Vega of the filter '{name}' is not ({', '.join(known)} are)"
+    if name in _TWO_MASS:
+        return _TWO_MASS[name], f"of 2MASS {name} ({_SOURCE})"
+    reason = f"Vega magnitudes are not known: AB - Vega of the filter '{name}' is not ({', '.join(_TWO_MASS)} are)"
     return np.nan, f"{reason}; give 'ab_offset'"
-
-
-def _known() -> dict[str, Any]:
-    import yaml
-
-    text = (Path(__file__).parent / _DATA).read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text))

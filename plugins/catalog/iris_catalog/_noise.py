@@ -14,6 +14,8 @@ __all__ = ["aperture_factor", "autocorrelation", "phase_scatter"]
 
 # Places of the centre of an aperture in its pixel, along each axis.
 _PHASES = (0.0, 0.25, 0.5, 0.75)
+# CORRFAC is known to about a hundredth.
+_INDEPENDENT = 1.0005
 
 
 def autocorrelation(factor: float) -> Doubles:
@@ -29,7 +31,7 @@ def autocorrelation(factor: float) -> Doubles:
     factor
         Noise of a large aperture over what the errors of its pixels add up to (CORRFAC); 1 for independent pixels.
     """
-    if not factor > 1:
+    if not factor > _INDEPENDENT:
         return np.ones(1)
     if factor < 1.5:
         side = 3 * (1 - 1 / factor)

@@ -114,7 +114,7 @@ def test_the_header_says_what_the_image_is_worth(tools: Any, result: Result) -> 
     assert header["NEXP"] == 1
     # 5 sigma in the aperture, from first principles
     noise = np.sqrt(np.pi) * header["MAGLIMAP"] / tools.SCALE * header["SKYRMS"] / 0.7
-    assert header["MAGLIM"] == pytest.approx(header["ZPAB"] - 2.5 * np.log10(5 * noise), abs=0.1)
+    assert header["MAGLIM"] == pytest.approx(header["ZPAB"] - 2.5 * np.log10(5 * noise), abs=0.15)
 
 
 def test_numbers_of_earlier_stages_stay(tools: Any, field: Any) -> None:
@@ -252,7 +252,7 @@ def test_flags_and_edges_are_those_of_the_apertures(tools: Any, field: Any) -> N
     weight = np.ones(shape, dtype=np.float32)
     saturated, dead = (np.zeros(shape, dtype=bool) for _ in range(2))
     saturated[rows[0], columns[0]] = dead[rows[1], columns[1] + 1] = True
-    weight[:, columns[2] + 2 :] = np.where(np.arange(shape[1] - columns[2] - 2) < 40, 0, 1)
+    weight[:, columns[2] + 1 : columns[2] + 41] = 0
     exposure = field.exposure.flag(saturated, DQ.SATURATED).flag(dead, DQ.HOT | DQ.DO_NOT_USE)
     result = tools.catalogue(exposure.replace(planes={"WHT": weight}))
     table = result.tables["cat"]

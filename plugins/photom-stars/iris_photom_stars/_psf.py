@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import pi
 from typing import TYPE_CHECKING
 
 import numpy as np
 from photutils.aperture import CircularAperture
+from scipy.ndimage import uniform_filter
 
 from iris_core import InputError
 from iris_photom_stars._aperture import Apertures
@@ -44,8 +44,11 @@ def psf_growth(reference: Reference, sampling: float, radii: Apertures) -> tuple
     name, (data, variance) = f"the psf {reference.path.name}", _planes(reference)
     if data.ndim != 2 or not (np.isfinite(data) & np.isfinite(variance)).all():
         raise InputError(f"{name} has shape {data.shape}; an image of one star with a value in each pixel is needed")
+    if not data.max() > 0:
+        raise InputError(f"{name} has no light: no pixel is above 0")
     centre = _centre(data)
-    reach = min(*(centre + 0.5), *(np.array(data.shape[::-1]) - 0.5 - centre)) / sampling
+    rim = 0.5 - (sampling - 1) / 2
+    reach = min(*(centre + rim), *(np.array(data.shape[::-1]) - 1 + rim - centre)) / sampling
     if not reach > radii.star:
         raise InputError(
             f"{name} reaches {reach:.1f} pixels of the exposure from the middle of its star, and the aperture "
@@ -53,7 +56,7 @@ def psf_growth(reference: Reference, sampling: float, radii: Apertures) -> tuple
         )
     tried = replace(radii, total=min(reach, radii.total))
     radius = np.unique(np.append(tried.total * np.linspace(0, 1, _RADII + 1)[1:] ** 1.5, tried.star))
-    flux, noise = _sums(data, variance, centre, radius * sampling)
+    flux, noise = _sums(data, variance, centre, radius * sampling, sampling)
     if not (flux > 0).all():
         raise InputError(f"{name} has no light in a radius of {radius[0]:.2g} pixels; is it centred on its star?")
     return _growth(radius, flux, noise, int(np.searchsorted(radius, tried.star))), tried
@@ -93,9 +96,16 @@ def _centre(data: Array) -> Doubles:
     return np.array([np.average(column, weights=weight), np.average(row, weights=weight)])
 
 
-def _sums(data: Doubles, variance: Doubles, centre: Doubles, radius: Doubles) -> tuple[Doubles, Doubles]:
-    """Return flux and variance within radii; where a pixel lies across the circle, its variance counts squared."""
-    masks = [CircularAperture(centre, one).to_mask(method="exact") for one in radius]
-    flux = np.array([mask.get_values(data).sum() / mask.data.sum() for mask in masks])
-    noise = np.array([np.sum(np.square(mask.multiply(np.sqrt(variance)))) for mask in masks])
-    return flux * pi * radius**2, noise
+def _sums(
+    data: Doubles, variance: Doubles, centre: Doubles, radius: Doubles, sampling: float
+) -> tuple[Doubles, Doubles]:
+    """Return flux and variance within radii, where pixels of the exposure lie across the circle.
+
+    These count by their share in it, as if the light were even in them: the shares of finer pixels are smoothed by one
+    pixel of the exposure.
+    """
+    size = max(1, round(sampling))
+    masks = [CircularAperture(centre, one).to_mask(method="exact").to_image(data.shape) for one in radius]
+    shares = [uniform_filter(mask, size, mode="constant") for mask in masks]
+    flux = np.array([np.sum(share * data) for share in shares])
+    return flux, np.array([np.sum(share**2 * variance) for share in shares])
