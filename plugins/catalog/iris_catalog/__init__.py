@@ -11,9 +11,6 @@ from iris_catalog.hookspecs import source_catalog
 from iris_core import Exposure, InputError, InstrumentMode, References, Result, parse_unit, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from iris_core import Array
 
 __all__ = ["CatalogParams", "catalogue_sources", "check_catalogue", "source_catalog"]
@@ -76,7 +73,9 @@ def catalogue_sources(
     for note in (*notes_of(scene, found, vega_origin), *warnings):
         described = described.note(note)
     _warn(exposure.name, warnings)
-    return Result(exposure=described, tables={"cat": table}, images={"segm": _labelled(exposure, found.detection.labels)})
+    return Result(
+        exposure=described, tables={"cat": table}, images={"segm": _labelled(exposure, found.detection.labels)}
+    )
 
 
 def _warn(name: str, warnings: list[str]) -> None:

@@ -113,9 +113,7 @@ def measure_sums(scene: Scene, places: Doubles, radius: float, background: Backg
     found = np.array([_sum(scene, mask) for mask in masks])
     area = pi * radius**2
     noise = aperture_factor(radius, scene.correlation) * np.sqrt(found[:, 1])
-    return Sums(
-        flux=found[:, 0] - area * background.level, error=np.hypot(noise, area * background.error), noise=noise
-    )
+    return Sums(flux=found[:, 0] - area * background.level, error=np.hypot(noise, area * background.error), noise=noise)
 
 
 def _sum(scene: Scene, mask: ApertureMask) -> tuple[float, float]:

@@ -29,8 +29,8 @@ _GAUSSIAN = tuple(0.5 * sqrt(-log(1 - share) / log(2)) for share in _SHARES)
 # Radius in which stars are compared, and a PSF [FWHM].
 _STAR = 2.0
 _NO_STARS = (
-    "no aperture correction: fewer than 3 isolated stars are bright enough (signal over noise of {least:g}, with a whole "
-    "ring of sky); fluxes in apertures are not corrected, aper_total is not known; give 'correction' and "
+    "no aperture correction: fewer than 3 isolated stars are bright enough (signal over noise of {least:g}, with a "
+    "whole ring of sky); fluxes in apertures are not corrected, aper_total is not known; give 'correction' and "
     "'correction_error', or a PSF file (reference type psf)"
 )
 _MARKS = DQ.SATURATED | DQ.NONLINEAR | DQ.PERSISTENCE

@@ -194,7 +194,7 @@ def _outlines(scene: Scene, catalog: Any, labels: Any, background: Background) -
     return Outlines(
         flux=total - area * background.level,
         error=np.hypot(spread * np.sqrt(variance), area * background.error),
-        area=area,
+        area=np.asarray(area, dtype=np.float64),
         major=major,
         minor=minor,
         ellipticity=ellipticity,

@@ -33,16 +33,13 @@ def autocorrelation(factor: float) -> Doubles:
     """
     if not factor > _INDEPENDENT:
         return np.ones(1)
-    if factor < 1.5:
-        side = 3 * (1 - 1 / factor)
-    else:
-        side = (3 * factor + sqrt(9 * factor**2 - 12 * factor)) / 6
-    lag = np.arange(ceil(side + 1))
+    side = 3 * (1 - 1 / factor) if factor < 1.5 else (3 * factor + sqrt(9 * factor**2 - 12 * factor)) / 6
+    lag: Doubles = np.arange(ceil(side + 1), dtype=np.float64)
 
     def spline(at: Doubles) -> Doubles:
-        return np.abs(at + 1.0) ** 3 - 2 * np.abs(at) ** 3 + np.abs(at - 1.0) ** 3
+        return np.asarray(np.abs(at + 1.0) ** 3 - 2 * np.abs(at) ** 3 + np.abs(at - 1.0) ** 3)
 
-    shared = spline(lag + side) - 2 * spline(lag + 0.0) + spline(lag - side)
+    shared = spline(lag + side) - 2 * spline(lag) + spline(lag - side)
     return np.asarray(shared / shared[0])
 
 

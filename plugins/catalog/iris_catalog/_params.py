@@ -26,7 +26,10 @@ class CatalogParams(Params):
     deblend: bool = parameter(True, "Whether to separate sources that touch.")
     levels: int = parameter(32, "Levels between threshold and peak at which sources are separated.", ge=1)
     contrast: float = parameter(
-        1e-3, "Least share of the flux of touching sources that one of them needs to be a source of its own.", ge=0, le=1
+        1e-3,
+        "Least share of the flux of touching sources that one needs to be a source of its own.",
+        ge=0,
+        le=1,
     )
     fwhm: float | None = parameter(None, "Width of a star; measured by default.", "pixel", gt=0)
     radii: tuple[float, float, float] | None = parameter(
@@ -47,9 +50,7 @@ class CatalogParams(Params):
         le=0,
     )
     correction_error: float = parameter(0.02, "Standard deviation of `correction`.", "mag", ge=0)
-    psf_sampling: float = parameter(
-        1.0, "Pixels of the PSF file along one pixel of the image.", gt=0
-    )
+    psf_sampling: float = parameter(1.0, "Pixels of the PSF file along one pixel of the image.", gt=0)
     max_blend: float = parameter(
         0.01, "Largest share of the light of a star in the curve of growth that may be that of neighbours.", gt=0
     )

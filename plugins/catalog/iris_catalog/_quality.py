@@ -113,8 +113,8 @@ def _limit(scene: Scene, found: Measurement, occupied: Mask, params: CatalogPara
     if _RATIO[0] <= ratio <= _RATIO[1]:
         return cards, []
     return cards, [
-        f"{number} empty apertures scatter by {ratio:.2f} times their errors (MAGRAT; {_RATIO[0]:g} to {_RATIO[1]:g} is "
-        f"usual): the errors of the image, or CORRFAC, are wrong by about that, or faint sources and sky fill the field"
+        f"{number} empty apertures scatter by {ratio:.2f} times their errors (MAGRAT; {_RATIO[0]:g} to {_RATIO[1]:g} "
+        f"is usual): the errors of the image, or CORRFAC, are wrong by about that, or faint sources and sky fill the field"
     ]
 
 
@@ -126,9 +126,7 @@ def _noise(scene: Scene, radius: float, variance: float) -> float:
     return aperture_factor(radius, scene.correlation) * float(np.sqrt(np.sum(share**2) * variance))
 
 
-def _empty_ratio(
-    scene: Scene, occupied: Mask, radius: float, params: CatalogParams, fwhm: float
-) -> tuple[float, int]:
+def _empty_ratio(scene: Scene, occupied: Mask, radius: float, params: CatalogParams, fwhm: float) -> tuple[float, int]:
     """Return the scatter of empty apertures over their errors, and how many there are."""
     places = _empty_places(occupied, radius)
     ring = (params.sky_inner * fwhm, params.sky_outer * fwhm)

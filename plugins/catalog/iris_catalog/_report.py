@@ -23,11 +23,15 @@ def notes_of(scene: Scene, found: Measurement, vega_origin: str) -> list[str]:
     notes.append(f"{len(found)} sources, {extended} of them extended; FWHM of a star {found.detection.fwhm:.2f} pixels")
     if correction.is_known:
         values = f"{correction.factor[-1]:.4f} +- {correction.error[-1]:.4f}"
-        notes.append(f"aperture correction of the radius {correction.radii[-1]:.2f} pixels: {values}, {correction.origin}")
+        notes.append(
+            f"aperture correction of the radius {correction.radii[-1]:.2f} pixels: {values}, {correction.origin}"
+        )
     else:
         notes.append(correction.origin)
     if not scene.knows_errors:
-        notes.append("the errors of the image are unknown: the scatter of the sky stands for them, without photon noise")
+        notes.append(
+            "the errors of the image are unknown: the scatter of the sky stands for them, without photon noise"
+        )
     if not scene.is_janskys:
         notes.append(f"fluxes are in {scene.flux_unit}: without photom there are no magnitudes")
     elif "not known" in vega_origin:

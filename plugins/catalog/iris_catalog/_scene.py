@@ -34,7 +34,7 @@ class Scene:
     frame
         The image in the unit of the exposure, its errors, its bad pixels (those without weight too), ``(ny, nx)``.
     variance
-        Of single pixels, ``(ny, nx)``; the square of the scatter of the sky where the errors are unknown, 0 in bad pixels.
+        Of single pixels, ``(ny, nx)``, 0 in bad ones; that of the sky where the errors are unknown.
     dq
         All bits of all integrations, ``(ny, nx)``.
     uncovered

@@ -26,7 +26,7 @@ class Shapes:
 
 
 def stamps_around(image: Image, places: Doubles, half: int) -> Doubles:
-    """Return the squares of ``2 half + 1`` pixels around the pixel nearest to each place, ``(n, k, k)``, NaN outside."""
+    """Return squares of ``2 half + 1`` pixels around the pixel nearest to each place, ``(n, k, k)``, NaN outside."""
     padded = np.pad(np.asarray(image, dtype=np.float64), half, constant_values=np.nan)
     columns, rows = np.rint(places).astype(int).T
     step = np.arange(2 * half + 1)
@@ -55,7 +55,7 @@ def refine_places(flat: Image, bad: Mask, places: Doubles, fwhm: float) -> Doubl
         return places
     half = int(np.ceil(1.5 * fwhm)) + 1
     stamps = stamps_around(np.where(bad, np.nan, flat), places, half)
-    whole = np.isfinite(stamps).all(axis=(1, 2))
+    whole = np.asarray(np.isfinite(stamps).all(axis=(1, 2)))
     offset = np.arange(-half, half + 1)
     start = np.clip(np.rint(places), 0, np.array(flat.shape[::-1]) - 1)
     now, width = places - start, (fwhm / SIGMA) ** 2

@@ -84,9 +84,7 @@ class Diffraction:
         if drop > 0:
             place = (place[:, None] + nodes * drop / 2).ravel()
             share = (share[:, None] * weights / 2).ravel()
-        value = [
-            share @ self.intensity(np.hypot(x + place[None, :], y + place[:, None])) @ share for x, y in offset
-        ]
+        value = [share @ self.intensity(np.hypot(x + place[None, :], y + place[:, None])) @ share for x, y in offset]
         return np.array(value) * (scale * _ARCSEC) ** 2
 
     def __str__(self) -> str:

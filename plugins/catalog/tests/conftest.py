@@ -114,12 +114,17 @@ def drizzle(exposures: list[Exposure], shape: tuple[int, int]) -> Exposure:
     variance = np.sum([one.variance["total"] for one in planes], axis=0) / number**2
     noise = np.array([float(np.nanmedian(one.variance["total"])) for one in planes])
     factor = np.sqrt(np.average([one.sci_header["CORRFAC"] ** 2 for one in planes], weights=noise))
-    return planes[0].replace(
-        data=np.mean([one.data for one in planes], axis=0),
-        dq=np.bitwise_or.reduce([one.dq for one in planes]),
-        variance={"total": variance},
-        planes={"WHT": np.sum([one.planes["WHT"] for one in planes], axis=0)},
-    ).with_keywords({"CORRFAC": (float(factor), "")}).mask_invalid()
+    return (
+        planes[0]
+        .replace(
+            data=np.mean([one.data for one in planes], axis=0),
+            dq=np.bitwise_or.reduce([one.dq for one in planes]),
+            variance={"total": variance},
+            planes={"WHT": np.sum([one.planes["WHT"] for one in planes], axis=0)},
+        )
+        .with_keywords({"CORRFAC": (float(factor), "")})
+        .mask_invalid()
+    )
 
 
 def make_mosaic(

@@ -17,11 +17,50 @@ from pydantic import ValidationError
 
 from iris_core import DQ, Exposure, InputError, Result
 
-COLUMNS = """label xcentroid ycentroid sky_centroid aper_bkg_flux aper_bkg_flux_err aper30_flux aper30_flux_err aper30_abmag
-aper30_abmag_err aper30_vegamag aper30_vegamag_err aper50_flux aper70_flux aper_total_flux aper_total_flux_err
-aper_total_abmag aper_total_vegamag CI_50_30 CI_70_50 CI_70_30 is_extended sharpness roundness nn_label nn_dist
-isophotal_flux isophotal_flux_err isophotal_abmag isophotal_vegamag isophotal_area semimajor_sigma semiminor_sigma
-ellipticity orientation sky_orientation sky_bbox_ll sky_bbox_ul sky_bbox_lr sky_bbox_ur flags edge""".split()
+COLUMNS = {
+    "label",
+    "xcentroid",
+    "ycentroid",
+    "sky_centroid",
+    "aper_bkg_flux",
+    "aper_bkg_flux_err",
+    "aper30_flux",
+    "aper30_flux_err",
+    "aper30_abmag",
+    "aper30_abmag_err",
+    "aper30_vegamag",
+    "aper30_vegamag_err",
+    "aper50_flux",
+    "aper70_flux",
+    "aper_total_flux",
+    "aper_total_flux_err",
+    "aper_total_abmag",
+    "aper_total_vegamag",
+    "CI_50_30",
+    "CI_70_50",
+    "CI_70_30",
+    "is_extended",
+    "sharpness",
+    "roundness",
+    "nn_label",
+    "nn_dist",
+    "isophotal_flux",
+    "isophotal_flux_err",
+    "isophotal_abmag",
+    "isophotal_vegamag",
+    "isophotal_area",
+    "semimajor_sigma",
+    "semiminor_sigma",
+    "ellipticity",
+    "orientation",
+    "sky_orientation",
+    "sky_bbox_ll",
+    "sky_bbox_ul",
+    "sky_bbox_lr",
+    "sky_bbox_ur",
+    "flags",
+    "edge",
+}
 
 
 @pytest.fixture(name="field", scope="module")
@@ -43,7 +82,7 @@ def words(result: Result) -> str:
 def test_the_table_has_the_columns_of_jwst_with_units(result: Result, tmp_path: Path) -> None:
     """And is the same, units and places on the sky included, after a way through ECSV."""
     table, path = result.tables["cat"], tmp_path / "x_cat.ecsv"
-    assert set(COLUMNS) <= set(table.colnames)
+    assert set(table.colnames) >= COLUMNS
     table.write(path, format="ascii.ecsv")
     read = QTable.read(path)
     assert read["aper30_flux"].unit == u.Jy
@@ -127,7 +166,7 @@ def test_an_empty_field_gives_an_empty_catalogue(tools: Any, tmp_path: Path) -> 
     result = tools.catalogue(tools.on_sky((200, 220), np.ones((200, 220)), 0.02, 1))
     table = result.tables["cat"]
     assert len(table) == 0
-    assert set(COLUMNS) <= set(table.colnames)
+    assert set(table.colnames) >= COLUMNS
     table.write(tmp_path / "empty.ecsv", format="ascii.ecsv")
     assert len(QTable.read(tmp_path / "empty.ecsv")) == 0
     assert "the catalogue is empty" in words(result)

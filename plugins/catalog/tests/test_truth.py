@@ -73,7 +73,7 @@ def test_errors_of_drizzled_fluxes_are_true(tools: Any, stars: tuple[Any, Any]) 
 
 @pytest.mark.slow
 def test_half_of_the_stars_at_the_limit_are_found(tools: Any, stars: tuple[Any, Any]) -> None:
-    """The completeness falls to 50 % at MAGLIM; MAGRAT says that the errors are true; the total is as good as its error."""
+    """The completeness falls to 50 % at MAGLIM; MAGRAT is 1, the total as good as its error."""
     from scipy.optimize import curve_fit
 
     places, magnitude = stars

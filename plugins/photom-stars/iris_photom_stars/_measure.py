@@ -17,6 +17,7 @@ from iris_photom_stars._frame import Frame, frame_of
 from iris_photom_stars._growth import Growth, best_growth, given_growth
 from iris_photom_stars._match import Match, match_standard, match_stars
 from iris_photom_stars._params import LEAST_STARS
+from iris_photom_stars._psf import psf_growth
 from iris_photom_stars._result import POGSON, ZeroPoint
 from iris_photom_stars._robust import Mean, combine
 from iris_photom_stars._sample import USED, Sample, measure_sample
@@ -24,6 +25,7 @@ from iris_photom_stars._sample import USED, Sample, measure_sample
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from iris_core import Reference
     from iris_photom_stars._params import ZeroPointParams
 
 __all__ = ["measure_zero_point"]
@@ -39,7 +41,9 @@ _REMEDIES = {
 }
 
 
-def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointParams) -> ZeroPoint:
+def measure_zero_point(
+    exposure: Exposure, catalog: Catalog, params: ZeroPointParams, psf: Reference | None = None
+) -> ZeroPoint:
     """Return the zero point of an exposure with a gWCS.
 
     Parameters
@@ -50,6 +54,8 @@ def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointPa
         AB magnitudes of stars in its band.
     params
         See there.
+    psf
+        An image of a star, for the aperture correction; not needed where that is given or measured.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointPa
     sample = measure_sample(frame, found, known, places, relative_area, match, radii)
     sample = sample.without("faint", ~(sample.expected() > params.min_snr * sample.fluxes.error))
     _require(sample, params, exposure.name)
-    bright, growth, radii = _grow(frame, sample, radii, params, exposure.name)
+    bright, growth, radii = _grow(frame, sample, radii, params, psf, exposure.name)
     blend = sample.neighbours(2 * radii.total, lambda distance: growth.share_in_aperture(distance, radii.star))
     sample = sample.without("blended", blend > params.max_blend)
     _require(sample, params, exposure.name)
@@ -132,13 +138,17 @@ def _require(sample: Sample, params: ZeroPointParams, name: str) -> None:
 
 
 def _grow(
-    frame: Frame, sample: Sample, radii: Apertures, params: ZeroPointParams, name: str
+    frame: Frame, sample: Sample, radii: Apertures, params: ZeroPointParams, psf: Reference | None, name: str
 ) -> tuple[NDArray[np.intp], Growth, Apertures]:
-    """Return the bright and isolated stars with room around them, their curve of growth, and its radii."""
+    """Return the stars of the curve of growth (none where it is given, or that of a PSF), the curve, its radii."""
     if params.correction is not None:
         correction = 10 ** (-0.4 * params.correction)
         given = given_growth(correction, correction * params.correction_error / POGSON, radii)
         return np.empty(0, dtype=np.intp), given, radii
+    if psf is not None:
+        of_psf, radii = psf_growth(psf, params.psf_sampling, radii)
+        _refuse_correction(of_psf, params, name)
+        return np.empty(0, dtype=np.intp), of_psf, radii
     bright = np.flatnonzero(sample.good & (sample.expected() > _BRIGHT * sample.fluxes.error))
     best = best_growth(frame, bright, sample.sources(), sample.fluxes.flux[bright], radii, params.max_blend)
     if best is None:
