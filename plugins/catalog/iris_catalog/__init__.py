@@ -8,10 +8,10 @@ import numpy as np
 
 from iris_catalog._params import CatalogParams
 from iris_catalog.hookspecs import source_catalog
-from iris_core import Exposure, InputError, InstrumentMode, References, Result, parse_unit, stage
+from iris_core import Exposure, InputError, InstrumentMode, References, parse_unit, stage
 
 if TYPE_CHECKING:
-    from iris_core import Array
+    from iris_core import Array, Result
 
 __all__ = ["CatalogParams", "catalogue_sources", "check_catalogue", "source_catalog"]
 
@@ -61,6 +61,7 @@ def catalogue_sources(
     from iris_catalog._scene import scene_of
     from iris_catalog._strehl import diffraction_of
     from iris_catalog._table import table_of
+    from iris_core import Result
 
     scene = scene_of(exposure)
     vega, vega_origin = vega_offset(exposure.meta.filter, instrument, params.ab_offset)

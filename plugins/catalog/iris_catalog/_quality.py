@@ -114,7 +114,7 @@ def _limit(scene: Scene, found: Measurement, occupied: Mask, params: CatalogPara
         return cards, []
     return cards, [
         f"{number} empty apertures scatter by {ratio:.2f} times their errors (MAGRAT; {_RATIO[0]:g} to {_RATIO[1]:g} "
-        f"is usual): the errors of the image, or CORRFAC, are wrong by about that, or faint sources and sky fill the field"
+        f"is usual): the errors of the image, or CORRFAC, are wrong by about that, or faint sources fill the field"
     ]
 
 

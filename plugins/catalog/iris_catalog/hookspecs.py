@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iris_core import Exposure, InstrumentMode, Params, References, Result, stage_spec
+from iris_core import Exposure, InstrumentMode, Params, References, stage_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from iris_core import Result
 
 
 @stage_spec(status="S_SRCCAT", tables=("cat",), images=("segm",))
