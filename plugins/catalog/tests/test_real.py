@@ -53,7 +53,7 @@ def test_the_bright_stars_towards_the_galactic_centre_are_found(tools: Any) -> N
     ny, nx = result.exposure.shape
     places = places[np.all((places > 0) & (places < (nx - 1, ny - 1)), axis=1)]
     index, distance = tools.matched(result, places)
-    assert len(places) == 66
+    assert len(places) >= 66
     assert np.count_nonzero(index >= 0) >= 60
     assert np.median(distance) < 0.3
     assert "fewer than 3 isolated stars" in " ".join(result.exposure.notes)
