@@ -15,7 +15,7 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from iris_core import Doubles, Image, InputError
 from iris_photom_stars._frame import Frame
 
-__all__ = ["Detections", "find_stars"]
+__all__ = ["Detections", "find_stars", "measure_width", "without_background"]
 
 _BOX = 128  # pixels, for the smooth background that detection subtracts
 _MASKED = 90.0  # per cent of a box that may be invalid
@@ -58,9 +58,9 @@ def find_stars(frame: Frame, sigma: float, fwhm: float | None, name: str) -> Det
     InputError
         When there is nothing to find, or no star is bright enough for its width.
     """
-    flat, noise = _without_background(frame, name)
+    flat, noise = without_background(frame, name)
     if fwhm is None:
-        fwhm = _width(flat, noise, frame, name)
+        fwhm = measure_width(flat, noise, frame, name)
     # Two stars that are closer than their width are one.
     finder = DAOStarFinder(sigma * noise, fwhm, min_separation=fwhm)
     with warnings.catch_warnings():
@@ -73,7 +73,7 @@ def find_stars(frame: Frame, sigma: float, fwhm: float | None, name: str) -> Det
     return Detections(x=x, y=y, peak=peak, fwhm=fwhm)
 
 
-def _without_background(frame: Frame, name: str) -> tuple[Image, Image]:
+def without_background(frame: Frame, name: str) -> tuple[Image, Image]:
     """Return the image without its smooth background, 0 where it is invalid, and the background's noise."""
     try:
         background = Background2D(
@@ -90,7 +90,7 @@ def _without_background(frame: Frame, name: str) -> tuple[Image, Image]:
     return flat.astype(np.float32), np.asarray(background.background_rms, dtype=np.float32)
 
 
-def _width(flat: Image, noise: Image, frame: Frame, name: str) -> float:
+def measure_width(flat: Image, noise: Image, frame: Frame, name: str) -> float:
     """Return the median over bright stars of ``2 sqrt(A / pi)``, A the area in which a star is above half its peak."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)

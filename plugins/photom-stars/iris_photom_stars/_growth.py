@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from photutils.profiles import CurveOfGrowth
 
 from iris_photom_stars._aperture import Apertures, measure_sky
+from iris_photom_stars._field import inside
 from iris_photom_stars._frame import Frame, box, discs
 from iris_photom_stars._neighbours import Sources
 from iris_photom_stars._params import LEAST_STARS
@@ -19,7 +20,7 @@ from iris_photom_stars._robust import ERROR_FLOOR, combine_scaled
 if TYPE_CHECKING:
     from iris_core import Doubles, Mask
 
-__all__ = ["Growth", "given_growth", "measure_growth"]
+__all__ = ["Growth", "best_growth", "given_growth", "measure_growth"]
 
 _RADII = 40
 _CLIP = 3.0
@@ -28,6 +29,8 @@ _WINGS = 0.8
 # Stars with more than this times the error of the best are not used, except where there are too few others: faint light
 # around them is a larger share of theirs, and that is no scatter that all stars have in common.
 _ERROR_RANGE, _SOME_STARS = 3.0, 5
+# Radii of the circle for all light that are tried, over the largest, and how many stars are enough for one.
+_TOTALS, _ENOUGH = (1.0, 0.7, 0.5, 0.35), 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,47 @@ class Growth:
         apart = np.maximum(distance, aperture)
         ring = self.share(apart + aperture) - self.share(apart - aperture)
         return np.where(distance > aperture, ring * aperture / (4 * apart), self.share(aperture))
+
+
+def best_growth(
+    frame: Frame, stars: NDArray[np.intp], sources: Sources, fluxes: Doubles, radii: Apertures, max_blend: float
+) -> tuple[NDArray[np.intp], Growth, Apertures] | None:
+    """Return which stars have room around them and no neighbours, their curve of growth and its radii; None without.
+
+    Of the circles that may hold all light, it is the one of the smallest uncertainty: a large one misses less light of
+    the wings, a small one has more stars and less sky in it.
+
+    Parameters
+    ----------
+    frame
+        The image.
+    stars
+        Which of the sources are bright, ``(n,)``, the best first.
+    sources
+        All sources.
+    fluxes
+        Of the stars in the aperture, each above the sky close to it, ``(n,)``.
+    radii
+        Their `total` is the largest that is tried.
+    max_blend
+        Largest share of a star's light that its neighbours within the circle may have.
+    """
+    found = []
+    for total in dict.fromkeys(max(share * radii.total, radii.sky[1]) for share in _TOTALS):
+        tried = radii.within(total)
+        light = sources.light_around(stars, total, np.ones_like)
+        roomy = inside(sources.places[stars], frame.shape, tried.total_sky[1])
+        chosen = np.flatnonzero(roomy & (light <= max_blend))[:_ENOUGH]
+        growth = measure_growth(frame, stars[chosen], sources, fluxes[chosen], tried, max_blend)
+        if growth is not None:
+            found.append((stars[chosen], _with_neighbours(growth, light[chosen]), tried))
+    return min(found, key=lambda one: one[1].uncertainty) if found else None
+
+
+def _with_neighbours(growth: Growth, light: Doubles) -> Growth:
+    """Return a curve of growth whose error has the light of neighbours in it: not all of it is masked."""
+    mean = float(np.mean(light[growth.used]))
+    return replace(growth, error=float(np.hypot(growth.error, growth.correction * mean)))
 
 
 def measure_growth(

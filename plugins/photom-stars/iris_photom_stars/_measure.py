@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +12,12 @@ from iris_photom_stars._aperture import Apertures
 from iris_photom_stars._area import area_map, solid_angle
 from iris_photom_stars._catalog import Catalog
 from iris_photom_stars._detect import Detections, find_stars
-from iris_photom_stars._field import inside, place_stars, require_stars, shift_in_pixels
+from iris_photom_stars._field import place_stars, require_stars, shift_in_pixels
 from iris_photom_stars._frame import Frame, frame_of
-from iris_photom_stars._growth import Growth, given_growth, measure_growth
+from iris_photom_stars._growth import Growth, best_growth, given_growth
 from iris_photom_stars._match import Match, match_standard, match_stars
 from iris_photom_stars._params import LEAST_STARS
+from iris_photom_stars._psf import psf_growth
 from iris_photom_stars._result import POGSON, ZeroPoint
 from iris_photom_stars._robust import Mean, combine
 from iris_photom_stars._sample import USED, Sample, measure_sample
@@ -25,6 +25,7 @@ from iris_photom_stars._sample import USED, Sample, measure_sample
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from iris_core import Reference
     from iris_photom_stars._params import ZeroPointParams
 
 __all__ = ["measure_zero_point"]
@@ -38,11 +39,11 @@ _REMEDIES = {
     "not found": "; is the catalogue deeper than the exposure? 'detection' finds fainter stars",
     "faint": "; 'min_snr' lets fainter stars in",
 }
-# Radii of the circle for all light that are tried, over the largest, and how many stars are enough for one.
-_TOTALS, _ENOUGH = (1.0, 0.7, 0.5, 0.35), 30
 
 
-def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointParams) -> ZeroPoint:
+def measure_zero_point(
+    exposure: Exposure, catalog: Catalog, params: ZeroPointParams, psf: Reference | None = None
+) -> ZeroPoint:
     """Return the zero point of an exposure with a gWCS.
 
     Parameters
@@ -53,6 +54,8 @@ def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointPa
         AB magnitudes of stars in its band.
     params
         See there.
+    psf
+        An image of a star, for the aperture correction; not needed where that is given or measured.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def measure_zero_point(exposure: Exposure, catalog: Catalog, params: ZeroPointPa
     sample = measure_sample(frame, found, known, places, relative_area, match, radii)
     sample = sample.without("faint", ~(sample.expected() > params.min_snr * sample.fluxes.error))
     _require(sample, params, exposure.name)
-    bright, growth, radii = _grow(frame, sample, radii, params, exposure.name)
+    bright, growth, radii = _grow(frame, sample, radii, params, psf, exposure.name)
     blend = sample.neighbours(2 * radii.total, lambda distance: growth.share_in_aperture(distance, radii.star))
     sample = sample.without("blended", blend > params.max_blend)
     _require(sample, params, exposure.name)
@@ -135,45 +138,29 @@ def _require(sample: Sample, params: ZeroPointParams, name: str) -> None:
 
 
 def _grow(
-    frame: Frame, sample: Sample, radii: Apertures, params: ZeroPointParams, name: str
+    frame: Frame, sample: Sample, radii: Apertures, params: ZeroPointParams, psf: Reference | None, name: str
 ) -> tuple[NDArray[np.intp], Growth, Apertures]:
-    """Return the bright and isolated stars with room around them, their curve of growth, and its radii.
-
-    Of the circles that may hold all light, it is the one of the smallest uncertainty: a large one misses less light of
-    the wings, a small one has more stars and less sky in it.
-    """
+    """Return the stars of the curve of growth (none where it is given, or that of a PSF), the curve, its radii."""
     if params.correction is not None:
         correction = 10 ** (-0.4 * params.correction)
         given = given_growth(correction, correction * params.correction_error / POGSON, radii)
         return np.empty(0, dtype=np.intp), given, radii
-    bright = sample.good & (sample.expected() > _BRIGHT * sample.fluxes.error)
-    found = []
-    least = radii.sky[1]
-    for total in dict.fromkeys(max(share * radii.total, least) for share in _TOTALS):
-        tried = radii.within(total)
-        light = sample.neighbours(total, np.ones_like)
-        roomy = inside(sample.places, frame.shape, tried.total_sky[1])
-        chosen = np.flatnonzero(bright & roomy & (light <= params.max_blend))[:_ENOUGH]
-        growth = measure_growth(frame, chosen, sample.sources(), sample.fluxes.flux[chosen], tried, params.max_blend)
-        if growth is not None:
-            found.append((chosen, _with_neighbours(growth, light[chosen]), tried))
-    if not found:
+    if psf is not None:
+        of_psf, radii = psf_growth(psf, params.psf_sampling, radii)
+        _refuse_correction(of_psf, params, name)
+        return np.empty(0, dtype=np.intp), of_psf, radii
+    bright = np.flatnonzero(sample.good & (sample.expected() > _BRIGHT * sample.fluxes.error))
+    best = best_growth(frame, bright, sample.sources(), sample.fluxes.flux[bright], radii, params.max_blend)
+    if best is None:
         raise InputError(
             f"{name}: no curve of growth: {LEAST_STARS} stars are needed that are bright (signal over noise of "
-            f"{_BRIGHT:g}), have no neighbours with more than {params.max_blend:g} of their light within {least:.0f} "
-            f"pixels and a whole ring of sky around that; of {np.count_nonzero(sample.good)} good stars "
-            f"{np.count_nonzero(bright)} are bright; if the aperture correction is known, give it with its error "
-            f"('correction', 'correction_error')"
+            f"{_BRIGHT:g}), have no neighbours with more than {params.max_blend:g} of their light within "
+            f"{radii.sky[1]:.0f} pixels and a whole ring of sky around that; of {np.count_nonzero(sample.good)} good "
+            f"stars {len(bright)} are bright; if the aperture correction is known, give it with its error "
+            f"('correction', 'correction_error'), or a PSF file ('psf')"
         )
-    best = min(found, key=lambda one: one[1].uncertainty)
     _refuse_correction(best[1], params, name)
     return best
-
-
-def _with_neighbours(growth: Growth, light: Doubles) -> Growth:
-    """Return a curve of growth whose error has the light of neighbours in it: not all of it is masked."""
-    mean = float(np.mean(light[growth.used]))
-    return replace(growth, error=float(np.hypot(growth.error, growth.correction * mean)))
 
 
 def _refuse_correction(growth: Growth, params: ZeroPointParams, name: str) -> None:

@@ -41,6 +41,7 @@ class ZeroPointParams(Params):
         "mag", le=0,
     )  # fmt: skip
     correction_error: float = parameter(0.02, "Standard deviation of `correction`.", "mag", ge=0)
+    psf_sampling: float = parameter(1.0, "Pixels of the PSF file along one pixel of the exposure.", gt=0)
     max_correction: float = parameter(0.75, "Largest aperture correction that is measured.", "mag", gt=0)
     color_term: float = parameter(
         0.0, "Added to the magnitude of a star for each magnitude of its `color` in the catalogue."

@@ -30,8 +30,8 @@ def keywords_of(zero: ZeroPoint, unit: str, band: str) -> dict[str, tuple[Any, s
     }
 
 
-def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
-    """Return the notes for the user, a sentence each."""
+def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str, origin: str = "as given") -> list[str]:
+    """Return the notes for the user, a sentence each; `origin` is that of a correction from no star of the image."""
     counts, scale = zero.counts(), zero.pixel_scale
     notes = [
         f"zero point {zero.value:.4f} +- {zero.error:.4f} mag (AB magnitude of 1 {unit}) from "
@@ -39,7 +39,7 @@ def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
         f"{zero.mean.scatter:.4f} mag, {zero.mean.intrinsic:.4f} beyond their errors",
         f"not used: {unused(zero)}",
         f"aperture of {zero.apertures.star:.2f} pixels ({zero.apertures.star * scale:.3g} arcsec, FWHM {zero.fwhm:.2f} "
-        f"pixels), correction {zero.correction:.4f} mag {_origin(zero)}",
+        f"pixels), correction {zero.correction:.4f} mag {_origin(zero, origin)}",
         f"the exposure lies {shift_of(zero)} pixels from the catalogue; the stars scatter by {zero.offset_rms:.3f} "
         f"pixels around that",
     ]
@@ -53,9 +53,9 @@ def notes_of(zero: ZeroPoint, catalog: Catalog, unit: str) -> list[str]:
     return notes
 
 
-def _origin(zero: ZeroPoint) -> str:
+def _origin(zero: ZeroPoint, origin: str) -> str:
     number = int(zero.growth.used.sum())
-    return f"from {number} stars, all light within {zero.apertures.total:.1f} pixels" if number else "as given"
+    return f"from {number} stars, all light within {zero.apertures.total:.1f} pixels" if number else origin
 
 
 def unused(zero: ZeroPoint) -> str:

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ZeroPointParams", "calibrate_with_stars", "check_reference", "check_stars", "reference_types"]
 
+_FILTER = ("INSTRUME", "DETECTOR", "FILTER")
+PSF = ReferenceType(name="psf", selectors=(*_FILTER, "PUPIL"), stated=_FILTER)
 _RATES = ("electron/s", "DN/s")
 _RESULT = "MJy/sr"
 
 
 @hookimpl
 def reference_types() -> Sequence[ReferenceType]:
-    """Return the type ``catalog``: a table of stars with positions and magnitudes."""
-    return [ReferenceType(name="catalog", kind="table")]
+    """Return the types ``catalog``, a table of stars with positions and magnitudes, and ``psf``, an image of a star."""
+    return [ReferenceType(name="catalog", kind="table"), PSF]
 
 
 def check_stars(exposure: Exposure, params: ZeroPointParams, references: References) -> Exposure:
@@ -54,7 +56,14 @@ def check_stars(exposure: Exposure, params: ZeroPointParams, references: Referen
     return exposure.replace(unit=parse_unit(_RESULT))
 
 
-@stage("photom", params=ZeroPointParams, references=("catalog",), check=check_stars, only_by_name=True)
+@stage(
+    "photom",
+    params=ZeroPointParams,
+    references=("catalog",),
+    optional=("psf",),
+    check=check_stars,
+    only_by_name=True,
+)
 def calibrate_with_stars(exposure: Exposure, params: ZeroPointParams, references: References) -> Exposure:
     """Multiply by the conversion factor that stars of known magnitude in the exposure give.
 
@@ -65,7 +74,7 @@ def calibrate_with_stars(exposure: Exposure, params: ZeroPointParams, references
     params
         See there.
     references
-        With ``catalog``, a table of stars.
+        With ``catalog``, a table of stars; with ``psf``, an image of a star, for the aperture correction.
 
     Returns
     -------
@@ -82,9 +91,9 @@ def calibrate_with_stars(exposure: Exposure, params: ZeroPointParams, references
     from iris_photom_stars._report import keywords_of, notes_of
 
     catalog = _catalog_for(exposure, params, references)
-    zero, unit = measure_zero_point(exposure, catalog, params), unit_string(exposure.unit)
+    zero, unit = measure_zero_point(exposure, catalog, params, references.get("psf")), unit_string(exposure.unit)
     calibrated = exposure.scale(zero.photmjsr).replace(unit=parse_unit(_RESULT), area=zero.area).mask_invalid()
-    for note in (*_notes_before(exposure, catalog), *notes_of(zero, catalog, unit)):
+    for note in (*_notes_before(exposure, catalog), *notes_of(zero, catalog, unit, _origin(params, references))):
         calibrated = calibrated.note(note)
     return calibrated.with_keywords(keywords_of(zero, unit, catalog.band))
 
@@ -97,6 +106,12 @@ def check_reference(reference: Reference) -> list[str]:
     from iris_photom_stars._catalog import find_faults
 
     return find_faults(reference.table(), reference.path.name)
+
+
+def _origin(params: ZeroPointParams, references: References) -> str:
+    """Return where an aperture correction that no star gave is from."""
+    psf = references.get("psf")
+    return "as given" if psf is None or params.correction is not None else f"from the PSF {psf.path.name}"
 
 
 def _check_exposure(exposure: Exposure) -> None:

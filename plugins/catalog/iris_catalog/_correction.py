@@ -1,0 +1,178 @@
+"""The aperture correction: from stars of the image, from a PSF file, or given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import log, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from iris_photom_stars import Apertures, Frame, Growth, Sources, best_growth, given_growth, psf_growth
+
+from iris_catalog._apertures import Background, Sums, measure_sums
+from iris_catalog._scene import Scene
+from iris_core import DQ
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from iris_catalog._params import CatalogParams
+    from iris_core import Doubles, Mask, Reference
+
+__all__ = ["Correction", "choose_correction"]
+
+# A star of this signal over noise can tell something of the curve of growth.
+_BRIGHT = 50.0
+_SHARES = (0.3, 0.5, 0.7)
+# Radii [FWHM] in which a Gaussian has these shares of its light, for want of a curve of growth.
+_GAUSSIAN = tuple(0.5 * sqrt(-log(1 - share) / log(2)) for share in _SHARES)
+# Radius in which stars are compared, and a PSF [FWHM].
+_STAR = 2.0
+_NO_STARS = (
+    "no aperture correction: fewer than 3 isolated stars are bright enough (signal over noise of {least:g}, with a "
+    "whole ring of sky); fluxes in apertures are not corrected, aper_total is not known; give 'correction' and "
+    "'correction_error', or a PSF file (reference type psf)"
+)
+_MARKS = DQ.SATURATED | DQ.NONLINEAR | DQ.PERSISTENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """The apertures and what their fluxes are multiplied by.
+
+    Parameters
+    ----------
+    radii
+        The three, in pixels.
+    factor, error
+        Of each, and its standard deviation; NaN where it is not known.
+    origin
+        Where it is from, in words; the reason where there is none.
+    stars
+        Which sources are in the curve of growth.
+    growth, apertures
+        The curve, where there is one.
+    """
+
+    radii: tuple[float, ...]
+    factor: Doubles
+    error: Doubles
+    origin: str
+    stars: NDArray[np.intp]
+    growth: Growth | None = None
+    apertures: Apertures | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is one for the largest aperture."""
+        return bool(np.isfinite(self.factor[-1]))
+
+
+def choose_correction(
+    scene: Scene,
+    places: Doubles,
+    touched: NDArray[np.uint32],
+    background: Background,
+    fwhm: float,
+    params: CatalogParams,
+    psf: Reference | None,
+) -> Correction:
+    """Return the aperture correction: as given, else of the PSF file, else of the isolated stars.
+
+    Parameters
+    ----------
+    scene, places, background
+        The image, its sources, 0-based ``(n, 2)``, and their backgrounds.
+    touched
+        DQ bits in the cores of the sources: one that is saturated does not count as a star.
+    fwhm
+        In pixels.
+    params
+        Of the stage.
+    psf
+        The PSF file.
+    """
+    sky = (params.sky_inner * fwhm, params.sky_outer * fwhm)
+    star = min(_STAR, params.sky_inner) * fwhm
+    apertures = Apertures(star=star, sky=sky, total=0.0, total_sky=sky).within(params.total * fwhm)
+    nobody = np.empty(0, dtype=np.intp)
+    if params.correction is not None:
+        return _given(params, fwhm)
+    if psf is not None:
+        growth, apertures = psf_growth(psf, params.psf_sampling, apertures)
+        return _of_curve(growth, apertures, nobody, f"from the PSF {psf.path.name}", fwhm, params)
+    sums = measure_sums(scene, places, star, background)
+    stars = _bright(sums, (touched & np.uint32(_MARKS)) == 0)
+    known = Sources(places, np.nan_to_num(sums.flux))
+    frame = _with_shared_noise(scene)
+    best = best_growth(frame, stars, known, sums.flux[stars], apertures, params.max_blend) if len(stars) else None
+    if best is None or best[1].correction <= 0:
+        radii = tuple(fwhm * radius for radius in params.radii or _GAUSSIAN)
+        unknown = np.full(3, np.nan)
+        return Correction(
+            radii=radii, factor=unknown, error=unknown, origin=_NO_STARS.format(least=_BRIGHT), stars=nobody
+        )
+    chosen, growth, apertures = best
+    number = int(np.count_nonzero(growth.used))
+    return _of_curve(growth, apertures, chosen[growth.used], f"from {number} isolated stars", fwhm, params)
+
+
+def _with_shared_noise(scene: Scene) -> Frame:
+    """Return the image with errors such that those of large circles are true."""
+    err = scene.frame.err
+    return replace(scene.frame, err=None if err is None else err * np.float32(scene.corrfac))
+
+
+def _bright(sums: Sums, clean: Mask) -> NDArray[np.intp]:
+    """Return the sources that are bright beside their error, the brightest first."""
+    with np.errstate(invalid="ignore"):
+        good = clean & (sums.flux > _BRIGHT * sums.error)
+    found = np.flatnonzero(good)
+    return found[np.argsort(-sums.flux[found], kind="stable")]
+
+
+def _given(params: CatalogParams, fwhm: float) -> Correction:
+    assert params.correction is not None
+    factor = 10 ** (-0.4 * params.correction)
+    error = factor * params.correction_error * log(10) / 2.5
+    # what a curve would be outside of the largest aperture does not matter
+    growth = given_growth(factor, error, Apertures(star=1.0, sky=(1.0, 2.0), total=2.0, total_sky=(2.0, 3.0)))
+    return Correction(
+        radii=tuple(fwhm * radius for radius in params.radii or _GAUSSIAN),
+        factor=np.array([np.nan, np.nan, growth.correction]),
+        error=np.array([np.nan, np.nan, growth.error]),
+        origin="as given",
+        stars=np.empty(0, dtype=np.intp),
+    )
+
+
+def _of_curve(
+    growth: Growth, apertures: Apertures, stars: NDArray[np.intp], origin: str, fwhm: float, params: CatalogParams
+) -> Correction:
+    """Return the correction that a curve of growth gives, at the radii that were asked for or those of 30, 50, 70 %."""
+    if params.radii is None:
+        shares = np.append(0.0, growth.curve / growth.correction)
+        radii = np.interp(_SHARES, np.maximum.accumulate(shares), np.append(0.0, growth.radius))
+    else:
+        radii = np.array(params.radii) * fwhm
+    factor = 1 / growth.share(radii)
+    error = factor * np.hypot(growth.uncertainty, _scatter(growth, radii))
+    return Correction(
+        radii=tuple(float(radius) for radius in radii),
+        factor=factor,
+        error=error,
+        origin=origin,
+        stars=stars,
+        growth=growth,
+        apertures=apertures,
+    )
+
+
+def _scatter(growth: Growth, radii: Doubles) -> Doubles:
+    """Return the relative error of the mean curve at radii, from the differences between stars."""
+    number = np.count_nonzero(growth.used)
+    if number < 2:
+        return np.zeros(len(radii))
+    relative = growth.stars[growth.used].std(axis=0, ddof=1) / growth.curve / sqrt(number)
+    inside = np.interp(radii, growth.radius, relative)
+    return np.asarray(np.where(radii < growth.radius[-1], inside, 0.0))

@@ -1,0 +1,144 @@
+"""The image that is catalogued: pixels, noise, scale, and what its sums mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from iris_photom_stars import Frame, frame_of
+
+from iris_catalog._noise import autocorrelation
+from iris_core import Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
+
+if TYPE_CHECKING:
+    from astropy.units import UnitBase
+
+    from iris_core import Doubles
+
+__all__ = ["Scene", "scene_of"]
+
+ARCSEC2 = float(np.deg2rad(1 / 3600) ** 2)
+_SURFACE_BRIGHTNESS = "MJy/sr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """An image.
+
+    Parameters
+    ----------
+    name
+        Of the exposure.
+    frame
+        The image in the unit of the exposure, its errors, its bad pixels (those without weight too), ``(ny, nx)``.
+    variance
+        Of single pixels, ``(ny, nx)``, 0 in bad ones; that of the sky where the errors are unknown.
+    dq
+        All bits of all integrations, ``(ny, nx)``.
+    uncovered
+        Pixels on which no exposure fell, ``(ny, nx)``.
+    correlation
+        Of the noise of neighbouring pixels, see `autocorrelation`.
+    factor
+        Flux of a source, in `flux_unit`, for each unit of the sum of its pixels.
+    flux_unit
+        Jy, or the unit of the exposure.
+    pixel_area
+        Of the sky, sr.
+    wcs
+        Pixel (0-based) to sky.
+    header
+        Keywords of both headers.
+    knows_errors
+        Whether the exposure has errors.
+    """
+
+    name: str
+    frame: Frame
+    variance: Image
+    dq: Flags
+    uncovered: Mask
+    correlation: Doubles
+    factor: float
+    flux_unit: UnitBase
+    pixel_area: float
+    wcs: Any
+    header: dict[str, Any]
+    knows_errors: bool
+
+    @property
+    def pixel_scale(self) -> float:
+        """Arcsec."""
+        return float(np.sqrt(self.pixel_area / ARCSEC2))
+
+    @property
+    def is_janskys(self) -> bool:
+        """Whether fluxes are in Jy, so that there are magnitudes."""
+        return str(self.flux_unit) == "Jy"
+
+    @property
+    def corrfac(self) -> float:
+        """R of a large aperture."""
+        return float(2 * self.correlation.sum() - 1)
+
+
+def scene_of(exposure: Exposure) -> Scene:
+    """Return the image of an exposure with a gWCS; of integrations their mean."""
+    from astropy.units import Jy
+
+    assert exposure.unit is not None
+    uncovered = _uncovered(exposure)
+    frame, header = _covered(exposure, uncovered), {**dict(exposure.header), **dict(exposure.sci_header)}
+    calibrated = exposure.unit.is_equivalent(parse_unit(_SURFACE_BRIGHTNESS))
+    area = float(header.get("PIXAR_SR") or mean_solid_angle(exposure.wcs, exposure.shape))
+    # a rate after resampling is per mean pixel of the detector
+    factor = 1e6 * area * exposure.unit.to(parse_unit(_SURFACE_BRIGHTNESS)) if calibrated else _pixel_ratio(header)
+    return Scene(
+        name=exposure.name,
+        frame=frame,
+        variance=_variance(frame),
+        dq=reduce(np.bitwise_or, exposure.dq) if exposure.is_integrations else exposure.dq,
+        uncovered=uncovered,
+        correlation=autocorrelation(float(header.get("CORRFAC", 1.0))),
+        factor=factor,
+        flux_unit=Jy if calibrated else exposure.unit,
+        pixel_area=area,
+        wcs=exposure.wcs,
+        header=header,
+        knows_errors=frame.err is not None,
+    )
+
+
+def _pixel_ratio(header: dict[str, Any]) -> float:
+    return float(header.get("PXSCLRT", 1.0)) ** 2
+
+
+def _uncovered(exposure: Exposure) -> Mask:
+    weight = exposure.planes.get("WHT")
+    if weight is None:
+        return np.zeros(exposure.shape, dtype=np.bool_)
+    return np.asarray(np.all(weight.reshape(-1, *exposure.shape) == 0, axis=0))
+
+
+def _covered(exposure: Exposure, uncovered: Mask) -> Frame:
+    """Return the image, without the pixels that have no weight, times the relative area of the pixels."""
+    frame, area = frame_of(exposure), exposure.area
+    bad = frame.bad | uncovered
+    scale = np.float32(1) if area is None else area
+    return Frame(
+        data=np.where(bad, np.float32(0), frame.data * scale),
+        err=None if frame.err is None else frame.err * scale,
+        bad=bad,
+        saturated=frame.saturated,
+        marked=frame.marked,
+    )
+
+
+def _variance(frame: Frame) -> Image:
+    if frame.err is not None:
+        return np.where(frame.bad, np.float32(0), np.square(frame.err))
+    values = frame.data[~frame.bad]
+    spread = 1.4826 * np.median(np.abs(values - np.median(values))) if values.size else 0.0
+    return np.where(frame.bad, np.float32(0), np.float32(spread**2))

@@ -1,0 +1,125 @@
+"""The catalogue as a table, with the column names of jwst."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+
+from iris_catalog._magnitudes import ab_magnitudes
+from iris_catalog._measure import Measurement
+from iris_catalog._scene import Scene
+
+if TYPE_CHECKING:
+    from iris_core import Doubles
+
+__all__ = ["table_of"]
+
+_NAMES = ("30", "50", "70")
+_CORNERS = {"ll": (0, 2), "ul": (0, 3), "lr": (1, 2), "ur": (1, 3)}
+_HALF = 0.5
+
+
+def table_of(scene: Scene, found: Measurement, vega: float) -> QTable:
+    """Return the catalogue.
+
+    Parameters
+    ----------
+    scene, found
+        The image, and what was measured in it.
+    vega
+        AB - Vega; NaN where it is not known.
+
+    Returns
+    -------
+    QTable
+        A row for each source. Fluxes are in Jy, magnitudes NaN where there is none; of an image in another unit than
+        MJy/sr fluxes are in its own and all magnitudes NaN.
+    """
+    x, y = found.places.T
+    total, total_error = found.total()
+    columns: dict[str, Any] = {
+        "label": np.arange(1, len(found) + 1),
+        "xcentroid": x * u.pix,
+        "ycentroid": y * u.pix,
+        "sky_centroid": _sky(scene, x, y),
+        "aper_bkg_flux": found.background.level * scene.factor * scene.flux_unit,
+        "aper_bkg_flux_err": found.background.error * scene.factor * scene.flux_unit,
+    }
+    for name, sums in zip(_NAMES, found.sums, strict=True):
+        columns |= _light(scene, f"aper{name}", sums.flux, sums.error, vega)
+    columns |= _light(scene, "aper_total", total, total_error, vega)
+    columns |= _indices(found)
+    columns["is_extended"] = found.is_extended()
+    columns |= {"sharpness": found.shapes.sharpness, "roundness": found.shapes.roundness}
+    columns |= _neighbours(found.places)
+    columns |= _isophotes(scene, found, vega)
+    columns |= {"flags": found.flags, "edge": found.edge}
+    return QTable(columns)
+
+
+def _light(scene: Scene, name: str, flux: Doubles, error: Doubles, vega: float) -> dict[str, Any]:
+    """Return the columns of fluxes and their magnitudes."""
+    flux, error = flux * scene.factor, error * scene.factor
+    ab, ab_error = ab_magnitudes(flux, error) if scene.is_janskys else (np.full(len(flux), np.nan),) * 2
+    return {
+        f"{name}_flux": flux * scene.flux_unit,
+        f"{name}_flux_err": error * scene.flux_unit,
+        f"{name}_abmag": ab * u.mag,
+        f"{name}_abmag_err": ab_error * u.mag,
+        f"{name}_vegamag": (ab - vega) * u.mag,
+        f"{name}_vegamag_err": np.where(np.isfinite(vega), ab_error, np.nan) * u.mag,
+    }
+
+
+def _indices(found: Measurement) -> dict[str, Any]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small, middle, large = (one.flux for one in found.sums)
+        return {"CI_50_30": middle / small, "CI_70_50": large / middle, "CI_70_30": large / small}
+
+
+def _neighbours(places: Doubles) -> dict[str, Any]:
+    """Return the label of the nearest source, 0 where there is no other, and its distance."""
+    from scipy.spatial import cKDTree
+
+    if len(places) < 2:
+        nobody = np.zeros(len(places), dtype=int)
+        return {"nn_label": nobody, "nn_dist": np.full(len(places), np.nan) * u.pix}
+    distance, index = cKDTree(places).query(places, k=2)
+    return {"nn_label": index[:, 1] + 1, "nn_dist": distance[:, 1] * u.pix}
+
+
+def _isophotes(scene: Scene, found: Measurement, vega: float) -> dict[str, Any]:
+    outlines, (x, y) = found.outlines, found.places.T
+    boxes = outlines.boxes + np.array([-_HALF, _HALF, -_HALF, _HALF])
+    columns = _light(scene, "isophotal", outlines.flux, outlines.error, vega)
+    columns |= {
+        "isophotal_area": outlines.area * u.pix**2,
+        "semimajor_sigma": outlines.major * u.pix,
+        "semiminor_sigma": outlines.minor * u.pix,
+        "ellipticity": outlines.ellipticity,
+        "orientation": outlines.angle * u.deg,
+        "sky_orientation": _position_angle(scene, x, y, outlines.angle) * u.deg,
+    }
+    return columns | {
+        f"sky_bbox_{name}": _sky(scene, boxes[:, column], boxes[:, row]) for name, (column, row) in _CORNERS.items()
+    }
+
+
+def _sky(scene: Scene, x: Doubles, y: Doubles) -> SkyCoord:
+    frame = getattr(scene.wcs.output_frame, "reference_frame", None) or "icrs"
+    if not len(x):
+        return SkyCoord(np.empty(0), np.empty(0), unit="deg", frame=frame)
+    return SkyCoord(*scene.wcs(x, y, with_bounding_box=False), unit="deg", frame=frame)
+
+
+def _position_angle(scene: Scene, x: Doubles, y: Doubles, angle: Doubles) -> Doubles:
+    """Return the angle of the longer axis from north through east, 0 to 180 degrees."""
+    if not len(x):
+        return np.empty(0)
+    step = np.deg2rad(angle)
+    here, there = _sky(scene, x, y), _sky(scene, x + np.cos(step), y + np.sin(step))
+    return np.asarray(here.position_angle(there).deg % 180)
