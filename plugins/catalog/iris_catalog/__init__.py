@@ -34,7 +34,7 @@ def check_catalogue(exposure: Exposure) -> None:
 @stage("source_catalog", params=CatalogParams, optional=("psf",), check=check_catalogue)
 def catalogue_sources(
     exposure: Exposure, params: CatalogParams, references: References, instrument: InstrumentMode
-) -> Result:
+) -> Result[Exposure]:
     """Return the sources of an image with their fluxes and errors, and the image with keywords of its quality.
 
     Parameters

@@ -19,7 +19,7 @@ def source_catalog(
     references: References,
     background_exposures: Sequence[Exposure],
     instrument: InstrumentMode,
-) -> Result:
+) -> Result[Exposure]:
     """Find the sources of an image, measure them, and write what the image is worth into its header.
 
     Units: unchanged; fluxes in Jy where the image is in MJy/sr. No pixel and no DQ bit is changed. The table ``cat``
