@@ -155,7 +155,7 @@ class Types:
 
     @hookimpl
     def reference_types(self) -> list[ReferenceType]:
-        return [ReferenceType(name="refcat", kind="table")]
+        return [ReferenceType(name="refcat", kind="table"), ReferenceType(name="science")]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def _group(job: Job, roles: Mapping[str, Numbers], plugins: Plugins) -> Job:
     """Return a job of many exposures, with its background exposures and its own reference files apart."""
     members = job.members or (("science", job.path),)
     members = (*members, *(("background", path) for path in job.backgrounds))
-    types = plugins.reference_types()
+    types = [name for name, one in plugins.reference_types().items() if one.kind != "image"]  # darks are members
     kept = tuple((role, path) for role, path in members if role != "background" and role not in types)
     whole = replace(
         job,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iris_core import hookimpl
 from iris_masters.flats import FlatParams, check_flats, combine_flats
 from iris_masters.frames import CombineParams, check_frames, combine_exposures
 from iris_masters.hookspecs import (
@@ -24,6 +28,9 @@ from iris_masters.single import (
     flag_response,
     set_reference_keywords,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "CombineParams",
@@ -51,3 +58,9 @@ __all__ = [
     "normalize",
     "set_reference_keywords",
 ]
+
+
+@hookimpl
+def recipes() -> Mapping[str, Path]:
+    """Return the recipes ``create-dark``, ``create-flat``, ``create-skyflat`` and ``create-badpix``."""
+    return {path.stem: path for path in Path(__file__).with_name("recipes").glob("*.yaml")}
