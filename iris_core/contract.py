@@ -13,10 +13,11 @@ from iris_core.errors import StageContractError, StageSkipped, choices
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, Result
 from iris_core.keywords import parse_unit
-from iris_core.merging import TABLE
 from iris_core.stages import StageSpec, call_with_named
 from iris_core.state import check_state, is_removed
 from iris_core.step import GroupInputs, StageInputs, Step
+
+_FRAMEWORK = ("history", "done", "removed")
 
 
 def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -> Exposure:
@@ -82,20 +83,27 @@ def check_group(step: Step, inputs: GroupInputs) -> Exposures | Exposure:
 def group_result(step: Step, before: Exposures, returned: Any) -> Result[Exposures | Exposure]:
     """Return what a stage of many exposures returned when it keeps the contract of stages.
 
+    The one exposure that it makes of them is based on `Exposures.merged`, or on one of them.
+
     The pixels of exposures that it changed have been checked one by one: see `Exposures.changed`.
     """
     made = result_of(step, returned)
     exposure = made.exposure
     if step.spec.makes == "one":
-        if isinstance(exposure, Exposure) and TABLE not in exposure.planes:
-            raise StageContractError(f"{step}: what it makes of many exposures is based on exposures.merged()")
-        return replace(made, exposure=check_contract(step, before.merged(), exposure))
+        merged = before.merged()
+        same = (one for one in before.outlines if _kept(one) == _kept(exposure))
+        return replace(made, exposure=check_contract(step, next(same, merged), exposure))
     if not isinstance(exposure, Exposures) or len(exposure) != len(before):
         number = f"{len(exposure)} exposures" if isinstance(exposure, Exposures) else type(exposure).__name__
         raise StageContractError(f"{step} returned {number}; it was given {len(before)} exposures")
     for old, new in zip(before.outlines, exposure.outlines, strict=True):
         check_facts(str(step), step.spec, old, new)
     return made
+
+
+def _kept(exposure: Any) -> list[Any]:
+    """Return what only the framework writes."""
+    return [getattr(exposure, name, None) for name in _FRAMEWORK]
 
 
 def result_of(step: Step, returned: Any) -> Result[Any]:
@@ -138,7 +146,7 @@ def check_result(who: str, spec: StageSpec, before: Exposure, after: Any) -> Exp
 
 def check_facts(who: str, spec: StageSpec, before: Exposure, after: Exposure) -> None:
     """Refuse a result in another unit than the stage gives, or with what only the framework writes."""
-    for name in ("history", "done", "removed"):
+    for name in _FRAMEWORK:
         if getattr(after, name) != getattr(before, name):
             raise StageContractError(f"{who} changed '{name}' of the exposure, which only the framework writes")
     _check_unit(who, spec.unit, before, after)

@@ -77,7 +77,7 @@ def test_json_is_all_that_is_printed(lab: SimpleNamespace, tmp_path: Path) -> No
     assert printed["pictures"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_run_that_fails_is_an_error_and_the_others_are_compared(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out", use=("lab-one", "lab-fails", "lab-same"))
     assert result.exit_code == 1
@@ -90,7 +90,7 @@ def test_a_run_that_fails_is_an_error_and_the_others_are_compared(lab: SimpleNam
     assert "identical identical" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_the_traceback_is_shown_where_it_is_asked_for(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out", "--traceback", use=("lab-fails", "lab-same"))
     assert result.exit_code == 1
@@ -134,7 +134,7 @@ def test_a_stage_has_to_be_named() -> None:
     assert "Missing option '--stage'" in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_references_and_backgrounds_reach_the_runs(lab: SimpleNamespace, tmp_path: Path) -> None:
     """iris-flat divides by 0.5 where lab-one does nothing; the background is subtracted before."""
     import numpy as np
@@ -160,7 +160,7 @@ def test_references_and_backgrounds_reach_the_runs(lab: SimpleNamespace, tmp_pat
     assert found["flat_field"]["err"]["median"] == pytest.approx(2)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_plugin_of_one_file_is_compared_with_an_installed_one(lab: SimpleNamespace, tmp_path: Path) -> None:
     file = tmp_path / "my_flat.py"
     file.write_text(

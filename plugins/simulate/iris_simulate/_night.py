@@ -177,7 +177,7 @@ class NightDetector:
         self.rays(frame).add_to(noisy.data, 1 / frame.seconds)
         over = noisy.data > full / frame.seconds
         np.minimum(noisy.data, np.float32(full / frame.seconds), out=noisy.data)
-        header = frame_header(frame, self.name, camera.mode, spec)
+        header = frame_header(frame, camera, self.name, spec)
         return Exposure(
             data=noisy.data,
             dq=noisy.saturated | np.where(over, np.uint32(DQ.SATURATED | DQ.DO_NOT_USE), np.uint32(0)),

@@ -11,7 +11,6 @@ from iris_simulate._optics import Pointing
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-    from iris_core import InstrumentMode
     from iris_simulate._camera import Camera
     from iris_simulate._night_spec import NightSpec
 
@@ -38,11 +37,12 @@ def read_mode(spec: NightSpec) -> str:
     return "CDS" if spec.reads == 2 else "MCDS"
 
 
-def frame_header(frame: Frame, detector: str, mode: InstrumentMode, spec: NightSpec) -> Header:
+def frame_header(frame: Frame, camera: Camera, detector: str, spec: NightSpec) -> Header:
     """Return the primary header of an exposure."""
     from astropy.io.fits import Header
 
     imtype, lamp, shutter, target = _KEYWORDS[frame.kind]
+    mode, (rows, columns) = camera.mode, camera.shape
     cards: list[tuple[str, Any, str]] = [
         ("FILENAME", frame_name(frame, detector), "name of this file"),
         ("DATALVL", 1, "1 is a rate"),
@@ -64,6 +64,8 @@ def frame_header(frame: Frame, detector: str, mode: InstrumentMode, spec: NightS
         *_pointing_cards(frame, spec),
         ("SUBARRAY", "FULL", "part of the detector"),
         ("SUBARRID", 0, "0 is the full frame"),
+        ("DETXSIZE", columns, "columns of the detector"),
+        ("DETYSIZE", rows, "rows of the detector"),
         ("SIMSEED", spec.seed, "seed of the simulation"),
     ]
     return Header(cards)
