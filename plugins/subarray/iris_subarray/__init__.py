@@ -1,11 +1,17 @@
-"""The parse_subarray_map stage: finds the windows that were read out as exposures of their own."""
+"""Subarrays: parse_subarray_map finds the windows that were read out apart, merge_subarrays puts them back."""
 
 from __future__ import annotations
 
-from iris_core import DQ, Exposure, InputError, InstrumentMode, StageSkipped, Subarray, Window, stage
-from iris_subarray._merge import merge_subarrays
+from typing import TYPE_CHECKING
 
-__all__ = ["check_map", "merge_subarrays", "parse_subarray_map"]
+from iris_core import DQ, Exposure, InputError, InstrumentMode, StageSkipped, Subarray, Window, stage
+from iris_subarray._merge import check_members, merge_parts
+from iris_subarray.hookspecs import merge_subarrays
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
+
+__all__ = ["check_group", "check_map", "merge_group", "merge_parts", "merge_subarrays", "parse_subarray_map"]
 
 MAP = "SUBARR_MAP"
 
@@ -78,3 +84,44 @@ def _number(exposure: Exposure, keyword: str, default: int) -> int:
         return int(value)
     except (TypeError, ValueError):
         raise InputError(f"{exposure.name}: {keyword} = {value!r} is not a number of pixels or an axis") from None
+
+
+def check_group(exposures: Exposures) -> None:
+    """Raise `InputError` when the members are not one full frame and subarrays of it, as far as headers tell."""
+    check_members(exposures.outlines[_full_frame(exposures)], exposures.with_role("subarray").outlines)
+
+
+@stage("merge_subarrays", check=check_group)
+def merge_group(exposures: Exposures) -> Exposure:
+    """Put the pixels of each subarray into the window of its SUBARRID.
+
+    Parameters
+    ----------
+    exposures
+        One member ``science``, the full frame after parse_subarray_map, and any number of members ``subarray``,
+        calibrated like it; at most two of them are in memory at a time.
+
+    Returns
+    -------
+    Exposure
+        See `merge_parts`.
+
+    Raises
+    ------
+    InputError
+        When there is no full frame or more than one, a member has another role, or as `merge_parts` does.
+    """
+    return merge_parts(exposures[_full_frame(exposures)], exposures.with_role("subarray"))
+
+
+def _full_frame(exposures: Exposures) -> int:
+    """Return the index of the full frame."""
+    members = list(zip(exposures.outlines, exposures.roles, strict=True))
+    if other := [f"{one.name} ({role})" for one, role in members if role not in ("science", "subarray")]:
+        raise InputError(f"merge_subarrays takes members 'science' and 'subarray', not {', '.join(other)}")
+    full = [index for index, (_, role) in enumerate(members) if role == "science"]
+    if len(full) != 1:
+        named = ", ".join(f"{members[index][0].name} (SUBARRID {members[index][0].meta.subarray_id})" for index in full)
+        remedy = "one is needed, the full frame; its subarrays have the role 'subarray'"
+        raise InputError(f"merge_subarrays has {len(full)} members 'science' ({named or 'none'}); {remedy}")
+    return full[0]

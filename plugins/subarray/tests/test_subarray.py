@@ -31,7 +31,7 @@ def with_map(labels: np.ndarray, **options: Any) -> Exposure:
 
 
 def parse(exposure: Exposure) -> Exposure:
-    return run_stage(iris_subarray, exposure)
+    return run_stage(iris_subarray, exposure, stage="parse_subarray_map")
 
 
 @pytest.mark.parametrize("nint", [0, 3])
