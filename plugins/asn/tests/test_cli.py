@@ -46,7 +46,7 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_written_runs(night: Path) -> None:
     done = iris("asn", *sorted(night.glob("*.fits")), "-o", "n.json")
     assert done.exit_code == 0
-    assert "left out: dark_rate.fits: IMTYPE is DARK" in done.stdout
+    assert "dark_rate.fits: IMTYPE is DARK; image2 takes science, background" in done.stdout
     products = json.loads(Path("n.json").read_text())["products"]
     assert [product["name"] for product in products] == ["a", "b"]
     members = [member["expname"] for member in products[0]["members"]]

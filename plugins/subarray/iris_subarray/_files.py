@@ -19,7 +19,7 @@ from iris_core import (
     text_card,
     write_exposure,
 )
-from iris_subarray import merge_group, merge_subarrays
+from iris_subarray.plugin import merge_group, merge_subarrays
 
 __all__ = ["merge_files"]
 
