@@ -12,7 +12,7 @@ from iris_asn._keys import Keys, name_of, unique
 from iris_asn._kinds import kind_of
 from iris_asn._member import Member
 from iris_asn._rules import Rule, find_rule
-from iris_core import InputError, Meta, choices
+from iris_core import InputError, Meta, Window, choices
 
 if TYPE_CHECKING:
     from iris_core import Exposure
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Group", "Grouping", "group_exposures"]
 
 _ByRole = dict[str, list[Member]]
+_Skies = dict[tuple[tuple[str, ...], Window | None], list[Member]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +148,14 @@ def _form(by_role: _ByRole, rule: Rule, keys: Keys, most: int | None) -> Iterato
     keyed = sorted(
         ((keys.of(one, rule), one) for one in by_role[rule.first]), key=lambda pair: (pair[0], pair[1].moment)
     )
+    skies = _by_camera(by_role.get("background", ()))
     others = {role: _by_key(several, rule, keys) for role, several in by_role.items() if role != rule.first}
     for key, pairs in groupby(keyed, key=lambda pair: pair[0]):
         together = [one for _, one in pairs]
         for firsts in [[one] for one in together] if rule.alone else [together]:
             members = {rule.first: tuple(firsts)}
             for role, alike in others.items():
-                fitting = _skies(by_role[role], firsts) if role == "background" else alike.get(key, [])
+                fitting = _serving(skies, firsts) if role == "background" else alike.get(key, [])
                 members[role] = tuple(_nearest(fitting, firsts[0], most) if rule.alone else fitting)
             yield Group(name_of(firsts, rule), {role: found for role, found in members.items() if found}, key)
 
@@ -165,10 +167,17 @@ def _by_key(members: Iterable[Member], rule: Rule, keys: Keys) -> dict[tuple[str
     return found
 
 
-def _skies(skies: Iterable[Member], science: Iterable[Member]) -> list[Member]:
+def _by_camera(skies: Iterable[Member]) -> _Skies:
+    found: _Skies = {}
+    for sky in skies:
+        found.setdefault((sky.camera, sky.meta.window), []).append(sky)
+    return found
+
+
+def _serving(skies: _Skies, science: Iterable[Member]) -> list[Member]:
     """Return the background exposures of the cameras of science exposures: a full frame serves any window of it."""
     served = {(one.camera, window) for one in science for window in (None, one.meta.window)}
-    return [sky for sky in skies if (sky.camera, sky.meta.window) in served]
+    return sorted((sky for key in served for sky in skies.get(key, ())), key=lambda sky: sky.moment)
 
 
 def _nearest(members: Iterable[Member], science: Member, most: int | None) -> list[Member]:
@@ -193,7 +202,7 @@ def _unused(by_role: _ByRole, rule: Rule, known: Set[Path]) -> dict[Path, str]:
 def _why_unused(member: Member, role: str, rule: Rule, firsts: Sequence[Member]) -> str:
     if role != "background":
         return f"no {rule.first} exposure has its {', '.join(rule.each)}"
-    if _skies([member], firsts):
+    if _serving(_by_camera([member]), firsts):
         return "there are enough background exposures nearer in time"
     if any(member.camera == one.camera for one in firsts):
         return f"no science exposure is of its window, {member.meta.window}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iris_asn._member import Member
-from iris_asn._spellings import CLOSED, IMAGE_TYPES, LAMPS, MASTERS, OFF, ON, OPEN, SHUTTERS
+from iris_asn._spellings import CLOSED, IMAGE_TYPES, LAMPS, MASTERS, OFF, ON, OPEN, SHUTTERS, UNSTATED
 
 __all__ = ["Kind", "kind_of"]
 
@@ -29,13 +29,13 @@ class Kind:
 def kind_of(member: Member) -> Kind:
     """Return what an exposure is: science, subarray, background, dark, flat, flat_on, flat_off, sky_flat or a master.
 
-    Without IMTYPE, a closed shutter makes a dark, a lamp that is on a flat, and anything else is science. Of flats the
-    lamp makes flat_on or flat_off. Where IMTYPE contradicts lamp or shutter, or says nothing that is known, the kind is
-    not clear.
+    Where IMTYPE is not stated, a closed shutter makes a dark, a lamp that is on a flat, and anything else is science.
+    Of flats the lamp makes flat_on or flat_off. Where IMTYPE contradicts lamp or shutter, or says nothing that is
+    known, the kind is not clear.
     """
     if reftype := member.text("REFTYPE"):
         return Kind(MASTERS.get(reftype.casefold(), ""), f"REFTYPE is {reftype}")
-    stated = member.meta.image_type
+    stated = "" if member.meta.image_type.casefold() in UNSTATED else member.meta.image_type
     shutter, lamp = _state(member, SHUTTERS, OPEN, CLOSED), _state(member, LAMPS, ON, OFF)
     name = _KINDS.get(re.sub(r"[\s_-]", "", stated).casefold(), "") if stated else _unstated(shutter, lamp)
     evidence = f"IMTYPE is {stated}" if stated else _evidence(name, shutter, lamp)
@@ -81,7 +81,7 @@ def _unstated(shutter: _State, lamp: _State) -> str:
 
 
 def _evidence(name: str, shutter: _State, lamp: _State) -> str:
-    return {"dark": str(shutter), "flat_on": str(lamp)}.get(name, "IMTYPE is not given")
+    return {"dark": str(shutter), "flat_on": str(lamp)}.get(name, "IMTYPE is not stated")
 
 
 def _contradiction(name: str, shutter: _State, lamp: _State) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["CLOSED", "IMAGE_TYPES", "LAMPS", "MASTERS", "OFF", "ON", "OPEN", "SHUTTERS"]
+__all__ = ["CLOSED", "IMAGE_TYPES", "LAMPS", "MASTERS", "OFF", "ON", "OPEN", "SHUTTERS", "UNSTATED"]
 
 # Values of IMTYPE by what they mean; case, spaces, '-' and '_' do not count.
 IMAGE_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -17,6 +17,8 @@ IMAGE_TYPES: Mapping[str, tuple[str, ...]] = {
     "flat_off": ("flatoff", "domeflatoff", "flatlampoff", "lampoff"),
     "sky_flat": ("skyflat", "twilight", "twilightflat", "twiflat"),
 }
+# Values of IMTYPE that say nothing; NIRC2 has "data" in all frames.
+UNSTATED = ("", "data")
 # Values of REFTYPE of the reference files that recipes take as members.
 MASTERS: Mapping[str, str] = {"dark": "master_dark", "flat": "master_flat"}
 

@@ -67,7 +67,7 @@ def test_without_imtype_a_closed_shutter_makes_a_dark(kind: KindOf, keyword: str
     for word in CLOSED:
         assert kind("", **{keyword: word}) == Kind("dark", f"{keyword} is {word}")
     for word in OPEN:
-        assert kind("", **{keyword: word}) == Kind("science", "IMTYPE is not given")
+        assert kind("", **{keyword: word}) == Kind("science", "IMTYPE is not stated")
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,9 @@ def test_subarrays_and_masters_are_kinds_of_their_own(kind: KindOf) -> None:
     assert kind("DARK", REFTYPE="DARK") == Kind("master_dark", "REFTYPE is DARK")
     assert kind("", REFTYPE="flat").name == "master_flat"
     assert kind("SCI", REFTYPE="photom") == Kind("", "REFTYPE is photom")
+
+
+def test_an_imtype_that_says_nothing_leaves_it_to_lamp_and_shutter(kind: KindOf) -> None:
+    assert kind("data") == Kind("science", "IMTYPE is not stated")
+    assert kind("data", FLIMAGIN="on", FLSPECTR="off").name == "flat_on"
+    assert kind("Data", SHRNAME="closed").name == "dark"
