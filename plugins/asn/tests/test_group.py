@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_asn import RULES, Grouping, group_exposures
 from iris_asn._rules import ROLES
@@ -229,6 +229,7 @@ said = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(recipe=st.sampled_from(list(RULES)), night=st.lists(said, max_size=10), random=st.randoms())
 def test_every_exposure_is_in_one_group_or_left_out_in_any_order(
     exposure: Make, recipe: str, night: list[dict[str, Any]], random: Any
@@ -252,7 +253,8 @@ def test_every_exposure_is_in_one_group_or_left_out_in_any_order(
     assert group_exposures(outlines, recipe) == found
 
 
-@given(times=st.lists(st.floats(0.1, 1e4), min_size=1, max_size=20))
+@settings(max_examples=60, deadline=None)
+@given(times=st.lists(st.floats(0.1, 1e4), min_size=1, max_size=8))
 def test_exposure_times_of_a_group_differ_by_a_thousandth_at_most(exposure: Make, times: list[float]) -> None:
     darks = [exposure(f"n{number}", "DARK", exposure_time=time) for number, time in enumerate(times)]
     for group in group_exposures(darks, "create-dark").groups:

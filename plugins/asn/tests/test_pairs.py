@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_asn import group_exposures
 from iris_asn._files import describe_groups, write_association
@@ -88,6 +88,7 @@ meta = st.fixed_dictionaries(
 nights = st.lists(meta, max_size=8)
 
 
+@settings(max_examples=50, deadline=None)
 @given(said=nights, most=st.none() | st.integers(1, 3), random=st.randoms())
 def test_any_night_is_grouped_by_the_rules(exposure: Make, said: list[Any], most: int | None, random: Any) -> None:
     night = [exposure(f"n{number}", **item) for number, item in enumerate(said)]
@@ -115,6 +116,7 @@ def test_any_night_is_grouped_by_the_rules(exposure: Make, said: list[Any], most
     assert group_exposures(shuffled, "image2", most=most) == grouping
 
 
+@settings(max_examples=50, deadline=None)
 @given(said=nights)
 def test_what_is_written_is_read_back(
     exposure: Make, tmp_path_factory: pytest.TempPathFactory, said: list[Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_subarray import check_group, merge_group, merge_parts, parse_subarray_map
 from iris_testkit import iris_mode, make_exposure
@@ -180,6 +180,7 @@ def group(*members: Exposure, roles: tuple[str, ...] = ()) -> Exposures:
     return Exposures.of(members, given)
 
 
+@settings(max_examples=12, deadline=None)
 @given(st.permutations([0, 2, 5]), st.sampled_from([0, 2]))
 def test_order_of_the_members_changes_no_bit(order: list[int], nint: int) -> None:
     whole = truth(nint)
