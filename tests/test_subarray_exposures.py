@@ -210,3 +210,70 @@ def test_a_map_of_another_shape_is_refused_by_check_and_by_run(night: Path, tmp_
         assert result.exit_code == 1
         for fact in ("SUBARR_MAP", f"({NY}, {NX - 1})", f"({NY}, {NX})"):
             assert fact in words(result)
+
+
+def blank(path: Path, windows: dict[int, Window], target: Path) -> Path:
+    """Write a full frame as it is read out beside its subarrays: no data in them, and SUBARR_MAP."""
+    with_map(path, windows, target)
+    with fits.open(target, mode="update") as hdus:
+        hdus["SCI"].data[..., hdus["SUBARR_MAP"].data > 0] = np.nan
+    return target
+
+
+def cut_apart(full: Path, windows: dict[int, Window], folder: Path) -> list[Path]:
+    """Write a full frame that is blank in windows, and a file for each window."""
+    folder.mkdir()
+    parts = [cut(full, window, folder / f"zpart{k}_{full.name.split('_')[-1]}") for k, window in windows.items()]
+    for k, path in zip(windows, parts, strict=True):
+        fits.setval(path, "SUBARRID", value=k)
+    return [blank(full, windows, folder / full.name), *parts]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["image2", "image2-dark-first"])
+@pytest.mark.parametrize("kind", [".", "cubes"])
+def test_a_frame_that_is_cut_apart_and_calibrated_in_pieces_is_merged_to_the_calibrated_frame(
+    recipe: str, kind: str, night: Path, tmp_path: Path
+) -> None:
+    """No bit of data, variance or DQ differs but for SUBARRAY; without one part its window alone is blank."""
+    windows = {k: WINDOWS[k] for k in (2, 5, 9)}
+    full = science(night / kind)
+    options = (f"--reference=store={night / kind / 'references'}", "--skip=resample=not needed")
+    assert iris("run", recipe, full, tmp_path / "uncut", *options).exit_code == 0
+    for piece in cut_apart(full, windows, tmp_path / "rates"):
+        result = iris("run", recipe, piece, tmp_path / "pieces", *options)
+        assert result.exit_code == 0, result.output
+    pieces = sorted((tmp_path / "pieces").glob("*_cal*.fits"))
+    uncut = read_fits(next((tmp_path / "uncut").glob("*_cal*.fits")))
+    for name, given in {"merged.fits": pieces, "other_order.fits": pieces[::-1], "less.fits": pieces[:-1]}.items():
+        arguments = ["merge-subarrays", *map(str, given), "--out", str(tmp_path / name)]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+    inside = np.zeros((NY, NX), dtype=bool)
+    for window in windows.values():
+        inside[window.slices_in(FRAME)] = True
+    for name in ("merged.fits", "other_order.fits"):
+        assert_same_but_for_the_map(read_fits(tmp_path / name), uncut, inside)
+    less = read_fits(tmp_path / "less.fits")
+    lost = windows[9].slices_in(FRAME)
+    assert "zpart9" in pieces[-1].name
+    assert np.isnan(less.data[(..., *lost)]).all()
+    assert "subarrays that stay blank: 9" in less.history[-1].notes
+    np.testing.assert_array_equal(np.isnan(less.data).sum(), np.isnan(uncut.data).sum() + missing(uncut, lost))
+
+
+def missing(uncut: Exposure, where: tuple[slice, slice]) -> int:
+    """Return how many pixels of a window are valid."""
+    return int(np.isfinite(uncut.data[(..., *where)]).sum())
+
+
+def assert_same_but_for_the_map(merged: Exposure, uncut: Exposure, inside: np.ndarray) -> None:
+    assert merged.data.tobytes() == uncut.data.tobytes()
+    assert merged.variance.keys() == uncut.variance.keys()
+    for name, plane in uncut.variance.items():
+        assert merged.variance[name].tobytes() == plane.tobytes(), name
+    np.testing.assert_array_equal(merged.dq, uncut.dq | np.where(inside, np.uint32(DQ.SUBARRAY), np.uint32(0)))
+    assert np.isfinite(merged.data[..., inside]).any()
+    assert merged.status["S_MERGSA"] == "COMPLETE"
+    assert merged.history[-1].stage == "merge_subarrays"
+    assert merged.meta.exposure_time == uncut.meta.exposure_time

@@ -1,4 +1,4 @@
-"""Makes association files: the science exposures of a night, each with the background exposures that fit it."""
+"""Makes association files: exposures in groups for a recipe, each with its role."""
 
 import lazy_loader
 

@@ -2,65 +2,131 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os.path import lexists, realpath
 from pathlib import Path
+from typing import Any
 
-from iris_asn._group import Grouping, Member
-from iris_core import InputError, IrisError, Job, Problems, describe_asn, read_exposure, write_asn
+from iris_asn._group import Group
+from iris_core import Exposure, InputError, IrisError, Problems, atomic, read_exposure
 
-__all__ = ["jobs_of", "outside", "read_members", "write_association"]
+__all__ = ["check_target", "describe_groups", "outside", "read_outlines", "require_catalog", "write_association"]
+
+_PRODUCT = "a product of a run (RUNID): name the file to take it"
+_ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
 
 
-def read_members(paths: Iterable[Path]) -> list[Member]:
-    """Read the headers of exposures.
+def read_outlines(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, str]]:
+    """Read the headers of exposures, and of those in folders.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders, of which the FITS and ASDF files are read that lie in them.
+
+    Returns
+    -------
+    tuple
+        The outlines, and why files of the folders are left out: those that cannot be read, and products of runs that
+        are no reference files.
 
     Raises
     ------
     Problems
-        When files cannot be read; all of them are named.
+        When files that are named cannot be read; all of them are listed.
     """
-    members, problems = [], list[IrisError]()
-    for path in dict.fromkeys(paths):
-        try:
-            members.append(Member(path, read_exposure(path, pixels=False).meta))
-        except IrisError as error:
-            problems.append(error)
+    given = list({realpath(path): path for path in paths}.values())  # of one file, the last of its names
+    outlines, problems = _read(path for path in given if not path.is_dir())
     if problems:
-        raise Problems(problems)
-    return members
+        raise Problems(problems.values())
+    named = {realpath(one.meta.path) for one in outlines}
+    files = [file for folder in given if folder.is_dir() for file in _exposures_in(folder)]
+    found, unread = _read(file for file in dict.fromkeys(files) if realpath(file) not in named)
+    products = {
+        one.meta.path: "a product of a run (RUNID): name the file to take it" for one in found if _is_product(one)
+    }
+    left_out = {path: str(problem) for path, problem in unread.items()} | products
+    return [*outlines, *(one for one in found if one.meta.path not in products)], left_out
 
 
-def jobs_of(grouping: Grouping) -> list[Job]:
-    """Return the exposures of a night, each with its background exposures, as an association lists them.
+def require_catalog(paths: Sequence[Path]) -> Path | None:
+    """Return the one catalogue among paths, None where there is none.
 
     Raises
     ------
     InputError
-        When two science exposures have the same name, so that their products would, too.
+        When there are several, or it is no file.
     """
-    names = Counter(product.name for product in grouping.products)
-    twice = [str(one.science.path) for one in grouping.products if names[one.name] > 1]
-    if twice:
+    if len(paths) > 1:
+        raise InputError(f"refcat: {', '.join(map(str, paths))}; one catalogue is taken for all products")
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise InputError(f"refcat: {missing[0]}: no such file")
+    return next(iter(paths), None)
+
+
+def _read(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, IrisError]]:
+    outlines, problems = list[Exposure](), dict[Path, IrisError]()
+    for path in paths:
+        try:
+            outlines.append(read_exposure(path, pixels=False))
+        except IrisError as error:
+            problems[path] = error
+    return outlines, problems
+
+
+def _exposures_in(folder: Path) -> list[Path]:
+    files = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in files if path.name.lower().endswith(_ENDINGS))
+
+
+def _is_product(outline: Exposure) -> bool:
+    """Whether a run has made it, and it is no reference file, which recipes may take as a member."""
+    return "RUNID" in outline.header and "REFTYPE" not in outline.header
+
+
+def describe_groups(groups: Sequence[Group], recipe: str, folder: Path) -> dict[str, Any]:
+    """Return groups as the content of an association file in a folder; the paths of members are relative to it.
+
+    Raises
+    ------
+    InputError
+        When two groups have the same name, so that their products would, too.
+    """
+    # The one place that knows the format of an association with roles.
+    counts = Counter(group.name for group in groups)
+    if twice := [str(group.first.path) for group in groups if counts[group.name] > 1]:
         raise InputError(f"these would have products of the same name: {', '.join(twice)}; make an association of each")
-    return [Job(one.science.path, tuple(sky.path for sky in one.backgrounds), one.name) for one in grouping.products]
+    return {"asn_type": recipe, "products": [_product(group, folder) for group in groups]}
 
 
-def outside(jobs: Sequence[Job], folder: Path) -> list[str]:
-    """Return the members of an association in a folder that lie outside it."""
-    products = describe_asn(jobs, folder)["products"]
-    names = [member["expname"] for product in products for member in product["members"]]
+def _product(group: Group, folder: Path) -> dict[str, Any]:
+    pairs = [(one.path, role) for role, several in group.members.items() for one in several]
+    return {
+        "name": group.name,
+        "members": [{"expname": _relative(path, folder), "exptype": role} for path, role in pairs],
+    }
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+
+
+def outside(content: Mapping[str, Any]) -> list[str]:
+    """Return the members of an association that lie outside its folder."""
+    names = [member["expname"] for product in content["products"] for member in product["members"]]
     return list(dict.fromkeys(name for name in names if name.startswith("../")))
 
 
-def write_association(jobs: Sequence[Job], path: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
-    """Write an association file.
+def check_target(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
+    """Refuse the name of an association file.
 
     Raises
     ------
     InputError
-        When it exists and is not to be replaced, is an input, or cannot be written.
+        When it does not end in .json, is one of the exposures, or exists and is not to be replaced.
     """
     if path.suffix != ".json":
         raise InputError(f"{path}: an association file ends in .json, by which iris run knows it")
@@ -68,4 +134,15 @@ def write_association(jobs: Sequence[Job], path: Path, *, overwrite: bool, input
         raise InputError(f"{path} is one of the exposures")
     if lexists(path) and not overwrite:
         raise InputError(f"{path} exists; --overwrite replaces it")
-    write_asn(jobs, path, overwrite=overwrite)
+
+
+def write_association(content: Mapping[str, Any], path: Path, *, overwrite: bool) -> None:
+    """Write an association file.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    with atomic(path, replace=overwrite) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

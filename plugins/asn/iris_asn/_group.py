@@ -2,114 +2,210 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from iris_core import Meta, exposure_stem
+from iris_asn._keys import Keys, name_of, unique
+from iris_asn._kinds import kind_of
+from iris_asn._member import Member
+from iris_asn._rules import Rule, find_rule
+from iris_core import InputError, Meta, Window, choices
 
-__all__ = ["Grouping", "Member", "Product", "group_exposures"]
+if TYPE_CHECKING:
+    from iris_core import Exposure
 
-_SCIENCE = ("", "sci", "science", "object")
-_SKY = ("sky", "background")
+__all__ = ["Group", "Grouping", "group_exposures"]
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An exposure by its file and its header."""
-
-    path: Path
-    meta: Meta = field(hash=False)
-
-    @property
-    def camera(self) -> tuple[str, ...]:
-        """What a background exposure has to have in common with a science exposure."""
-        meta = self.meta
-        # Equal, not only in agreement as `iris_core.agree` has it: ANY agrees with J and with K, which are two groups.
-        return tuple(map(str.casefold, (meta.instrument, meta.detector, meta.filter, meta.pupil, meta.read_mode)))
-
-    @property
-    def group(self) -> tuple[str, ...]:
-        """What the science exposures of one group have in common."""
-        return (*self.camera, self.meta.target.casefold(), str(self.meta.window or ""))
-
-    def fits(self, science: Member) -> bool:
-        """Whether this can be a background exposure of another one: a full frame can, for any window of it."""
-        return self.camera == science.camera and self.meta.window in (None, science.meta.window)
+_ByRole = dict[str, list[Member]]
+_Skies = dict[tuple[tuple[str, ...], Window | None], list[Member]]
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """One product of an association: a science exposure and its background exposures, the nearest in time first."""
+class Group:
+    """The exposures of one product.
+
+    Parameters
+    ----------
+    name
+        Of the product.
+    members
+        By role, in the order of their start times; the background exposures of one exposure the nearest in time first.
+    key
+        What the exposures in the first role have in common.
+    """
 
     name: str
-    science: Member
-    backgrounds: tuple[Member, ...] = ()
+    members: dict[str, tuple[Member, ...]]
+    key: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Member:
+        """The first exposure in the role that makes the group."""
+        return next(iter(self.members.values()))[0]
+
+    @property
+    def everything(self) -> tuple[Member, ...]:
+        """All its members."""
+        return tuple(one for several in self.members.values() for one in several)
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A night in groups: products in the order of group and time, and why each other file is in none."""
+    """Exposures in groups, in the order of what they have in common and of time, and why each other file is in none."""
 
-    products: tuple[Product, ...]
-    unused: Mapping[Path, str]
+    groups: tuple[Group, ...]
+    left_out: Mapping[Path, str]
 
 
 def group_exposures(
-    exposures: Iterable[Member], backgrounds: Iterable[Member] = (), most: int | None = None
+    outlines: Iterable[Exposure],
+    recipe: str,
+    *,
+    like: str = "",
+    roles: Mapping[Path, str] | None = None,
+    refcat: Path | None = None,
+    most: int | None = None,
 ) -> Grouping:
-    """Return the products that can be made of exposures; the order in which they are given plays no part.
+    """Group exposures for a recipe by their headers; the order in which they are given plays no part.
 
     Parameters
     ----------
-    exposures
-        Of any kind: those whose IMTYPE is SKY become background exposures, other kinds than SCI are not used.
-    backgrounds
-        Background exposures, whatever their IMTYPE.
+    outlines
+        The exposures, without pixels; of several of one file the last counts.
+    recipe
+        Name of the recipe: its rule (`RULES`) says what exposures of a group have in common, and their roles.
+    like
+        The recipe whose rule is used in place of its own.
+    roles
+        The role of exposures whatever their headers say, by file.
+    refcat
+        Catalogue that goes into each group.
     most
-        How many background exposures a product has at most; by default all that fit.
+        How many background exposures a group of one exposure has at most, the nearest in time; by default all that fit.
+
+    Returns
+    -------
+    Grouping
+        Each exposure is in one group, or left out for a reason; background exposures are in every group that they fit.
+
+    Raises
+    ------
+    RecipeError
+        When it is not known how exposures are grouped for the recipe.
+    InputError
+        When a role is none of the recipe's.
+
+    Examples
+    --------
+    >>> from iris_asn import group_exposures
+    >>> group_exposures([], "create-dark")
+    Grouping(groups=(), left_out={})
     """
-    named = {one.path: one for one in backgrounds}
-    others = [one for one in {one.path: one for one in exposures}.values() if one.path not in named]
-    science = sorted((one for one in others if _kind(one) in _SCIENCE), key=lambda one: (one.group, *_moment(one)))
-    skies = [*named.values(), *(one for one in others if _kind(one) in _SKY)]
-    products = tuple(_product(one, skies, most) for one in science)
-    used = {one.path for product in products for one in product.backgrounds}
-    unused = {one.path: f"IMTYPE is {one.meta.image_type}" for one in others if _kind(one) not in (*_SCIENCE, *_SKY)}
-    unused |= {one.path: _why_unused(one, science) for one in skies if one.path not in used}
-    return Grouping(products, dict(sorted(unused.items())))
+    rule = find_rule(recipe, like)
+    stated = {path: _checked(role, rule, recipe) for path, role in (roles or {}).items()}
+    tables = {} if refcat is None else {_checked("refcat", rule, recipe): (Member(refcat, Meta(path=refcat)),)}
+    members = sorted({one.meta.path: Member.of(one) for one in outlines}.values(), key=lambda one: one.moment)
+    sorted_out, left_out = _sort_out(members, rule, recipe, stated)
+    formed = list(_form(sorted_out, rule, Keys(members), most))
+    groups = [group for group in formed if not _shortage(group, rule, recipe)]
+    used = {one.path for group in groups for one in group.everything}
+    for group in formed:
+        left_out |= {one.path: _shortage(group, rule, recipe) for one in group.everything if one.path not in used}
+    left_out |= _unused(sorted_out, rule, used | left_out.keys())
+    names = unique(group.name for group in groups) if rule.name else [group.name for group in groups]
+    named = [replace(one, name=name, members=one.members | tables) for one, name in zip(groups, names, strict=True)]
+    return Grouping(tuple(named), dict(sorted(left_out.items())))
 
 
-def _kind(member: Member) -> str:
-    return member.meta.image_type.casefold()
+def _checked(role: str, rule: Rule, recipe: str) -> str:
+    found = role.strip().casefold()
+    if found not in rule.members:
+        raise InputError(f"a member '{role}': {recipe} takes {choices(rule.members)}")
+    return found
 
 
-def _moment(member: Member) -> tuple[bool, float, str]:
-    """Return what sorts by time; exposures without a start time come last."""
-    start = member.meta.start_time
-    return start is None, start.timestamp() if start else 0.0, str(member.path)
+def _sort_out(
+    members: Iterable[Member], rule: Rule, recipe: str, stated: Mapping[Path, str]
+) -> tuple[_ByRole, dict[Path, str]]:
+    """Return exposures by their roles, and why the others have none."""
+    by_role: _ByRole = {role: [] for role in rule.members}
+    left_out = {}
+    for one in members:
+        kind = kind_of(one)
+        role = stated.get(one.path) or rule.kinds.get(kind.name)
+        if role:
+            by_role[role].append(one)
+        else:
+            left_out[one.path] = f"{kind.evidence}; {recipe} takes {', '.join(rule.members)}"
+    return by_role, left_out
 
 
-def _product(science: Member, skies: Sequence[Member], most: int | None) -> Product:
-    fitting = sorted(
-        (one for one in skies if one.fits(science)), key=lambda one: _distance(one, science.meta.start_time)
+def _form(by_role: _ByRole, rule: Rule, keys: Keys, most: int | None) -> Iterator[Group]:
+    """Yield the group of each key, or of each exposure in the first role, with those in the other roles that fit."""
+    keyed = sorted(
+        ((keys.of(one, rule), one) for one in by_role[rule.first]), key=lambda pair: (pair[0], pair[1].moment)
     )
-    return Product(exposure_stem(science.path), science, tuple(fitting[:most]))
+    skies = _by_camera(by_role.get("background", ()))
+    others = {role: _by_key(several, rule, keys) for role, several in by_role.items() if role != rule.first}
+    for key, pairs in groupby(keyed, key=lambda pair: pair[0]):
+        together = [one for _, one in pairs]
+        for firsts in [[one] for one in together] if rule.alone else [together]:
+            members = {rule.first: tuple(firsts)}
+            for role, alike in others.items():
+                fitting = _serving(skies, firsts) if role == "background" else alike.get(key, [])
+                members[role] = tuple(_nearest(fitting, firsts[0], most) if rule.alone else fitting)
+            yield Group(name_of(firsts, rule), {role: found for role, found in members.items() if found}, key)
 
 
-def _distance(member: Member, start: datetime | None) -> tuple[bool, float, str]:
-    """Return what sorts by distance in time from a moment, the unknown last."""
-    own = member.meta.start_time
-    known = own is not None and start is not None
-    return not known, abs((own - start).total_seconds()) if own and start else 0.0, str(member.path)
+def _by_key(members: Iterable[Member], rule: Rule, keys: Keys) -> dict[tuple[str, ...], list[Member]]:
+    found: dict[tuple[str, ...], list[Member]] = {}
+    for one in members:
+        found.setdefault(keys.of(one, rule), []).append(one)
+    return found
 
 
-def _why_unused(sky: Member, science: Sequence[Member]) -> str:
-    if any(sky.fits(one) for one in science):
+def _by_camera(skies: Iterable[Member]) -> _Skies:
+    found: _Skies = {}
+    for sky in skies:
+        found.setdefault((sky.camera, sky.meta.window), []).append(sky)
+    return found
+
+
+def _serving(skies: _Skies, science: Iterable[Member]) -> list[Member]:
+    """Return the background exposures of the cameras of science exposures: a full frame serves any window of it."""
+    served = {(one.camera, window) for one in science for window in (None, one.meta.window)}
+    return sorted((sky for key in served for sky in skies.get(key, ())), key=lambda sky: sky.moment)
+
+
+def _nearest(members: Iterable[Member], science: Member, most: int | None) -> list[Member]:
+    return sorted(members, key=lambda one: one.distance(science))[:most]
+
+
+def _shortage(group: Group, rule: Rule, recipe: str) -> str:
+    """Return in which role a group has too few or too many exposures; ``""`` where it is complete."""
+    for role in rule.members:
+        number, (least, most) = len(group.members.get(role, ())), rule.limits(role)
+        if not least <= number <= most:
+            return f"{number} {role} in the group of {group.first.path.name}; {recipe} takes {rule.members[role]}"
+    return ""
+
+
+def _unused(by_role: _ByRole, rule: Rule, known: Set[Path]) -> dict[Path, str]:
+    """Return why exposures that have a role are in no group."""
+    others = ((role, one) for role, several in by_role.items() for one in several if one.path not in known)
+    return {one.path: _why_unused(one, role, rule, by_role[rule.first]) for role, one in others}
+
+
+def _why_unused(member: Member, role: str, rule: Rule, firsts: Sequence[Member]) -> str:
+    if role != "background":
+        return f"no {rule.first} exposure has its {', '.join(rule.each)}"
+    if _serving(_by_camera([member]), firsts):
         return "there are enough background exposures nearer in time"
-    if any(sky.camera == one.camera for one in science):
-        return f"no science exposure is of its window, {sky.meta.window}"
-    meta = sky.meta
+    if any(member.camera == one.camera for one in firsts):
+        return f"no science exposure is of its window, {member.meta.window}"
+    meta = member.meta
     kind = " ".join(filter(None, (meta.instrument, meta.detector, meta.filter, meta.pupil, meta.read_mode)))
     return f"a background exposure of {kind}, of which there is no science exposure"

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import click
 
-from iris_asn._group import Grouping
+from iris_asn._group import Group, Grouping
+from iris_asn._keys import text_of
+from iris_asn._rules import Rule
 from iris_core import print_rows, printable
 
 __all__ = ["show_grouping"]
 
-
-def show_grouping(grouping: Grouping) -> None:
-    """Print a table of the groups, then every file that is not used, with the reason."""
-    if grouping.products:
-        print_rows("groups", list(_rows(grouping)))
-    for path, reason in grouping.unused.items():
-        click.echo(f"not used: {printable(path)}: {printable(reason)}")
+_LABELS = {"INSTRUME": "instrument", "READMODE": "read mode", "EXPTIME": "EXPTIME [s]", "OBJECT": "target"}
 
 
-def _rows(grouping: Grouping) -> Iterator[dict[str, str]]:
-    for _, found in groupby(grouping.products, key=lambda product: product.science.group):
-        products = list(found)
-        meta = products[0].science.meta
-        counts = sorted({len(product.backgrounds) for product in products})
-        yield {
-            "science": str(len(products)),
-            "backgrounds": str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]} each",
-            "target": meta.target,
-            "instrument": meta.instrument,
-            "detector": meta.detector,
-            "filter": " ".join(filter(None, (meta.filter, meta.pupil))),
-            "read mode": meta.read_mode,
-            "window": "" if meta.window is None else str(meta.window),
-        }
+def show_grouping(grouping: Grouping, rule: Rule) -> None:
+    """Print a table of the groups, then every file that is left out, with the reason."""
+    if grouping.groups:
+        print_rows("groups", list(_rows(grouping.groups, rule)))
+    for path, reason in grouping.left_out.items():
+        click.echo(f"left out: {printable(path)}: {printable(reason)}")
+
+
+def _rows(groups: Sequence[Group], rule: Rule) -> Iterator[dict[str, str]]:
+    for _, found in groupby(groups, key=lambda group: group.key if rule.alone else group.name):
+        alike = list(found)
+        facts = {_LABELS.get(word, word.lower()): text_of(alike[0].first, word) for word in rule.each}
+        counts = {role: _count(alike, role) for role in rule.members}
+        yield {**({} if rule.alone else {"product": alike[0].name}), **counts, **facts}
+
+
+def _count(groups: Sequence[Group], role: str) -> str:
+    """Return how many members of a role groups have: of those that make the groups in all, of others in each."""
+    counts = sorted({len(group.members.get(role, ())) for group in groups})
+    if role == next(iter(groups[0].members)):
+        return str(sum(len(group.members[role]) for group in groups))
+    each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]} each"
+    return "" if each == "0" else each

@@ -46,7 +46,7 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_written_runs(night: Path) -> None:
     done = iris("asn", *sorted(night.glob("*.fits")), "-o", "n.json")
     assert done.exit_code == 0
-    assert "dark_rate.fits: IMTYPE is DARK" in done.stdout
+    assert "dark_rate.fits: IMTYPE is DARK; image2 takes science, background" in done.stdout
     products = json.loads(Path("n.json").read_text())["products"]
     assert [product["name"] for product in products] == ["a", "b"]
     members = [member["expname"] for member in products[0]["members"]]
@@ -114,3 +114,75 @@ def test_two_exposures_of_one_name_are_refused(night: Path) -> None:
     assert done.exit_code == 1
     assert "products of the same name: a_rate.fits, far/a_rate.fits" in done.stderr
     assert not Path("n.json").exists()
+
+
+def members(product: dict[str, object]) -> list[tuple[str, str]]:
+    return [(member["expname"], member["exptype"]) for member in product["members"]]  # type: ignore[attr-defined]
+
+
+def test_a_folder_is_grouped_for_a_recipe_of_many_exposures(night: Path) -> None:
+    Path("stars.ecsv").write_text("ra dec")
+    Path("broken_rate.fits").write_text("no FITS")
+    write_fits(make_exposure(header={**HEADER, "RUNID": "1"}), night / "a_cal.fits")
+    done = iris("asn", "--recipe", "image3", night, "--member", "RefCat=stars.ecsv", "-o", "asn/n.json")
+    assert done.exit_code == 0, done.output
+    content = json.loads(Path("asn/n.json").read_text())
+    assert content["asn_type"] == "image3"
+    (product,) = content["products"]
+    assert product["name"] == "M31_Kbb"
+    assert members(product) == [
+        ("../a_rate.fits", "science"),
+        ("../b_rate.fits", "science"),
+        ("../sky2_rate.fits", "background"),
+        ("../sky1_rate.fits", "background"),
+        ("../sky0_rate.fits", "background"),
+        ("../stars.ecsv", "refcat"),
+    ]
+    for left_out in ("dark_rate.fits: IMTYPE is DARK", "broken_rate.fits: ", "a_cal.fits: a product of a run"):
+        assert left_out in done.stdout
+    assert "6 files are outside the folder" in done.stdout
+
+
+def test_a_file_that_is_named_is_taken_although_a_run_has_made_it(night: Path) -> None:
+    write_fits(make_exposure(header={**HEADER, "RUNID": "1"}), night / "a_cal.fits")
+    (product,) = json.loads(iris("asn", "--recipe", "image3", "a_cal.fits").stdout)["products"]
+    assert members(product) == [("a_cal.fits", "science")]
+
+
+def test_a_recipe_of_ones_own_is_grouped_like_another(night: Path) -> None:
+    other = f"dark={night / 'sky0_rate.fits'}"
+    content = json.loads(iris("asn", "--recipe", "my-dark", "--like", "create-dark", night, "--member", other).stdout)
+    assert content["asn_type"] == "my-dark"
+    (product,) = content["products"]
+    assert members(product) == [("dark_rate.fits", "dark"), ("sky0_rate.fits", "dark")]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--recipe", "image4", "."], "it is not known how exposures are grouped for the recipe 'image4'"),
+        (["--recipe", "create-flat", "."], "no flat exposure is among the files"),
+        (["--recipe", "create-dark", ".", "--member", "flat=a_rate.fits"], "a member 'flat': create-dark takes dark"),
+        (["--recipe", "image3", ".", "--member", "refcat=no.ecsv"], "refcat: no.ecsv: no such file"),
+        (["--recipe", "image3", ".", "--member", "refcat=a", "--member", "refcat=b"], "refcat: a, b; one catalogue"),
+        (["--recipe", "image3", "a_rate.fits", "no.fits"], "no.fits"),
+    ],
+)
+def test_a_mistake_in_a_group_is_reported(night: Path, words: list[str], error: str) -> None:
+    done = iris("asn", *words, "-o", "n.json")
+    assert done.exit_code == 1
+    assert error in done.stderr
+    assert not Path("n.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--recipe", "image3", "a_rate.fits", "--max-backgrounds", 2], "--max-backgrounds"),
+        (["--member", "a_rate.fits", "b_rate.fits"], "'a_rate.fits' is not ROLE=FILE"),
+    ],
+)
+def test_a_mistake_in_the_options_is_a_usage_error(night: Path, words: list[str], error: str) -> None:
+    done = iris("asn", *words)
+    assert done.exit_code == 2
+    assert error in done.stderr

@@ -1,131 +1,262 @@
-"""Which exposures belong together, for a night by hand and for any night."""
+"""Exposures grouped for recipes that take many: by hand, and for any night."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_asn import Member, group_exposures
-from iris_asn._files import jobs_of
+from iris_asn import RULES, Grouping, group_exposures
+from iris_asn._rules import ROLES
 
-from iris_core import Meta, Window, read_asn, write_asn
+from iris_core import Exposure, InputError, RecipeError, Window
 
-START = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-def exposure(name: str, kind: str = "SCI", minute: float | None = 0, **meta: Any) -> Member:
-    start = None if minute is None else START + timedelta(minutes=minute)
-    said = {"instrument": "IRIS", "detector": "IMG1", "filter": "Kbb", "read_mode": "CDS", "target": "M31"}
-    return Member(Path(f"{name}_rate.fits"), Meta(image_type=kind, start_time=start, **{**said, **meta}))
+Make = Callable[..., Exposure]
+ON, OFF = {"LAMP": "on"}, {"LAMP": "off"}
 
 
-def backgrounds_of(name: str, *members: Member, **options: Any) -> list[str]:
-    products = {product.name: product for product in group_exposures(members, **options).products}
-    return [one.path.name.removesuffix("_rate.fits") for one in products[name].backgrounds]
+def stems(paths: Iterable[Path]) -> list[str]:
+    return [path.name.removesuffix("_rate.fits") for path in paths]
 
 
-def test_a_science_exposure_gets_the_skies_that_fit_it_nearest_in_time_first() -> None:
-    skies = [
-        exposure("late", "SKY", 50, target="blank"),
-        exposure("early", "sky", -5, target="blank"),
-        exposure("timeless", "SKY", None),
-        exposure("near", "SKY", 3),
+def groups(grouping: Grouping) -> dict[str, dict[str, list[str]]]:
+    """Return the names of the members of each group, by role."""
+    return {
+        group.name: {role: stems(one.path for one in several) for role, several in group.members.items()}
+        for group in grouping.groups
+    }
+
+
+def reason(grouping: Grouping, name: str) -> str:
+    return grouping.left_out[Path(f"{name}_rate.fits")]
+
+
+def test_darks_are_grouped_by_what_the_detector_was_set_to(exposure: Make) -> None:
+    darks = [
+        exposure("a", "DARK", 5, exposure_time=80.0),
+        exposure("b", "dark", 6, exposure_time=80.04),
+        exposure("c", "DARK", 2, exposure_time=10.0),
+        exposure("d", "DARK", 3, exposure_time=80.0, header={"COADDS": 3}),
+        exposure("e", "DARK", 4, exposure_time=80.0, window=Window(5, 7, 4, 4)),
+        exposure("f", "DARK", 5, exposure_time=80.0, detector="IMG2"),
+        exposure("g", "DARK", 6, exposure_time=80.0, read_mode="UTR"),
+        exposure("h", "DARK", 7, exposure_time=80.1),
+        exposure("i", "", 8, exposure_time=10.0, target="night", filter="J", header={"SHUTTER": "closed"}),
+        exposure("j", "DARK", 9, exposure_time=10.0, header={"COADDS": 1}),
     ]
-    assert backgrounds_of("x", exposure("x"), *skies) == ["near", "early", "late", "timeless"]
-    assert backgrounds_of("x", exposure("x"), *skies, most=2) == ["near", "early"]
+    assert groups(group_exposures(darks, "create-dark")) == {
+        "dark_IMG1_CDS_10s": {"dark": ["c", "i", "j"]},
+        "dark_IMG1_CDS_80s": {"dark": ["a", "b"]},
+        "dark_IMG1_CDS_80s_4x4at5-7": {"dark": ["e"]},
+        "dark_IMG1_CDS_80s_3coadds": {"dark": ["d"]},
+        "dark_IMG1_CDS_80.1s": {"dark": ["h"]},
+        "dark_IMG1_UTR_80s": {"dark": ["g"]},
+        "dark_IMG2_CDS_80s": {"dark": ["f"]},
+    }
 
 
-@pytest.mark.parametrize("field", ["instrument", "detector", "filter", "pupil", "read_mode"])
-def test_a_sky_of_another_kind_is_unused_with_the_reason(field: str) -> None:
-    grouping = group_exposures([exposure("x"), exposure("sky", "SKY", **{field: "other"})])
-    assert grouping.products[0].backgrounds == ()
-    assert "of which there is no science exposure" in grouping.unused[Path("sky_rate.fits")]
-    assert "other" in grouping.unused[Path("sky_rate.fits")]
-
-
-def test_a_full_frame_serves_a_window_and_a_window_only_its_own() -> None:
-    window, other = Window(5, 7, 32, 32), Window(9, 7, 32, 32)
-    skies = [exposure("full", "SKY"), exposure("own", "SKY", 1, window=window), exposure("no", "SKY", 2, window=other)]
-    assert backgrounds_of("x", exposure("x", window=window), *skies) == ["full", "own"]
-    grouping = group_exposures([exposure("x", window=window), *skies])
-    assert grouping.unused == {Path("no_rate.fits"): f"no science exposure is of its window, {other}"}
-
-
-def test_what_is_no_science_and_no_sky_is_unused() -> None:
-    grouping = group_exposures([exposure("x"), exposure("d", "DARK")])
-    assert grouping.unused == {Path("d_rate.fits"): "IMTYPE is DARK"}
-
-
-def test_a_named_background_is_one_whatever_it_says() -> None:
-    science, named = exposure("x"), exposure("y")
-    assert backgrounds_of("x", science, named, backgrounds=[named]) == ["y"]
-    assert len(group_exposures([science, named], [named]).products) == 1
-
-
-def test_products_stand_by_group_and_time() -> None:
-    members = [
-        exposure("d", minute=9),
-        exposure("c", minute=1, target="M33"),
-        exposure("b", minute=5),
-        exposure("a", minute=7, detector="IMG2"),
+def test_exposures_of_other_sizes_are_other_windows(exposure: Make) -> None:
+    darks = [
+        exposure("a", "DARK"),
+        exposure("b", "DARK", shape=(4, 5)),
+        exposure("c", "DARK", window=Window(1, 1, 4, 4)),
     ]
-    assert [product.name for product in group_exposures(members).products] == ["b", "d", "c", "a"]
+    found = group_exposures(darks, "create-dark")
+    assert [stems(one.path for one in group.everything) for group in found.groups] == [["a", "c"], ["b"]]
+    assert [group.name for group in found.groups] == ["dark_IMG1_CDS_100s", "dark_IMG1_CDS_100s_2"]
 
 
-meta = st.fixed_dictionaries(
+def test_exposure_times_within_a_thousandth_are_one(exposure: Make) -> None:
+    darks = [exposure(f"n{t}", "DARK", t, exposure_time=t) for t in (79.9, 80.0, 79.95, 80.03, 1.0)]
+    found = groups(group_exposures(darks, "create-dark"))
+    assert found == {
+        "dark_IMG1_CDS_1s": {"dark": ["n1.0"]},
+        "dark_IMG1_CDS_79.9s": {"dark": ["n79.9", "n79.95"]},
+        "dark_IMG1_CDS_80s": {"dark": ["n80.0", "n80.03"]},
+    }
+
+
+def test_flats_have_the_frames_without_lamp_of_their_filter(exposure: Make) -> None:
+    flats = [
+        exposure("on1", "FLAT", 1, filter="Ks", header=ON),
+        exposure("on2", "DOMEFLAT", 2, filter="KS", header=ON, target="dome", exposure_time=3.0),
+        exposure("off1", "FLAT", 3, filter="Ks", header=OFF),
+        exposure("off2", "flat_off", 4, filter="Ks"),
+        exposure("j", "FLAT", 5, filter="J"),
+        exposure("h_off", "FLAT", 6, filter="H", header=OFF),
+        exposure("sky", "SKYFLAT", 7, filter="Ks"),
+        exposure("dark", "DARK", 8),
+        exposure("odd", "FLAT", 9, filter="Ks", header={"LAMP": "halogen"}),
+    ]
+    found = group_exposures(flats, "create-flat")
+    assert groups(found) == {
+        "flat_IMG1_J": {"flat": ["j"]},
+        "flat_IMG1_Ks": {"flat": ["on1", "on2"], "flat_off": ["off1", "off2"]},
+    }
+    assert reason(found, "h_off") == "no flat exposure has its INSTRUME, DETECTOR, FILTER, PUPIL, WINDOW"
+    assert reason(found, "sky") == "IMTYPE is SKYFLAT; create-flat takes flat, flat_off"
+    assert "LAMP is halogen" in reason(found, "odd")
+    assert stems(found.left_out) == ["dark", "h_off", "odd", "sky"]
+
+
+def test_sky_flats_are_three_at_least(exposure: Make) -> None:
+    flats = [exposure(f"k{n}", "TWILIGHT", n, filter="K") for n in range(3)]
+    flats += [exposure(f"j{n}", "FLAT", n, filter="J") for n in range(2)]
+    flats += [exposure("lamp", "FLAT", 5, filter="K", header=ON)]
+    found = group_exposures(flats, "create-skyflat")
+    assert groups(found) == {"skyflat_IMG1_K": {"flat": ["k0", "k1", "k2"]}}
+    assert reason(found, "j0") == "2 flat in the group of j0_rate.fits; create-skyflat takes 3+"
+    assert reason(found, "lamp") == "IMTYPE is FLAT and LAMP is on; create-skyflat takes flat"
+
+
+def test_bad_pixels_come_from_masters_of_a_detector(exposure: Make) -> None:
+    masters = [
+        exposure("dark1", "DARK", header={"REFTYPE": "DARK"}),
+        exposure("flat1", "FLAT", header={"REFTYPE": "FLAT"}, filter="J"),
+        exposure("flat2", "FLAT", header={"REFTYPE": "FLAT"}, filter="H"),
+        exposure("dark2", "DARK", header={"REFTYPE": "DARK"}, detector="IMG2"),
+        exposure("raw", "DARK"),
+    ]
+    found = group_exposures(masters, "create-badpix")
+    assert groups(found) == {"badpix_IMG1": {"dark": ["dark1"], "flat": ["flat1", "flat2"]}}
+    assert reason(found, "dark2") == "0 flat in the group of dark2_rate.fits; create-badpix takes 1+"
+    assert reason(found, "raw") == "IMTYPE is DARK; create-badpix takes dark, flat"
+
+
+def test_science_of_all_detectors_is_together_with_the_skies_of_its_cameras(exposure: Make) -> None:
+    night = [
+        exposure("a2", minute=1, detector="IMG2"),
+        exposure("a1", minute=0),
+        exposure("b1", minute=2, target="m31"),
+        exposure("c1", minute=3, target="M33"),
+        exposure("j1", minute=4, filter="J"),
+        exposure("sky2", "SKY", 5, target="blank", detector="IMG2"),
+        exposure("sky1", "SKY", 6, target="blank"),
+        exposure("sky3", "SKY", 7, target="blank", detector="IMG3"),
+        exposure("sub", "SCI", 8, subarray_id=1),
+    ]
+    found = group_exposures(night, "image3", refcat=Path("stars.ecsv"))
+    refcat = {"refcat": ["stars.ecsv"]}
+    assert groups(found) == {
+        "M31_J": {"science": ["j1"], **refcat},
+        "M31_Kbb": {"science": ["a1", "a2", "b1"], "background": ["sky2", "sky1"], **refcat},
+        "M33_Kbb": {"science": ["c1"], "background": ["sky1"], **refcat},
+    }
+    assert "IMG3" in reason(found, "sky3")
+    assert reason(found, "sub") == "SUBARRID is 1; image3 takes science, background, refcat"
+
+
+def test_subarrays_are_with_the_full_frame_of_their_exposure(exposure: Make) -> None:
+    night = [
+        exposure(f"x{number}-{k}", "SCI", number, subarray_id=k, header={"EXPNUM": number})
+        for number in (7, 8)
+        for k in (2, 0, 1)
+    ]
+    night += [exposure("lone", subarray_id=1, header={"EXPNUM": 9}), exposure("twin", header={"EXPNUM": 8})]
+    found = group_exposures(night, "merge-subarrays")
+    assert groups(found) == {"x7-0": {"science": ["x7-0"], "subarray": ["x7-1", "x7-2"]}}
+    assert (
+        reason(found, "twin")
+        == reason(found, "x8-1")
+        == ("2 science in the group of twin_rate.fits; merge-subarrays takes 1")
+    )
+    assert "no science exposure has its" in reason(found, "lone")
+
+
+def test_a_role_that_is_given_counts_against_the_header(exposure: Make) -> None:
+    night = [exposure("on", "FLAT", 0, header=ON), exposure("off", "SCI", 1), exposure("odd", "ARC", 2)]
+    roles = {Path("off_rate.fits"): "FLAT_OFF", Path("odd_rate.fits"): "flat"}
+    found = group_exposures(night, "create-flat", roles=roles)
+    assert groups(found) == {"flat_IMG1_Kbb": {"flat": ["on", "odd"], "flat_off": ["off"]}}
+    with pytest.raises(InputError, match="a member 'dark': create-flat takes flat, flat_off"):
+        group_exposures(night, "create-flat", roles={Path("on_rate.fits"): "dark"})
+    with pytest.raises(InputError, match="a member 'refcat': create-flat takes flat, flat_off"):
+        group_exposures(night, "create-flat", refcat=Path("stars.ecsv"))
+
+
+def test_a_recipe_without_a_rule_is_refused_or_grouped_like_another(exposure: Make) -> None:
+    with pytest.raises(RecipeError) as raised:
+        group_exposures([], "create-drak")
+    for fact in ("'create-drak'", "did you mean 'create-dark'?", "create-skyflat, image2, image3", "--like"):
+        assert fact in str(raised.value)
+    with pytest.raises(RecipeError, match="'image4'; did you mean"):
+        group_exposures([], "my-dark", like="image4")
+    darks = [exposure("a", "DARK")]
+    assert group_exposures(darks, "my-dark", like="create-dark") == group_exposures(darks, "create-dark")
+
+
+def test_names_of_products_can_be_names_of_files(exposure: Make) -> None:
+    targets = ("../NGC 1/a", "", "NGC 1-A", "* alf Ori", "...")
+    night = [exposure(f"n{n}", target=name) for n, name in enumerate(targets)]
+    found = sorted(group.name for group in group_exposures(night, "image3").groups)
+    assert found == ["Kbb", "Kbb_2", "NGC-1-A_Kbb_2", "NGC-1-a_Kbb", "alf-Ori_Kbb"]
+
+
+@pytest.mark.parametrize("recipe", RULES)
+def test_a_rule_is_whole(recipe: str) -> None:
+    rule = RULES[recipe]
+    assert set(rule.members) <= set(ROLES)
+    assert set(rule.kinds.values()) <= set(rule.members)
+    assert set(rule.name) <= set(rule.each)
+    assert rule.limits(rule.first)[0] >= 1
+    assert all(least <= most for least, most in map(rule.limits, rule.members))
+
+
+said = st.fixed_dictionaries(
     {
-        "instrument": st.sampled_from(["IRIS", "iris", "Liger"]),
-        "detector": st.sampled_from(["IMG1", "IMG2"]),
-        "filter": st.sampled_from(["Kbb", "J", ""]),
-        "read_mode": st.sampled_from(["CDS", "UTR"]),
-        "target": st.sampled_from(["M31", "m31", "blank", ""]),
-        "window": st.sampled_from([None, Window(1, 1, 8, 8), Window(2, 1, 8, 8)]),
-        "kind": st.sampled_from(["SCI", "", "SKY", "sky", "DARK"]),
-        "minute": st.none() | st.floats(-1e3, 1e3),
+        "detector": st.sampled_from(["IMG1", "img1", "IMG2"]),
+        "filter": st.sampled_from(["Ks", "ks", "J"]),
+        "target": st.sampled_from(["M31", "m31", ""]),
+        "window": st.sampled_from([None, None, Window(2, 1, 4, 4)]),
+        "subarray_id": st.sampled_from([0, 0, 1, 2]),
+        "exposure_time": st.sampled_from([None, 10.0, 10.005, 80.0]),
+        "kind": st.sampled_from(["SCI", "", "SKY", "DARK", "FLAT", "FLAT_OFF", "TWILIGHT", "ARC"]),
+        "minute": st.none() | st.integers(-2, 2),
+        "header": st.fixed_dictionaries(
+            {},
+            optional={
+                "LAMP": st.sampled_from(["on", "OFF", "hot"]),
+                "SHUTTER": st.sampled_from(["open", "closed", "T"]),
+                "REFTYPE": st.sampled_from(["DARK", "FLAT"]),
+                "COADDS": st.integers(1, 2),
+                "EXPNUM": st.integers(1, 2),
+            },
+        ),
     }
 )
-nights = st.lists(meta, max_size=8).map(
-    lambda said: [exposure(f"n{number}", **item) for number, item in enumerate(said)]
-)
 
 
-@given(nights, st.none() | st.integers(1, 3), st.randoms())
-def test_any_night_is_grouped_by_the_rules(night: list[Member], most: int | None, random: Any) -> None:
-    grouping = group_exposures(night, most=most)
-    science = [one.path for one in night if one.meta.image_type in ("SCI", "")]
-    assert sorted(product.science.path for product in grouping.products) == sorted(science)
-    for product in grouping.products:
-        own = product.science.meta
-        assert product.science not in product.backgrounds
-        assert len(product.backgrounds) <= (most or len(night))
-        away = []
-        for one in product.backgrounds:
-            assert one.meta.image_type in ("SKY", "sky")
-            assert one.meta.instrument.lower() == own.instrument.lower()
-            assert (one.meta.detector, one.meta.filter, one.meta.read_mode) == (own.detector, own.filter, own.read_mode)
-            assert one.meta.window in (None, own.window)
-            both = one.meta.start_time is not None and own.start_time is not None
-            away.append(abs(one.meta.start_time - own.start_time) if both else timedelta.max)  # type: ignore[operator]
-        assert away == sorted(away)
-    used = {one.path for product in grouping.products for one in (product.science, *product.backgrounds)}
-    assert used | grouping.unused.keys() == {one.path for one in night}
-    assert not used & grouping.unused.keys()
-    shuffled = list(night)
-    random.shuffle(shuffled)
-    assert group_exposures(shuffled, most=most) == grouping
+@settings(max_examples=60, deadline=None)
+@given(recipe=st.sampled_from(list(RULES)), night=st.lists(said, max_size=10), random=st.randoms())
+def test_every_exposure_is_in_one_group_or_left_out_in_any_order(
+    exposure: Make, recipe: str, night: list[dict[str, Any]], random: Any
+) -> None:
+    """Background exposures may be in several groups: those of one filter serve every target."""
+    outlines = [exposure(f"n{number}", **one) for number, one in enumerate(night)]
+    found, rule = group_exposures(outlines, recipe), RULES[recipe]
+    placed = [(one.path, role) for group in found.groups for role, several in group.members.items() for one in several]
+    once = [path for path, role in placed if role != "background"]
+    assert len(once) == len(set(once))
+    assert {path for path, _ in placed} | found.left_out.keys() == {one.meta.path for one in outlines}
+    assert not {path for path, _ in placed} & found.left_out.keys()
+    assert all(found.left_out.values())
+    names = [group.name.casefold() for group in found.groups]
+    assert len(names) == len(set(names))
+    for group in found.groups:
+        for role in rule.members:
+            least, most = rule.limits(role)
+            assert least <= len(group.members.get(role, ())) <= most
+    random.shuffle(outlines)
+    assert group_exposures(outlines, recipe) == found
 
 
-@given(nights)
-def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, night: list[Member]) -> None:
-    folder = tmp_path_factory.mktemp("night")
-    placed = [Member(folder / one.path, one.meta) for one in night]
-    for one in placed:
-        one.path.touch()
-    grouping = group_exposures(placed)
-    if grouping.products:
-        path = write_asn(jobs_of(grouping), folder / "asn.json")
-        assert read_asn(path) == jobs_of(grouping)
+@settings(max_examples=60, deadline=None)
+@given(times=st.lists(st.floats(0.1, 1e4), min_size=1, max_size=8))
+def test_exposure_times_of_a_group_differ_by_a_thousandth_at_most(exposure: Make, times: list[float]) -> None:
+    darks = [exposure(f"n{number}", "DARK", exposure_time=time) for number, time in enumerate(times)]
+    for group in group_exposures(darks, "create-dark").groups:
+        own = [one.meta.exposure_time or 0 for one in group.everything]
+        assert max(own) <= min(own) * 1.001

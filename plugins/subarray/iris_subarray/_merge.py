@@ -1,102 +1,88 @@
-"""The way back: products of subarrays into the full frame that was blank there."""
+"""The way back: the pixels of subarrays into the full frame that was blank there."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import DQ, Exposure, InputError, Subarray, Window
+from iris_core import DQ, Exposure, Window
+from iris_subarray._members import check_alike, check_ids, check_windows
 
-__all__ = ["merge_subarrays"]
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
-_SAME_HEADER = ("PROGNUM", "OBSNUM", "EXPNUM")
+__all__ = ["check_members", "merge_parts"]
 
 
-def merge_subarrays(full: Exposure, parts: Sequence[Exposure]) -> Exposure:
+def check_members(full: Exposure, parts: Sequence[Exposure]) -> None:
+    """Refuse subarrays that cannot be those of a full frame; headers, shapes and units are looked at, no pixels.
+
+    Parameters
+    ----------
+    full
+        The full frame. Where its map has not been parsed yet, `subarrays` is empty and windows are not compared.
+    parts
+        The subarrays.
+
+    Raises
+    ------
+    InputError
+        See `merge_parts`.
+    """
+    check_ids(full, parts)
+    for part in parts:
+        check_alike(full, part)
+    if full.subarrays:
+        check_windows(full, parts)
+
+
+def merge_parts(full: Exposure, parts: Exposures | Sequence[Exposure]) -> Exposure:
     """Return a full frame with data, variance and DQ of its subarrays.
 
     Parameters
     ----------
     full
-        The product of the full frame: SUBARRID is 0, and `subarrays` are known.
+        The full frame after parse_subarray_map: SUBARRID is 0.
     parts
-        Products of the subarrays, calibrated like `full`. One that is missing stays blank, with a note.
+        The subarrays, calibrated like `full`, in any order; each is read once. One that is missing stays blank, with a
+        note.
 
     Returns
     -------
     Exposure
-        Its pixels in the subarrays keep SUBARRAY, and are otherwise as in `parts`.
+        The full frame. Its pixels in the subarrays keep SUBARRAY, and are otherwise as in `parts`.
 
     Raises
     ------
     InputError
-        When a part is not one of the subarrays, or differs in shape, unit, detector, filter, exposure, calibration
-        or in the components of its variance.
+        When the full frame has no subarrays, or a part is none of them, is given twice, has another window, overlaps
+        another one, or differs in shape, unit, detector, filter, exposure, calibration or in the components of its
+        variance.
     """
-    known = {subarray.id: subarray for subarray in full.subarrays}
-    _check_ids(full, parts, known)
+    from iris_core import Exposures
+
     whole = full.meta.window or Window(1, 1, full.shape[1], full.shape[0])
     data, dq = full.data.copy(), full.dq.copy()
     variance = {name: plane.copy() for name, plane in full.variance.items()}
+    outlines = parts.outlines if isinstance(parts, Exposures) else parts
+    check_ids(full, outlines)
+    windows = check_windows(full, outlines)
     for part in parts:
-        window = known[part.meta.subarray_id].window
-        _check_same(full, part, window)
-        where = (..., *window.slices_in(whole))
+        check_alike(full, part)
+        where = (..., *windows[part.meta.subarray_id].slices_in(whole))
         data[where] = part.data
         dq[where] = part.dq | np.uint32(DQ.SUBARRAY)
         for name, plane in variance.items():
             plane[where] = part.variance[name]
-    return _note_missing(full.replace(data=data, dq=dq, variance=variance), parts, known)
+    return _note(full.replace(data=data, dq=dq, variance=variance), outlines, windows)
 
 
-def _check_ids(full: Exposure, parts: Sequence[Exposure], known: Mapping[int, Subarray]) -> None:
-    if full.meta.subarray_id != 0 or not known:
-        raise InputError(
-            f"{full.name} is not a full frame with subarrays: its SUBARRID is {full.meta.subarray_id} and it has "
-            f"{len(known)} subarrays; give the product of the full frame after parse_subarray_map"
-        )
-    for part in parts:
-        if part.meta.subarray_id not in known:
-            raise InputError(
-                f"{part.name} is subarray {part.meta.subarray_id} and {full.name} has none of this id; "
-                f"it has: {', '.join(map(str, known))}"
-            )
-    twice = [str(k) for k, number in Counter(part.meta.subarray_id for part in parts).items() if number > 1]
-    if twice:
-        raise InputError(f"{full.name}: subarray {', '.join(twice)} is given more than once")
-
-
-def _check_same(full: Exposure, part: Exposure, window: Window) -> None:
-    wanted, found = _nature(full), _nature(part)
-    wanted["shape"] = (*full.data.shape[:-2], *window.shape)
-    different = [key for key in wanted if wanted[key] != found[key]]
-    if different:
-        listed = "; ".join(f"{key} is {found[key]}, not {wanted[key]}" for key in different)
-        raise InputError(f"{part.name} does not fit into {full.name}: {listed}")
-
-
-def _nature(exposure: Exposure) -> dict[str, Any]:
-    """Return all in which a subarray has to be like its full frame, by what to call it in a message."""
-    meta = exposure.meta
-    return {
-        "shape": exposure.data.shape,
-        "unit": exposure.unit,
-        "DETECTOR": meta.detector,
-        "FILTER": meta.filter,
-        **{keyword: exposure.header.get(keyword) for keyword in _SAME_HEADER},
-        "the list of stages done": _done(exposure),
-        "the list of variance components": sorted(exposure.variance),
-    }
-
-
-def _done(exposure: Exposure) -> list[str]:
-    # Only the full frame has a map of its subarrays.
-    return sorted(key for key, status in exposure.status.items() if status == "COMPLETE" and key != "S_PARSSA")
-
-
-def _note_missing(exposure: Exposure, parts: Sequence[Exposure], known: Mapping[int, Subarray]) -> Exposure:
-    missing = sorted(set(known).difference(part.meta.subarray_id for part in parts))
-    return exposure.note(f"subarrays that stay blank: {', '.join(map(str, missing))}") if missing else exposure
+def _note(merged: Exposure, parts: Sequence[Exposure], known: Mapping[int, Window]) -> Exposure:
+    """Return the merged frame with notes that name each subarray, and those that are missing."""
+    names = {part.meta.subarray_id: part.name for part in parts}
+    if names:
+        merged = merged.note("subarrays: " + ", ".join(f"{k} from {names[k]}" for k in sorted(names)))
+    missing = [str(k) for k in sorted(known) if k not in names]
+    return merged.note(f"subarrays that stay blank: {', '.join(missing)}") if missing else merged

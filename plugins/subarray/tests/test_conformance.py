@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import iris_subarray
+import iris_subarray.plugin
 import numpy as np
 from iris_testkit import StageConformance
 
@@ -12,7 +12,7 @@ from iris_core import Exposure
 class TestConformance(StageConformance):
     """The rules that every stage has to keep, on an exposure with two windows, inside and outside of the middle."""
 
-    plugin = iris_subarray
+    plugin = iris_subarray.plugin
     stage = "parse_subarray_map"
 
     def truth(self) -> Exposure:

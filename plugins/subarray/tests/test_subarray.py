@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import iris_subarray
+import iris_subarray.plugin
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ def with_map(labels: np.ndarray, **options: Any) -> Exposure:
 
 
 def parse(exposure: Exposure) -> Exposure:
-    return run_stage(iris_subarray, exposure)
+    return run_stage(iris_subarray.plugin, exposure, stage="parse_subarray_map")
 
 
 @pytest.mark.parametrize("nint", [0, 3])
