@@ -83,6 +83,7 @@ from .prepare import Check as Check
 from .prepare import Run as Run
 from .prepare import start_run as start_run
 from .recipe import Overrides as Overrides
+from .recipe import Recipe as Recipe
 from .reference import Candidate as Candidate
 from .reference import Choice as Choice
 from .reference import Need as Need

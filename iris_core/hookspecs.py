@@ -324,8 +324,8 @@ def read_jobs(
 
 
 @hookspec
-def read_association(path: Path, allow_outside: bool) -> Sequence[Job] | None:
-    """Return the exposures that an association file lists, each with its background exposures; None for other files.
+def read_association(path: Path, allow_outside: bool, recipe: Recipe) -> Sequence[Job] | None:
+    """Return the exposures that an association file, or a folder, has for a recipe; None for other files.
 
     Examples
     --------

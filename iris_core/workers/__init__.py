@@ -37,7 +37,7 @@ def read_jobs(
     others = recipe.backgrounds == "others" and bool(consuming)
     has_group = any(one.stage in stages and stages[one.stage].group for one in recipe.steps)
     roles = recipe.members or ({"science": (1, None), "background": (0, None)} if has_group else {})
-    return read_jobs(files, backgrounds, plugins, others, allow_outside, roles)
+    return read_jobs(files, backgrounds, plugins, others, allow_outside, roles, recipe)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from os.path import exists, isfile, realpath
 from pathlib import Path
 
 from iris_core.plugins import Plugins
-from iris_core.recipe import Numbers
+from iris_core.recipe import Numbers, Recipe
 from iris_core.report import Job
 
 
@@ -20,6 +20,7 @@ def read_jobs(
     use_others: bool = False,
     allow_outside: bool = False,
     roles: Mapping[str, Numbers] | None = None,
+    recipe: Recipe | None = None,
 ) -> list[Job]:
     """Return what to calibrate; a job with a `problem` fails alone.
 
@@ -38,15 +39,18 @@ def read_jobs(
     roles
         Of a recipe that makes many exposures into fewer: how many of them it takes, by role. All files that are no
         associations are then one group, in the first of the roles.
+    recipe
+        For the plugin that makes groups of the exposures in a folder.
     """
     jobs: list[Job] = []
     alone: list[Path] = []
     for path in files:
-        if _is_no_file(path):  # a reader might wait for ever
+        if _is_no_file(path) and not path.is_dir():  # a reader might wait for ever
             jobs += [Job(path)]
             continue
-        listed = plugins.ask_one("read_association", path, path=path, allow_outside=allow_outside)
-        if listed is None and roles:
+        asked = {"path": path, "allow_outside": allow_outside, "recipe": recipe}
+        listed = plugins.ask_one("read_association", path, **asked)
+        if listed is None and roles and not path.is_dir():
             alone.append(path)
         else:
             jobs += [Job(path, tuple(backgrounds))] if listed is None else listed
