@@ -10,12 +10,11 @@ __all__ = ["ResampleParams", "check_grid", "resample"]
 
 def check_grid(exposure: Exposure, params: ResampleParams, instrument: InstrumentMode) -> None:
     """Refuse an exposure without WCS, or one for which there is no such grid, from its shape and its WCS alone."""
-    from iris_resample import _grid
+    from iris_resample._layout import choose_grid, pointing_of
 
     # An implementation of assign_wcs whose check does not make the WCS already: nothing is known of the grid yet.
     if exposure.wcs is not None or "assign_wcs" not in exposure.done:
-        request = params.of_one_grid(instrument.pixel_scale)
-        _grid.choose_grid(_grid.celestial(exposure), exposure.shape, request, exposure.name)
+        choose_grid([pointing_of(exposure)], params.of_one_grid(instrument.pixel_scale))
 
 
 def _by_integration(params: ResampleParams) -> bool:
@@ -50,16 +49,16 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
     InputError
         When there is no WCS, or no part of the exposure falls on the grid.
     """
-    from iris_resample import _drizzle, _grid, _noise, _pixmap, _product, _weights
+    from iris_resample import _drizzle, _layout, _noise, _pixmap, _product, _weights
 
-    wcs = _grid.celestial(exposure)
-    grid = _grid.choose_grid(wcs, exposure.shape, params.of_one_grid(instrument.pixel_scale), exposure.name)
-    to_pixel = grid.model.inverse
-    mapping = _pixmap.pixel_map(lambda x, y: to_pixel(*wcs(x, y, with_bounding_box=False)), exposure.shape)
-    drop = _drizzle.Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=grid.ratio)
+    image = _layout.pointing_of(exposure)
+    grid = _layout.choose_grid([image], params.of_one_grid(instrument.pixel_scale))
+    place = _layout.whole_grid(grid, image)
+    mapping = _pixmap.pixel_map(grid.places(image.wcs), exposure.shape)
+    drop = _drizzle.Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=place.ratio)
     weigh, fallback = _weights.choose_weights(exposure, params.weight_type)
     planes = _drizzle.planes_of(exposure, int(params.unusable))
-    result = _drizzle.drizzle_planes(planes, mapping, drop, weigh, grid, params.components)
+    result = _drizzle.finish(_drizzle.drizzle_planes(planes, mapping, drop, weigh, place, params.components))
     factor = _noise.correlated_noise_factor(mapping, exposure.shape, drop)
     weight_type = "uniform" if fallback else params.weight_type
     made = _product.assemble(exposure, grid, result, _product.cards(grid, drop, weight_type, factor))

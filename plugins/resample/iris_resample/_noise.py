@@ -14,10 +14,10 @@ from iris_resample._pixmap import PixelMap
 if TYPE_CHECKING:
     from iris_core import Doubles
 
-__all__ = ["correlated_noise_factor"]
+__all__ = ["CELLS", "correlated_noise_factor", "responses"]
 
-# Cells along an axis.
-_CELLS = 16
+# Cells along an axis, of a single image.
+CELLS = 16
 # Half the side of the shapes [input pixel], from drizzle's kernels: the diagonal of the square, 2.5 sigma of the
 # gaussian (at least 1.2), the lobes of lanczos.
 _REACH = {"square": 0.71, "turbo": 0.5, "point": 0.0, "gaussian": 1.2, "lanczos2": 2.0, "lanczos3": 3.0}
@@ -46,25 +46,38 @@ def correlated_noise_factor(mapping: PixelMap, shape: tuple[int, int], drop: Dro
     float
         1 for independent pixels; to about a hundredth. NaN where nothing falls.
     """
-    half = min(_patch(drop), (min(shape) - 1) // 2)
     summed = squared = 0.0
-    for row, column in _places(shape, half):
-        rows = np.arange(row - half, row + half + 1, dtype=np.float64)
-        response = _response(mapping(rows, slice(column - half, column + half + 1)), drop)
+    for _, response, _ in responses(mapping, shape, drop, CELLS):
         summed += float(response.sum()) ** 2
         squared += float(np.square(response).sum())
     return float(np.sqrt(summed / squared)) if squared else np.nan
 
 
-def _places(shape: tuple[int, int], half: int) -> Iterator[tuple[int, int]]:
+def responses(
+    mapping: PixelMap, shape: tuple[int, int], drop: Drop, cells: int
+) -> Iterator[tuple[tuple[int, int], Doubles, Doubles]]:
+    """Give, for pixels all over an image, where its patch of the grid begins (row, column), and two planes of it.
+
+    The first is the coefficients c_oi with which the pixel enters the mean of an exposure alone, the second the
+    weights of these means, in units of the weight of a pixel: their product is the overlap of pixel and output pixel.
+    """
+    half = min(_patch(drop), (min(shape) - 1) // 2)
+    for row, column in _places(shape, half, cells):
+        rows = np.arange(row - half, row + half + 1, dtype=np.float64)
+        pixmap = mapping(rows, slice(column - half, column + half + 1))
+        if np.all(np.isfinite(pixmap)):
+            yield _response(pixmap, drop)
+
+
+def _places(shape: tuple[int, int], half: int, cells: int) -> Iterator[tuple[int, int]]:
     """Give a pixel at random from each cell of an even division of the image, at least `half` from its edges.
 
     Even, for phases that change slowly over the image; random, for those that change from pixel to pixel.
     """
     random = np.random.default_rng(20001201)
     room = np.array(shape) - 2 * half
-    for cell in np.ndindex(_CELLS, _CELLS):
-        row, column = half + np.floor((np.array(cell) + random.random(2)) / _CELLS * room).astype(int)
+    for cell in np.ndindex(cells, cells):
+        row, column = half + np.floor((np.array(cell) + random.random(2)) / cells * room).astype(int)
         yield int(row), int(column)
 
 
@@ -73,10 +86,8 @@ def _patch(drop: Drop) -> int:
     return int(np.ceil(2 * (_REACH[drop.kernel] + 0.71 * drop.ratio))) + 1
 
 
-def _response(pixmap: Doubles, drop: Drop) -> Doubles:
-    """Return the coefficients c_oi of the middle pixel of a patch; zeros where a pixel of it falls nowhere."""
-    if not np.all(np.isfinite(pixmap)):
-        return np.zeros((1, 1))
+def _response(pixmap: Doubles, drop: Drop) -> tuple[tuple[int, int], Doubles, Doubles]:
+    """Return the middle pixel of a patch as `responses` gives it."""
     points = pixmap.reshape(-1, 2)
     low = np.floor(points.min(axis=0)) - 4
     columns, rows = (int(size) for size in points.max(axis=0) - low + 5)
@@ -85,4 +96,5 @@ def _response(pixmap: Doubles, drop: Drop) -> Doubles:
     impulse = np.zeros((ny, nx), dtype=np.float32)
     impulse[ny // 2, nx // 2] = 1
     fall(grid, drop, impulse, np.ones_like(impulse), pixmap - low)
-    return np.asarray(grid.out_img, dtype=np.float64)
+    start = int(low[1]), int(low[0])
+    return start, np.asarray(grid.out_img, dtype=np.float64), np.asarray(grid.out_wht, dtype=np.float64)

@@ -18,16 +18,16 @@ __all__ = ["annotate", "assemble", "cards"]
 Cards = Mapping[str, tuple[Any, str]]
 
 
-def cards(grid: Grid, drop: Drop, weight_type: str, factor: float) -> Cards:
+def cards(grid: Grid, drop: Drop, weights: str, factor: float) -> Cards:
     """Return the keywords that describe the resampling; CORRFAC only where it is known."""
     area = grid.pixel_area
     described: dict[str, tuple[Any, str]] = {
         "PIXAR_SR": (float(area * np.deg2rad(1) ** 2), "[sr] area of a pixel"),
         "PIXAR_A2": (area * 3600**2, "[arcsec2] area of a pixel"),
-        "PXSCLRT": (grid.ratio, "pixel scale / that of the detector"),
+        "PXSCLRT": (drop.ratio, "pixel scale / that of the detector"),
         "PIXFRAC": (drop.pixfrac, "drop size / pixel size"),
         "KERNEL": (drop.kernel, "shape of the drops"),
-        "RESWHT": (weight_type, "weights of the pixels"),
+        "RESWHT": (weights, "weights of the pixels"),
     }
     if np.isfinite(factor):
         described["CORRFAC"] = (round(factor, 3), "true / ERR-propagated noise, large apertures")

@@ -94,11 +94,18 @@ class Unused:
             Weight of an input pixel. Output pixels with a value get the bits where the unused pixels would have given
             more than half of the weight; OTHER_BAD_PIXEL where these have none.
         """
-        at = np.flatnonzero(self.share)
-        lost, bits = blank.reshape(-1)[at], self.bits.reshape(-1)[at]
-        lacking = (self.share.reshape(-1)[at] * np.float32(typical) > weight.reshape(-1)[at]) & ~lost
+        if not self.share.size:
+            return
+        at = np.nonzero(self.share)
+        lost, bits = blank[at], self.bits[at]
+        lacking = (self.share[at] * np.float32(typical) > weight[at]) & ~lost
         bits[lacking & (bits == 0)] = DQ.OTHER_BAD_PIXEL
-        dq.reshape(-1)[at] |= np.where(lost | lacking, bits, np.uint32(DQ.GOOD))
+        dq[at] |= np.where(lost | lacking, bits, np.uint32(DQ.GOOD))
+
+    def part(self, rows: slice, columns: slice) -> Unused:
+        """Return what is in a part of the grid."""
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        return Unused(shape, self.share[rows, columns], self.bits[rows, columns]) if self.share.size else Unused(shape)
 
 
 def _surrounded(unused: Mask) -> Mask:
