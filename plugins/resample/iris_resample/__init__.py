@@ -1,11 +1,41 @@
-"""Resampling: an exposure is drizzled onto a rectified grid."""
+"""Resampling: an exposure, or many, are drizzled onto a rectified grid."""
 
 from __future__ import annotations
 
-from iris_core import Exposure, InstrumentMode, stage
-from iris_resample._params import ResampleParams
+from pathlib import Path
+from typing import Any
 
-__all__ = ["ResampleParams", "check_grid", "resample"]
+from iris_core import Exposure, Exposures, InstrumentMode, References, ReferenceType, hookimpl, stage
+from iris_resample._params import MosaicParams, ResampleParams
+from iris_resample.hookspecs import mosaic
+
+__all__ = [
+    "MosaicParams",
+    "ResampleParams",
+    "check_grid",
+    "check_mosaic",
+    "combine",
+    "mosaic",
+    "read_reference",
+    "reference_types",
+    "resample",
+]
+
+
+@hookimpl
+def reference_types() -> list[ReferenceType]:
+    """Return the type ``like``: a product of resample or mosaic whose grid is wanted, named by hand."""
+    return [ReferenceType(name="like", kind="model", selectors=(), stated=(), firm=(), has_errors=False)]
+
+
+@hookimpl
+def read_reference(path: Path, kind: str) -> Any:
+    """Read the grid of a product of resample or mosaic."""
+    if kind != "model" or ".fits" not in path.suffixes:
+        return None
+    from iris_resample._like import read_grid
+
+    return read_grid(path)
 
 
 def check_grid(exposure: Exposure, params: ResampleParams, instrument: InstrumentMode) -> None:
@@ -61,5 +91,49 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
     result = _drizzle.finish(_drizzle.drizzle_planes(planes, mapping, drop, weigh, place, params.components))
     factor = _noise.correlated_noise_factor(mapping, exposure.shape, drop)
     weight_type = "uniform" if fallback else params.weight_type
-    made = _product.assemble(exposure, grid, result, _product.cards(grid, drop, weight_type, factor))
+    cards = _product.cards(grid, drop, weight_type, factor)
+    made = _product.assemble(exposure, grid, result, cards, _product.weight_planes(exposure, result))
     return _product.annotate(made, drop, result.unweighted, fallback)
+
+
+def check_mosaic(
+    exposures: Exposures, params: MosaicParams, references: References, instrument: InstrumentMode
+) -> None:
+    """Refuse, from headers and WCS alone, exposures that cannot be combined, and grids that are far too large."""
+    from iris_resample import _mosaic
+
+    _mosaic.check(exposures, params, references, instrument)
+
+
+@stage("mosaic", params=MosaicParams, optional=("like",), check=check_mosaic)
+def combine(exposures: Exposures, params: MosaicParams, references: References, instrument: InstrumentMode) -> Exposure:
+    """Drizzle many exposures onto one TAN grid without distortion, around all of them.
+
+    Parameters
+    ----------
+    exposures
+        Images ``(ny, nx)`` with a gWCS, all in one unit and one filter: surface brightness, which is conserved, or
+        rates. They are read one after the other. Detectors of one exposure are exposures like any other.
+    params
+        The grid, the shape in which pixels fall on it, the weight of each exposure.
+    references
+        ``like``: a product of resample or mosaic whose grid is used.
+    instrument
+        Gives the pixel scale of a grid that does not depend on the exposures.
+
+    Returns
+    -------
+    Exposure
+        In the same unit, with planes WHT (float32, sum of weights), CON (int32, ``(ny, nx)`` or, beyond 32 exposures,
+        ``(planes, ny, nx)``: bit k % 32 of plane k // 32 where the exposure of row k of HDRTAB contributes) and, on
+        request, EXP (float32, s). NaN, DQ, variance and CORRFAC as of `resample`. An exposure without a usable pixel
+        on the grid is not counted in NEXP, EXPTIME and HDRTAB; a note names it.
+
+    Raises
+    ------
+    InputError
+        When an exposure has no WCS, none has a usable pixel on the grid, or the grid would be far too large.
+    """
+    from iris_resample import _mosaic
+
+    return _mosaic.combine(exposures, params, references, instrument)

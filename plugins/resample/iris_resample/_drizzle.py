@@ -54,13 +54,13 @@ class Planes:
     unusable: int
 
 
-def planes_of(exposure: Exposure, unusable: int) -> Planes:
-    """Return the planes of an exposure; a single image is one of one."""
+def planes_of(exposure: Exposure, unusable: int, errors: bool = True) -> Planes:
+    """Return the planes of an exposure, with its `errors` or as if they were unknown; a single image is one of one."""
 
     def cube(plane: Array) -> Array:
         return plane.reshape(-1, *exposure.shape)
 
-    variance = {name: cube(component) for name, component in exposure.variance.items()}
+    variance = {name: cube(component) for name, component in exposure.variance.items() if errors}
     return Planes(data=cube(exposure.data), dq=cube(exposure.dq), variance=variance, unusable=unusable)
 
 

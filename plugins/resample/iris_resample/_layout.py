@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from astropy.modeling import Model
     from gwcs import WCS
 
-__all__ = ["Place", "Pointing", "choose_grid", "place_on", "pointing_of", "whole_grid"]
+__all__ = ["Place", "Pointing", "check_touch", "choose_grid", "place_on", "pointing_of", "ratio_on", "whole_grid"]
 
 # A sliver of an image narrower than this [pixel] gets no row or column of its own.
 _SLIVER = 1e-3
@@ -121,7 +121,7 @@ def choose_grid(images: Sequence[Pointing], request: GridParams) -> Grid:
     spans = [_span(image, plane, matrix) for image in images]
     low, high = (np.array([span[side] for span in spans]) for side in (0, 1))
     origin, size = _extent(low.min(axis=0), high.max(axis=0), request)
-    _check_touch(images, low + origin, high + origin, size)
+    _refuse_beside(images, low + origin, high + origin, size)
     _check_size(images, low, high, size, request.output_shape is None)
     x, y = map(float, origin)
     return Grid(sky=first.wcs, crval=crval, origin=(x, y), matrix=matrix, shape=(size[1], size[0]))
@@ -138,13 +138,13 @@ def place_on(grid: Grid, image: Pointing) -> Place | None:
     size = np.array(grid.shape[::-1])
     if np.any(high <= 0) or np.any(low >= size):
         return None
-    reach = np.ceil(_REACH / _ratio(grid, image)) + _ROUNDING
+    reach = np.ceil(_REACH / ratio_on(grid, image)) + _ROUNDING
     return _place(grid, image, np.maximum(np.floor(low) - reach, 0), np.minimum(np.ceil(high) + reach, size))
 
 
 def _place(grid: Grid, image: Pointing, start: Doubles, stop: Doubles) -> Place:
     low, high = _edges(grid, image)
-    ratio = _ratio(grid, image)
+    ratio = ratio_on(grid, image)
     cuts = bool(np.any(low < start - _SLIVER) or np.any(high > stop + _SLIVER))
     columns, rows = (slice(int(one), int(other)) for one, other in zip(start, stop, strict=True))
     return Place(rows=rows, columns=columns, ratio=ratio, margin=int(np.ceil(_MARGIN / ratio)) if cuts else _ROUNDING)
@@ -156,7 +156,7 @@ def _edges(grid: Grid, image: Pointing) -> tuple[Doubles, Doubles]:
     return low + grid.origin + 0.5, high + grid.origin + 0.5
 
 
-def _ratio(grid: Grid, image: Pointing) -> float:
+def ratio_on(grid: Grid, image: Pointing) -> float:
     """Return the pixel scale of a grid over that of an image; rounded, so that one that was asked for is exact."""
     local = _local(image, plane_to_sky(grid.crval).inverse, grid.crval)
     return float(f"{np.sqrt(grid.pixel_area) / _scale(local):.14g}")
@@ -239,7 +239,7 @@ def _extent(low: Doubles, high: Doubles, request: GridParams) -> tuple[Doubles, 
     return origin, (int(size[0]), int(size[1]))
 
 
-def _check_touch(images: Sequence[Pointing], low: Doubles, high: Doubles, size: tuple[int, int]) -> None:
+def _refuse_beside(images: Sequence[Pointing], low: Doubles, high: Doubles, size: tuple[int, int]) -> None:
     beside = np.any(high <= -0.5, axis=1) | np.any(low >= np.array(size) - 0.5, axis=1)
     if not beside.all():
         return
@@ -250,6 +250,13 @@ def _check_touch(images: Sequence[Pointing], low: Doubles, high: Doubles, size: 
         f"at columns {left[0]:.0f} to {right[0]:.0f}, rows {left[1]:.0f} to {right[1]:.0f}; "
         f"see crval, crpix_fits, output_shape"
     )
+
+
+def check_touch(images: Sequence[Pointing], grid: Grid) -> None:
+    """Refuse a grid that none of the images touches."""
+    edges = [_edges(grid, image) for image in images]
+    low, high = (np.array([span[side] for span in edges]) - 0.5 for side in (0, 1))
+    _refuse_beside(images, low, high, grid.shape[::-1])
 
 
 def _check_size(images: Sequence[Pointing], low: Doubles, high: Doubles, size: tuple[int, int], free: bool) -> None:

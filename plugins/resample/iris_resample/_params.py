@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 
 from iris_core import DQ, InputError, Params, parameter
 
-__all__ = ["GridParams", "ResampleParams"]
+__all__ = ["GridParams", "MosaicParams", "ResampleParams"]
 
 
 class GridParams(Params):
@@ -132,3 +132,18 @@ class ResampleParams(GridParams):
         "exptime",
         "Weight of a pixel: exptime (all alike), ivm (1/VAR_RNOISE), ivm-sky (1/variance without the sources' noise).",
     )
+
+
+class MosaicParams(GridParams):
+    """Parameters of mosaic; along the detector, and at its scale, are those of the first exposure."""
+
+    weighting: Literal["sky", "exptime", "equal"] = parameter(
+        "sky",
+        "Weight of an exposure: sky (1/median variance, of which most is that of the sky), exptime (its exposure "
+        "time), equal.",
+    )
+    weight_keyword: str = parameter(
+        "", "Keyword by whose value, to the power of weight_power, the weight of each exposure is multiplied (STREHL)."
+    )
+    weight_power: float = parameter(1.0, "Power of the value of weight_keyword; -2 with FWHM for point sources.")
+    exposure_time: bool = parameter(False, "Whether to add the plane EXP, the exposure time of each pixel [s].")
