@@ -129,7 +129,7 @@ def choose_grid(images: Sequence[Pointing], request: GridParams) -> Grid:
 
 def whole_grid(grid: Grid, image: Pointing) -> Place:
     """Return all of a grid as the place of an image."""
-    return _place(grid, image, np.zeros(2), np.array(grid.shape[::-1]))
+    return _place(_edges(grid, image), np.zeros(2), np.array(grid.shape[::-1]), ratio_on(grid, image))
 
 
 def place_on(grid: Grid, image: Pointing) -> Place | None:
@@ -138,13 +138,14 @@ def place_on(grid: Grid, image: Pointing) -> Place | None:
     size = np.array(grid.shape[::-1])
     if np.any(high <= 0) or np.any(low >= size):
         return None
-    reach = np.ceil(_REACH / ratio_on(grid, image)) + _ROUNDING
-    return _place(grid, image, np.maximum(np.floor(low) - reach, 0), np.minimum(np.ceil(high) + reach, size))
-
-
-def _place(grid: Grid, image: Pointing, start: Doubles, stop: Doubles) -> Place:
-    low, high = _edges(grid, image)
     ratio = ratio_on(grid, image)
+    reach = np.ceil(_REACH / ratio) + _ROUNDING
+    start, stop = np.maximum(np.floor(low) - reach, 0), np.minimum(np.ceil(high) + reach, size)
+    return _place((low, high), start, stop, ratio)
+
+
+def _place(edges: tuple[Doubles, Doubles], start: Doubles, stop: Doubles, ratio: float) -> Place:
+    low, high = edges
     cuts = bool(np.any(low < start - _SLIVER) or np.any(high > stop + _SLIVER))
     columns, rows = (slice(int(one), int(other)) for one, other in zip(start, stop, strict=True))
     return Place(rows=rows, columns=columns, ratio=ratio, margin=int(np.ceil(_MARGIN / ratio)) if cuts else _ROUNDING)
