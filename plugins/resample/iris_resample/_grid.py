@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from astropy.modeling import Model
     from gwcs import WCS
 
-__all__ = ["Grid", "Pair", "plane_to_sky"]
+__all__ = ["Grid", "Pair", "pixel_to_sky", "plane_to_sky"]
 
 Pair = tuple[float, float]
 
@@ -52,10 +52,7 @@ class Grid:
     @property
     def model(self) -> Model:
         """Pixel, 0-based, to longitude and latitude [deg]; its inverse is analytic."""
-        from astropy.modeling.models import AffineTransformation2D, Shift
-
-        x, y = self.origin
-        return Shift(-x) & Shift(-y) | AffineTransformation2D(self.matrix) | plane_to_sky(self.crval)
+        return pixel_to_sky(self.origin, self.matrix, self.crval)
 
     def places(self, wcs: WCS) -> Callable[[Doubles, Doubles], tuple[Doubles, Doubles]]:
         """Return what takes the pixels (x, y) of a WCS to those of the grid."""
@@ -103,6 +100,14 @@ class Grid:
         ny, nx = self.shape
         corners = np.array([(0, 0), (nx, 0), (nx, ny), (0, ny)]) - 0.5
         return s_region(np.transpose(self.model(*corners.T)), self.sky.output_frame.reference_frame)
+
+
+def pixel_to_sky(origin: Pair, matrix: Doubles, crval: Pair) -> Model:
+    """Return the projection of a `Grid`: pixel, 0-based, to longitude and latitude [deg]."""
+    from astropy.modeling.models import AffineTransformation2D, Shift
+
+    x, y = origin
+    return Shift(-x) & Shift(-y) | AffineTransformation2D(matrix) | plane_to_sky(crval)
 
 
 def plane_to_sky(crval: Pair) -> Model:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iris_core import InputError, Reference, read_fits
-from iris_resample._grid import Grid
+from iris_resample._grid import Grid, pixel_to_sky
 from iris_resample._layout import Pointing, check_touch
 from iris_resample._params import GridParams
 
@@ -25,24 +25,27 @@ _MARK = "PXSCLRT"
 
 
 def read_grid(path: Path) -> Model | None:
-    """Return the grid of a product of resample or mosaic, as the model of its gWCS; None for any other file.
+    """Return the grid of a product of resample or mosaic as a model, pixel to sky; None for any other file.
 
     What describes the grid is in the ``meta`` of the model, under ``grid``.
     """
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
     if ".fits" not in path.suffixes:
         return None
     product = read_fits(path, pixels=False)
     header = product.sci_header
-    if _MARK not in header or product.wcs is None or not str(header.get("CTYPE1", "")).endswith("-TAN"):
+    if _MARK not in header or not str(header.get("CTYPE1", "")).endswith("-TAN"):
         return None
-    model = product.wcs.forward_transform
-    model.meta["grid"] = {
+    known: dict[str, Any] = {
         "crval": (float(header["CRVAL1"]), float(header["CRVAL2"])),
         "origin": (float(header["CRPIX1"]) - 1, float(header["CRPIX2"]) - 1),
         "matrix": np.array([[header[f"CD{row}_{column}"] for column in (1, 2)] for row in (1, 2)], dtype=np.float64),
         "shape": product.shape,
-        "frame": product.wcs.output_frame.reference_frame,
     }
+    model = pixel_to_sky(known["origin"], known["matrix"], known["crval"])
+    model.meta["grid"] = {**known, "frame": wcs_to_celestial_frame(WCS(header.copy()))}
     return model
 
 

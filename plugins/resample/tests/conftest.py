@@ -99,14 +99,17 @@ class Field:
     pixel = SCALE / 3600  # deg
 
     def dithers(self, number: int, shape: tuple[int, int] = (60, 64), seed: int = 1, **given: Any) -> list[Exposure]:
-        """Return constant exposures, shifted by up to 6 pixels and turned by up to 2 degrees, 200 s apart."""
+        """Return constant exposures, 200 s apart.
+
+        They are shifted by up to 6 pixels, or by `at` (x, y), and turned by up to 2 degrees or as `given` for
+        `build_wcs`.
+        """
         random = np.random.default_rng(seed)
         made = []
         for index in range(number):
-            right, up = random.uniform(-6, 6, 2) * self.pixel
             geometry = {"position_angle": random.uniform(-2, 2), "cubic": 0.3, **given}
-            unit = geometry.pop("unit", "MJy/sr")
-            wcs = build_wcs(shape, crval=(self.centre[0] + right, self.centre[1] + up), **geometry)
+            unit, at = geometry.pop("unit", "MJy/sr"), geometry.pop("at", random.uniform(-6, 6, 2))
+            wcs = build_wcs(shape, crval=self.position(*at), **geometry)
             start = datetime(2026, 8, 1, tzinfo=UTC) + timedelta(seconds=200 * index)
             named = {"start_time": start, "path": Path(f"e{index:02d}_cal.fits")}
             made.append(make_exposure(shape, unit=unit, **named).replace(wcs=wcs))
