@@ -24,10 +24,15 @@ CONTRACT = {
     "reshapes": "shape",
     "removes": "removed from the pixels",
     "may_remove": "possibly removed as well",
+    "group": "exposures",
+    "makes": "made of them",
+    "tables": "tables",
+    "images": "further images",
     "deprecated": "deprecated arguments",
 }
 DEFAULTS = {"status keyword": "", "unit of the result": "unchanged", "DQ bits of its own": "none"}
-SAID = {"consumes_backgrounds": "end here", "reshapes": "may change"}
+SAID = {"consumes_backgrounds": "end here", "reshapes": "may change", "group": "many"}
+NOT_SAID = {"name", "makes"}  # of a stage of one exposure
 
 
 def page(spec: StageSpec, plugins: Plugins) -> str:
@@ -79,7 +84,8 @@ def hook_of(name: str, plugins: Plugins) -> Any:
 
 def contract(spec: StageSpec) -> dict[str, str]:
     """Return what the specification of a stage fixes for every implementation."""
-    values = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "name"}
+    hidden = {"name"} if spec.group else NOT_SAID
+    values = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name not in hidden}
     said = {CONTRACT[name]: SAID.get(name) or say(value) for name, value in values.items() if value}
     return {**DEFAULTS, **said}
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from iris_core import Exposure, Exposures, InstrumentMode, References, ReferenceType, hookimpl, stage
+from iris_core import Exposure, InstrumentMode, References, ReferenceType, hookimpl, stage
 from iris_resample._params import MosaicParams, ResampleParams
 from iris_resample.hookspecs import mosaic
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 __all__ = [
     "MosaicParams",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from iris_core import Exposure, Exposures, InstrumentMode, Params, References, stage_spec
+from typing import TYPE_CHECKING
+
+from iris_core import Exposure, InstrumentMode, Params, References, stage_spec
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 
 @stage_spec(status="S_MOSAIC", product="i2d", reshapes=True, group=True, makes="one")

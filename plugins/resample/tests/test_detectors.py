@@ -12,9 +12,9 @@ from iris_core import Exposure
 
 pytestmark = pytest.mark.slow
 
-SIZE, GAP = 72, 10  # pixels
-STEPS = ((-9.0, -8.0), (9.3, -8.4), (-8.7, 9.1), (8.6, 8.8))
-# On a detector, in the gap of the first exposure, where the gaps cross.
+SIZE, GAP = 72, 16  # pixels
+STEPS = ((0.0, 0.0), (20.3, 17.6), (-18.7, 21.1), (17.6, -19.8))
+# On a detector, in the gap of the first exposure, where its gaps cross; none on an edge, where a star is not sampled.
 STARS = [(-40.0, 38.0), (1.4, 36.2), (-38.3, -0.7), (0.6, -1.2), (44.1, -41.7)]
 
 
@@ -75,4 +75,4 @@ def test_all_members_are_counted_and_exposures_once(mosaic: Exposure) -> None:
     assert len(mosaic.planes["HDRTAB"]) == 16
     assert mosaic.sci_header["TOTEXP"] == 400
     assert sorted(set(mosaic.planes["HDRTAB"]["DETECTOR"].tolist())) == [b"IMG1", b"IMG2", b"IMG3", b"IMG4"]
-    assert np.isfinite(mosaic.data).mean() > 0.8
+    assert np.isfinite(mosaic.data).mean() > 0.7
