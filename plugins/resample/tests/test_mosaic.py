@@ -1,16 +1,16 @@
 """What a mosaic holds: values, weights, flags, which exposure contributes where, headers."""
 
-import itertools
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from iris_resample import ResampleParams, resample
+from iris_resample import MosaicParams, ResampleParams, combine, resample
 from iris_testkit import iris_mode
 
-from iris_core import DQ, Exposure, InputError
+from iris_core import DQ, Exposure, Exposures, InputError, References
 
 IRIS = iris_mode()
 CENTRE = (150.0, 2.0)
@@ -86,6 +86,7 @@ def test_shifts_by_whole_pixels_give_the_mean_of_the_pixels(noisy_on_sky: Maker,
     assert np.array_equal(made.planes["CON"][2:30, 3:32], np.full((28, 29), 3))
 
 
+@pytest.mark.slow
 def test_the_flux_of_a_star_is_the_mean_of_its_fluxes(field: Any) -> None:
     exposures = [field.with_stars(one, [(1.3, -2.1)]) for one in field.dithers(9)]
     made = field.mosaic(*exposures, weighting="equal")
@@ -95,6 +96,7 @@ def test_the_flux_of_a_star_is_the_mean_of_its_fluxes(field: Any) -> None:
     assert flux[0] == pytest.approx(100 * np.deg2rad(field.pixel) ** 2, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_star_is_in_its_place(field: Any) -> None:
     made = field.mosaic(
         *(field.with_stars(one, [(1.3, -2.1)]) for one in field.dithers(4)), weighting="equal", rotation=0
@@ -105,6 +107,7 @@ def test_a_star_is_in_its_place(field: Any) -> None:
     assert found == pytest.approx(made.wcs.invert(*field.position(1.3, -2.1)), abs=0.01)
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_sky_and_bright_pixels_do_not_lose(field: Any) -> None:
     """A star with its own noise has the flux that it has without."""
     exposures = [field.with_stars(one, [(0, 0)], flux=1e4) for one in field.dithers(3)]
@@ -144,7 +147,8 @@ def test_an_exposure_of_weight_zero_is_not_used_and_a_note_says_so(field: Any) -
     assert any("e01_cal.fits" in note and "QUALITY" in note for note in made.notes)
 
 
-@pytest.mark.parametrize("number", [33, pytest.param(70, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [33, 70])
 def test_context_of_many_exposures(field: Any, number: int) -> None:
     """Bit k is where the exposure of row k of HDRTAB has pixels: its corners and its centre tell."""
     exposures = field.dithers(number, (16, 17))
@@ -164,6 +168,7 @@ def test_context_of_many_exposures(field: Any, number: int) -> None:
         assert np.count_nonzero(there) < 1.5 * 18 * 19
 
 
+@pytest.mark.slow
 def test_an_exposure_of_nan_takes_no_row_no_bit_and_no_time(field: Any) -> None:
     first, second, third = field.dithers(3)
     blank = second.flag(np.ones(second.shape, dtype=bool), DQ.DO_NOT_USE | DQ.SATURATED)
@@ -232,14 +237,38 @@ def test_blank_pixels_are_nan_and_do_not_use_and_no_others(field: Any) -> None:
     assert np.array_equal(blank, made.planes["CON"] == 0)
 
 
-def test_the_order_changes_no_bit_of_a_sorted_set_and_inputs_stay(field: Any) -> None:
+def test_the_same_exposures_give_the_same_bits_and_stay_as_they_are(field: Any) -> None:
     exposures = field.dithers(3)
     before = [one.data.copy() for one in exposures]
     first, second = field.mosaic(*exposures), field.mosaic(*exposures)
     assert np.array_equal(first.data, second.data, equal_nan=True)
+    assert np.array_equal(first.err, second.err, equal_nan=True)
     assert all(np.array_equal(one.data, old) for one, old in zip(exposures, before, strict=True))
-    for order in itertools.permutations(exposures):
-        assert np.nanmax(np.abs(field.mosaic(*order, **like(field, *exposures)).data - 10)) < 1e-4
+
+
+class Unread:
+    """A member whose pixels are made when it is read, as those of a file are."""
+
+    def __init__(self, exposure: Exposure) -> None:
+        self.outline = Exposures.of([exposure]).outlines[0]
+
+    def read(self) -> Exposure:
+        """Return the exposure: a constant."""
+        shape = self.outline.shape
+        variance = {name: np.ones(shape, np.float32) for name in self.outline.variance}
+        return self.outline.replace(data=np.ones(shape), dq=np.zeros(shape, np.uint32), variance=variance)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_exposures(field: Any) -> None:
+    peaks = []
+    for number in (4, 4, 16):  # the first run loads what is needed
+        members = [Unread(one) for one in field.dithers(number, (400, 400), at=(0.0, 0.0))]
+        tracemalloc.start()
+        combine(Exposures(members), MosaicParams(), References(), IRIS)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.2 * peaks[1]
 
 
 def test_the_plane_of_exposure_times(field: Any) -> None:
