@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -14,19 +14,15 @@ import numpy as np
 from drizzle.resample import Drizzle
 
 from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask
-from iris_resample._grid import Grid
+from iris_resample._layout import Place
 from iris_resample._pixmap import PixelMap
 from iris_resample._unused import Unused
 
-__all__ = ["Drop", "Planes", "Resampled", "drizzle_planes", "fall", "planes_of"]
+__all__ = ["Drop", "Planes", "Resampled", "drizzle_planes", "fall", "finish", "planes_of", "variance_names"]
 
 # Variance components of a band, by name, to the weights of its pixels: a number or an array.
 Weigh = Callable[[Mapping[str, Image]], Any]
 
-# Input pixels around a grid that cuts the image: near the cut drizzle leaves out pixels that overlap by a corner.
-_MARGIN = 32
-# Output pixels around every other grid: the corners of the image may lie on its edges, but for rounding.
-_ROUNDING = 2
 # Rows of the pixel map that are held at a time: 128 of 4096 pixels are 8 MB.
 _BAND = 128
 
@@ -58,29 +54,31 @@ class Planes:
     unusable: int
 
 
-def planes_of(exposure: Exposure, unusable: int) -> Planes:
-    """Return the planes of an exposure; a single image is one of one."""
+def planes_of(exposure: Exposure, unusable: int, errors: bool = True) -> Planes:
+    """Return the planes of an exposure, with its `errors` or as if they were unknown; a single image is one of one."""
 
     def cube(plane: Array) -> Array:
         return plane.reshape(-1, *exposure.shape)
 
-    variance = {name: cube(component) for name, component in exposure.variance.items()}
+    variance = {name: cube(component) for name, component in exposure.variance.items() if errors}
     return Planes(data=cube(exposure.data), dq=cube(exposure.dq), variance=variance, unusable=unusable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resampled:
-    """What comes out: `data`, `dq`, `variance`, `weight`, ``(n, ny, nx)``; NaN and DO_NOT_USE where nothing fell.
+    """What comes out: `data`, `dq`, `variance`, `weight`, ``(n, ny, nx)``; zeros where nothing fell.
 
-    The other bits are those of the pixels used, and, where unused ones leave a pixel blank or would have given more
-    than half of its weight, of these too. `unweighted` counts the usable pixels that stayed out because they had no
-    positive weight.
+    The bits are those of the pixels used; what the others would have given is in `unused`, for each image.
+    `typical` is the mean weight of a pixel used, `unweighted` counts the usable pixels that stayed out because they
+    had no positive weight.
     """
 
     data: Image
     dq: Flags
     variance: Mapping[str, Image]
     weight: Image
+    unused: Sequence[Unused]
+    typical: float
     unweighted: int
 
 
@@ -101,7 +99,7 @@ def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: Doubles,
 
 
 def drizzle_planes(
-    planes: Planes, mapping: PixelMap, drop: Drop, weigh: Weigh, grid: Grid, components: bool
+    planes: Planes, mapping: PixelMap, drop: Drop, weigh: Weigh, place: Place, components: bool
 ) -> Resampled:
     """Drizzle every image of `planes` onto a grid of its own, all with the same pixel map.
 
@@ -110,13 +108,13 @@ def drizzle_planes(
     planes
         The images.
     mapping
-        Where their pixels fall.
+        Where their pixels fall on the whole grid.
     drop
         The shape in which they fall.
     weigh
         Gives their weights.
-    grid
-        Onto what they fall.
+    place
+        The part of the grid that comes out.
     components
         Whether to drizzle each component of the variance instead of their sum, ``total``.
 
@@ -126,31 +124,50 @@ def drizzle_planes(
         Values are means with the weights of overlap; a variance is the sum of the variances times the squares of the
         normalised weights, which is that of the mean as long as the pixels of the exposure are independent.
     """
-    count = len(planes.data)
-    names = list(planes.variance) if components else ["total"] * bool(planes.variance)
-    margin = int(np.ceil(_MARGIN / drop.ratio)) if grid.cuts else _ROUNDING
-    result = _empty((count, *(size + 2 * margin for size in grid.shape)), names)
-    outputs = [_output(result, index, drop) for index in range(count)]
-    missing = [Unused(result.data.shape[1:]) for _ in outputs]
+    names = variance_names(planes.variance, components)
+    ny, nx = (size + 2 * place.margin for size in place.shape)
+    result = _empty((len(planes.data), ny, nx), names)
+    outputs = [_output(result, index, drop) for index in range(len(planes.data))]
     weights = _Weights()
     for rows, inner in _bands(planes.data.shape[1]):
-        pixmap = mapping(np.arange(rows.start, rows.stop, dtype=np.float64), slice(None)) + margin
+        pixmap = mapping(np.arange(rows.start, rows.stop, dtype=np.float64), slice(None)) + place.offset
         own = slice(inner["ymin"], inner["ymax"] + 1)
         for index, output in enumerate(outputs):
             band = _cut(planes, index, rows, weigh, names)
             fall(output, drop, band.data, band.weight, pixmap, **band.further, **inner)
-            missing[index].add(band.weight == 0, planes.dq[index, rows], pixmap, own, drop.width, drop.ratio)
+            unused = result.unused[index]
+            unused.add(band.weight == 0, planes.dq[index, rows], pixmap, own, drop.width, drop.ratio)
             weights.add(band)
-    _flag_lacking(result, missing, _least_weight(result.weight, drop.kernel), weights.typical)
-    return _finished(result, margin, weights.unweighted)
+    if drop.kernel.startswith("lanczos"):
+        _blank_lobes(result)
+    return _without(result, place.margin, weights)
 
 
-def _empty(shape: tuple[int, ...], names: list[str]) -> Resampled:
+def variance_names(variance: Iterable[str], components: bool) -> list[str]:
+    """Return the components of a result: those that there are, or their sum; none where the errors are unknown."""
+    names = list(variance)
+    return names if components else ["total"] * bool(names)
+
+
+def finish(result: Resampled) -> Resampled:
+    """Flag, in place, what has no value, NaN then, or lacks much of its weight; and return it."""
+    for index, unused in enumerate(result.unused):
+        blank = result.weight[index] == 0
+        result.dq[index][blank] = DQ.DO_NOT_USE
+        unused.flag(result.dq[index], result.weight[index], blank, result.typical)
+        for plane in (result.data, *result.variance.values()):
+            plane[index][blank] = np.nan
+    return result
+
+
+def _empty(shape: tuple[int, int, int], names: list[str]) -> Resampled:
     return Resampled(
         data=np.zeros(shape, dtype=np.float32),
         dq=np.zeros(shape, dtype=np.uint32),
         variance={name: np.zeros(shape, dtype=np.float32) for name in names},
         weight=np.zeros(shape, dtype=np.float32),
+        unused=[Unused(shape[1:]) for _ in range(shape[0])],
+        typical=0.0,
         unweighted=0,
     )
 
@@ -240,33 +257,27 @@ def _weights(weigh: Weigh, variance: Mapping[str, Image], used: Mask) -> Image:
     return weight
 
 
-def _least_weight(weight: Image, kernel: str) -> float:
-    """Return the weight above which a pixel has a value.
+def _blank_lobes(result: Resampled) -> None:
+    """Take out what has less than half the usual weight.
 
     The lobes of lanczos cancel where the image ends; what they leave there is noise.
     """
-    positive = weight[weight > 0]
-    return float(np.median(positive)) / 2 if kernel.startswith("lanczos") and positive.size else 0.0
+    positive = result.weight[result.weight > 0]
+    least = float(np.median(positive)) / 2 if positive.size else 0.0
+    blank = ~(result.weight > least)
+    for plane in (result.data, result.weight, *result.variance.values()):
+        plane[blank] = 0
 
 
-def _flag_lacking(result: Resampled, missing: list[Unused], least: float, typical: float) -> None:
-    """Flag what has no value, or lacks much of its weight; NaN and weight 0 where the weight is not above `least`."""
-    for index, unused in enumerate(missing):
-        blank = ~(result.weight[index] > least)
-        result.dq[index][blank] = DQ.DO_NOT_USE
-        unused.flag(result.dq[index], result.weight[index], blank, typical)
-        for plane in (result.data, *result.variance.values()):
-            plane[index][blank] = np.nan
-        result.weight[index][blank] = 0
-
-
-def _finished(result: Resampled, margin: int, unweighted: int) -> Resampled:
-    """Return `result` without its margin."""
+def _without(result: Resampled, margin: int, weights: _Weights) -> Resampled:
+    """Return `result` without its margin, and with what is known of its weights."""
     inner = (slice(None), *(slice(margin, size - margin) for size in result.data.shape[1:]))
     return Resampled(
         data=result.data[inner],
         dq=result.dq[inner],
         variance={name: plane[inner] for name, plane in result.variance.items()},
         weight=result.weight[inner],
-        unweighted=unweighted,
+        unused=[one.part(*inner[1:]) for one in result.unused],
+        typical=weights.typical,
+        unweighted=weights.unweighted,
     )

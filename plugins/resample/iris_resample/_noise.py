@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,14 @@ from iris_resample._drizzle import Drop, fall
 from iris_resample._pixmap import PixelMap
 
 if TYPE_CHECKING:
-    from iris_core import Doubles
+    from iris_core import Doubles, Image
 
-__all__ = ["correlated_noise_factor"]
+__all__ = ["View", "combined_noise_factor", "correlated_noise_factor"]
 
-# Cells along an axis.
+# Cells along an axis, of a single image.
 _CELLS = 16
+# Of each of many.
+_FEWER = 8
 # Half the side of the shapes [input pixel], from drizzle's kernels: the diagonal of the square, 2.5 sigma of the
 # gaussian (at least 1.2), the lobes of lanczos.
 _REACH = {"square": 0.71, "turbo": 0.5, "point": 0.0, "gaussian": 1.2, "lanczos2": 2.0, "lanczos3": 3.0}
@@ -46,25 +49,97 @@ def correlated_noise_factor(mapping: PixelMap, shape: tuple[int, int], drop: Dro
     float
         1 for independent pixels; to about a hundredth. NaN where nothing falls.
     """
-    half = min(_patch(drop), (min(shape) - 1) // 2)
     summed = squared = 0.0
-    for row, column in _places(shape, half):
-        rows = np.arange(row - half, row + half + 1, dtype=np.float64)
-        response = _response(mapping(rows, slice(column - half, column + half + 1)), drop)
+    for _, response, _ in _responses(mapping, shape, drop, _CELLS):
         summed += float(response.sum()) ** 2
         squared += float(np.square(response).sum())
     return float(np.sqrt(summed / squared)) if squared else np.nan
 
 
-def _places(shape: tuple[int, int], half: int) -> Iterator[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class View:
+    """An exposure of a mosaic: its pixel map, shape and drop, and `spread`, its weight times the error of a pixel."""
+
+    mapping: PixelMap
+    shape: tuple[int, int]
+    drop: Drop
+    spread: float
+
+
+def combined_noise_factor(views: Iterable[View], weight: Image, number: int) -> float:
+    """Return the factor of `correlated_noise_factor` for the mean of many exposures.
+
+    Here c_oi is w_k a_oi / W_o, with the weight w_k of the exposure, the overlap a_oi and the weight W_o of the
+    output pixel, and an input pixel counts with the variance v_k. The factor is the root of the sum of
+    w_k^2 v_k (sum_o c_oi)^2 over that of w_k^2 v_k sum_o c_oi^2. Of W_o only what differs between neighbours is looked
+    at, so that the edges of a mosaic, where few exposures overlap, count no more than its middle.
+
+    Parameters
+    ----------
+    views
+        The exposures.
+    weight
+        W_o, ``(ny, nx)``; 0 where there is no value.
+    number
+        How many exposures there are.
+    """
+    summed = squared = 0.0
+    for view in views:
+        for start, response, local in _responses(
+            view.mapping, view.shape, view.drop, _CELLS if number == 1 else _FEWER
+        ):
+            coefficients = _normalised(response * local, _window(weight, start, response.shape)) * view.spread
+            summed += float(coefficients.sum()) ** 2
+            squared += float(np.square(coefficients).sum())
+    return float(np.sqrt(summed / squared)) if squared else np.nan
+
+
+def _window(plane: Image, start: tuple[int, int], shape: tuple[int, ...]) -> Doubles:
+    """Return a part of a plane; 0 outside of it."""
+    part = np.zeros(shape)
+    low = np.maximum(start, 0)
+    high = np.minimum(np.add(start, shape), plane.shape)
+    if np.all(high > low):
+        inner = tuple(slice(one - at, other - at) for one, other, at in zip(low, high, start, strict=True))
+        part[inner] = plane[low[0] : high[0], low[1] : high[1]]
+    return part
+
+
+def _normalised(overlap: Doubles, weight: Doubles) -> Doubles:
+    """Return overlaps over weights, relative to the mean of these; 0 where there is no value."""
+    shared: Doubles = np.where(weight > 0, overlap, 0.0)
+    if not shared.any():
+        return shared
+    mean = np.sum(shared * weight) / np.sum(shared)
+    result: Doubles = np.divide(shared * mean, weight, out=np.zeros_like(shared), where=weight > 0)
+    return result
+
+
+def _responses(
+    mapping: PixelMap, shape: tuple[int, int], drop: Drop, cells: int
+) -> Iterator[tuple[tuple[int, int], Doubles, Doubles]]:
+    """Give, for pixels all over an image, where its patch of the grid begins (row, column), and two planes of it.
+
+    The first is the coefficients c_oi with which the pixel enters the mean of an exposure alone, the second the
+    weights of these means, in units of the weight of a pixel: their product is the overlap of pixel and output pixel.
+    """
+    half = min(_patch(drop), (min(shape) - 1) // 2)
+    for row, column in _places(shape, half, cells):
+        rows = np.arange(row - half, row + half + 1, dtype=np.float64)
+        pixmap = mapping(rows, slice(column - half, column + half + 1))
+        if np.all(np.isfinite(pixmap)):
+            yield _response(pixmap, drop)
+
+
+def _places(shape: tuple[int, int], half: int, cells: int) -> Iterator[tuple[int, int]]:
     """Give a pixel at random from each cell of an even division of the image, at least `half` from its edges.
 
     Even, for phases that change slowly over the image; random, for those that change from pixel to pixel.
     """
     random = np.random.default_rng(20001201)
     room = np.array(shape) - 2 * half
-    for cell in np.ndindex(_CELLS, _CELLS):
-        row, column = half + np.floor((np.array(cell) + random.random(2)) / _CELLS * room).astype(int)
+    for cell in np.ndindex(cells, cells):
+        row, column = half + np.floor((np.array(cell) + random.random(2)) / cells * room).astype(int)
         yield int(row), int(column)
 
 
@@ -73,10 +148,8 @@ def _patch(drop: Drop) -> int:
     return int(np.ceil(2 * (_REACH[drop.kernel] + 0.71 * drop.ratio))) + 1
 
 
-def _response(pixmap: Doubles, drop: Drop) -> Doubles:
-    """Return the coefficients c_oi of the middle pixel of a patch; zeros where a pixel of it falls nowhere."""
-    if not np.all(np.isfinite(pixmap)):
-        return np.zeros((1, 1))
+def _response(pixmap: Doubles, drop: Drop) -> tuple[tuple[int, int], Doubles, Doubles]:
+    """Return the middle pixel of a patch as `_responses` gives it."""
     points = pixmap.reshape(-1, 2)
     low = np.floor(points.min(axis=0)) - 4
     columns, rows = (int(size) for size in points.max(axis=0) - low + 5)
@@ -85,4 +158,5 @@ def _response(pixmap: Doubles, drop: Drop) -> Doubles:
     impulse = np.zeros((ny, nx), dtype=np.float32)
     impulse[ny // 2, nx // 2] = 1
     fall(grid, drop, impulse, np.ones_like(impulse), pixmap - low)
-    return np.asarray(grid.out_img, dtype=np.float64)
+    start = int(low[1]), int(low[0])
+    return start, np.asarray(grid.out_img, dtype=np.float64), np.asarray(grid.out_wht, dtype=np.float64)

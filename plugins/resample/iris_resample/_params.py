@@ -1,4 +1,4 @@
-"""The parameters of resample."""
+"""The parameters of resample and mosaic."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pydantic import field_validator, model_validator
 
 from iris_core import DQ, InputError, Params, parameter
 
-__all__ = ["ResampleParams"]
+__all__ = ["GridParams", "MosaicParams", "ResampleParams"]
 
 
-class ResampleParams(Params):
-    """Parameters of resample; by default the grid lies along the detector, at its scale, around all its pixels."""
+class GridParams(Params):
+    """The grid, and how pixels fall onto it; by default it lies along the detector, at its scale, around all pixels."""
 
     kernel: Literal["square", "gaussian", "point", "turbo", "lanczos2", "lanczos3"] = parameter(
         "square", "Shape in which a pixel's value falls onto the grid; square (with pixfrac 1) conserves flux to 1e-4."
@@ -46,10 +46,6 @@ class ResampleParams(Params):
         "Pixel (x, y) of the tangent point, 1-based as CRPIX; by default such that the image is centred; "
         "with crval and output_shape the centre of the grid.",
         "pixel",
-    )
-    weight_type: Literal["exptime", "ivm", "ivm-sky"] = parameter(
-        "exptime",
-        "Weight of a pixel: exptime (all alike), ivm (1/VAR_RNOISE), ivm-sky (1/variance without the sources' noise).",
     )
     fillval: Literal["NaN"] = parameter(
         "NaN", "Value of output pixels on which nothing fell, which are DO_NOT_USE too."
@@ -127,3 +123,27 @@ class ResampleParams(Params):
         if self.pixfrac != 1 and self.kernel in ("point", "lanczos2", "lanczos3"):
             raise ValueError(f"pixfrac {self.pixfrac} has no meaning for the kernel {self.kernel}; leave it at 1")
         return self
+
+
+class ResampleParams(GridParams):
+    """Parameters of resample."""
+
+    weight_type: Literal["exptime", "ivm", "ivm-sky"] = parameter(
+        "exptime",
+        "Weight of a pixel: exptime (all alike), ivm (1/VAR_RNOISE), ivm-sky (1/variance without the sources' noise).",
+    )
+
+
+class MosaicParams(GridParams):
+    """Parameters of mosaic; along the detector, and at its scale, are those of the first exposure."""
+
+    weighting: Literal["sky", "exptime", "equal"] = parameter(
+        "sky",
+        "Weight of an exposure: sky (1/median variance, of which most is that of the sky), exptime (its exposure "
+        "time), equal.",
+    )
+    weight_keyword: str = parameter(
+        "", "Keyword by whose value, to the power of weight_power, the weight of each exposure is multiplied (STREHL)."
+    )
+    weight_power: float = parameter(1.0, "Power of the value of weight_keyword; -2 with FWHM for point sources.")
+    exposure_time: bool = parameter(False, "Whether to add the plane EXP, the exposure time of each pixel [s].")

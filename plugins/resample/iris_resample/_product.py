@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,28 +13,30 @@ from iris_core import Array, Exposure
 from iris_resample._drizzle import Drop, Resampled
 from iris_resample._grid import Grid
 
-__all__ = ["annotate", "assemble", "cards"]
+__all__ = ["annotate", "assemble", "cards", "is_brightness", "total_time", "weight_planes"]
 
 Cards = Mapping[str, tuple[Any, str]]
 
 
-def cards(grid: Grid, drop: Drop, weight_type: str, factor: float) -> Cards:
+def cards(grid: Grid, drop: Drop, weights: str, factor: float) -> Cards:
     """Return the keywords that describe the resampling; CORRFAC only where it is known."""
     area = grid.pixel_area
     described: dict[str, tuple[Any, str]] = {
         "PIXAR_SR": (float(area * np.deg2rad(1) ** 2), "[sr] area of a pixel"),
         "PIXAR_A2": (area * 3600**2, "[arcsec2] area of a pixel"),
-        "PXSCLRT": (grid.ratio, "pixel scale / that of the detector"),
+        "PXSCLRT": (drop.ratio, "pixel scale / that of the detector"),
         "PIXFRAC": (drop.pixfrac, "drop size / pixel size"),
         "KERNEL": (drop.kernel, "shape of the drops"),
-        "RESWHT": (weight_type, "weights of the pixels"),
+        "RESWHT": (weights, "weights of the pixels"),
     }
     if np.isfinite(factor):
         described["CORRFAC"] = (round(factor, 3), "true / ERR-propagated noise, large apertures")
     return described
 
 
-def assemble(exposure: Exposure, grid: Grid, result: Resampled, described: Cards) -> Exposure:
+def assemble(
+    exposure: Exposure, grid: Grid, result: Resampled, described: Cards, planes: Mapping[str, Array]
+) -> Exposure:
     """Return `exposure` with the resampled planes on their grid; what belonged to the detector's pixels is gone."""
 
     def plane(cube: Array) -> Array:
@@ -44,13 +46,32 @@ def assemble(exposure: Exposure, grid: Grid, result: Resampled, described: Cards
         data=plane(result.data),
         dq=plane(result.dq),
         variance={name: plane(component) for name, component in result.variance.items()},
-        planes={"WHT": plane(result.weight), "CON": plane((result.weight > 0).astype(np.int32))},
+        planes=planes,
         area=None,
         wcs=grid.wcs,
         fits_wcs=grid.header,
         meta=dataclasses.replace(exposure.meta, window=None),
         subarrays=(),
     ).with_keywords(described)
+
+
+def weight_planes(exposure: Exposure, result: Resampled) -> Mapping[str, Array]:
+    """Return WHT and CON of a single exposure."""
+    weight = result.weight if exposure.is_integrations else result.weight[0]
+    return {"WHT": weight, "CON": (weight > 0).astype(np.int32)}
+
+
+def total_time(outlines: Sequence[Exposure]) -> Cards:
+    """Return TOTEXP, where all exposure times are known: detectors that were read out together count once."""
+    times = {one.meta.start_time or index: one.meta.exposure_time for index, one in enumerate(outlines)}
+    seconds = [time for time in times.values() if time is not None]
+    known = len(seconds) == len(times)
+    return {"TOTEXP": (sum(seconds), "[s] exposure time, of several detectors once")} if known else {}
+
+
+def is_brightness(unit: u.UnitBase | None) -> bool:
+    """Whether values are surface brightness, which does not depend on the size of a pixel."""
+    return unit is not None and bool(unit.is_equivalent(u.MJy / u.sr))
 
 
 def annotate(exposure: Exposure, drop: Drop, unweighted: int, fallback: str) -> Exposure:
@@ -61,7 +82,7 @@ def annotate(exposure: Exposure, drop: Drop, unweighted: int, fallback: str) -> 
     if drop.kernel != "square" or drop.pixfrac != 1:
         shape = f"kernel {drop.kernel} with pixfrac {drop.pixfrac:g}"
         notes.append(f"{shape}: the flux of a source is conserved to some per cent; to 1e-4 with square and 1")
-    if exposure.unit is not None and not exposure.unit.is_equivalent(u.MJy / u.sr):
+    if exposure.unit is not None and not is_brightness(exposure.unit):
         notes.append(
             f"values are in {exposure.unit} per mean pixel of the detector; times PXSCLRT^2 per pixel of the grid"
         )

@@ -94,11 +94,27 @@ class Unused:
             Weight of an input pixel. Output pixels with a value get the bits where the unused pixels would have given
             more than half of the weight; OTHER_BAD_PIXEL where these have none.
         """
-        at = np.flatnonzero(self.share)
-        lost, bits = blank.reshape(-1)[at], self.bits.reshape(-1)[at]
-        lacking = (self.share.reshape(-1)[at] * np.float32(typical) > weight.reshape(-1)[at]) & ~lost
+        if not self.share.size:
+            return
+        at = np.nonzero((self.share > 0) | (self.bits != 0))
+        lost, bits = blank[at], self.bits[at]
+        lacking = (self.share[at] * np.float32(typical) > weight[at]) & ~lost
         bits[lacking & (bits == 0)] = DQ.OTHER_BAD_PIXEL
-        dq.reshape(-1)[at] |= np.where(lost | lacking, bits, np.uint32(DQ.GOOD))
+        dq[at] |= np.where(lost | lacking, bits, np.uint32(DQ.GOOD))
+
+    def merge(self, other: Unused, where: tuple[slice, slice], weight: float) -> None:
+        """Add what the unused pixels of an image would have given to a part of the grid, in units of `weight`."""
+        if not other.share.size:
+            return
+        if not self.share.size:
+            self.share, self.bits = np.zeros(self.shape, np.float32), np.zeros(self.shape, np.uint32)
+        self.share[where] += other.share * np.float32(weight)
+        self.bits[where] |= other.bits
+
+    def part(self, rows: slice, columns: slice) -> Unused:
+        """Return what is in a part of the grid."""
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        return Unused(shape, self.share[rows, columns], self.bits[rows, columns]) if self.share.size else Unused(shape)
 
 
 def _surrounded(unused: Mask) -> Mask:

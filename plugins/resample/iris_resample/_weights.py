@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import EllipsisType
 
 import numpy as np
 
-from iris_core import Exposure, Image
+from iris_core import Exposure, Image, InputError
 from iris_resample._drizzle import Weigh
+from iris_resample._params import MosaicParams
 
-__all__ = ["choose_weights"]
+__all__ = ["choose_weights", "factors_of", "sky_variance", "weight_of"]
 
 # Of the median of the poisson component: enough pixels for a part in a thousand.
 _SAMPLE = 512
@@ -59,9 +61,82 @@ def _is_positive(exposure: Exposure, name: str) -> bool:
 
 def _median(plane: Image | None) -> float:
     """Return the median of an evenly spread sample; 0 for None and for a plane without values."""
-    if plane is None:
-        return 0.0
-    row_step, column_step = (max(1, size // _SAMPLE) for size in plane.shape[-2:])
-    sample = plane[..., ::row_step, ::column_step]
-    valid = sample[np.isfinite(sample)]
+    return 0.0 if plane is None else _median_of(plane[_sample(plane.shape)])
+
+
+def _sample(shape: tuple[int, ...]) -> tuple[EllipsisType | slice, ...]:
+    row_step, column_step = (max(1, size // _SAMPLE) for size in shape[-2:])
+    return ..., slice(None, None, row_step), slice(None, None, column_step)
+
+
+def _median_of(values: Image) -> float:
+    valid = values[np.isfinite(values)]
     return float(np.median(valid)) if valid.size else 0.0
+
+
+def sky_variance(exposure: Exposure, unusable: int) -> float:
+    """Return the median variance of the usable pixels, of an evenly spread sample; 0 where there is none."""
+    if not exposure.variance:
+        return 0.0
+    cut = _sample(exposure.data.shape)
+    total = sum((plane[cut] for plane in exposure.variance.values()), start=np.float32(0))
+    usable = ((exposure.dq[cut] & np.uint32(unusable)) == 0) & np.isfinite(exposure.data[cut])
+    return _median_of(np.asarray(total, dtype=np.float32)[usable])
+
+
+def factors_of(outlines: Sequence[Exposure], params: MosaicParams) -> list[float]:
+    """Return by how much the weight of each exposure is multiplied.
+
+    Raises
+    ------
+    InputError
+        When the errors or the exposure times that make the weights are not known; when the keyword is missing, no
+        number, or gives no weight: negative, not finite, or all are 0.
+    """
+    needed = {"sky": "errors", "exptime": "an exposure time (EXPTIME)", "equal": ""}[params.weighting]
+    for one in outlines:
+        known = {"sky": one.variance, "exptime": one.meta.exposure_time, "equal": True}[params.weighting]
+        if not known:
+            raise InputError(f"{one.name} lacks {needed}, which weighting '{params.weighting}' needs; choose another")
+    if not params.weight_keyword:
+        return [1.0 for _ in outlines]
+    factors = [_factor(one, params.weight_keyword, params.weight_power) for one in outlines]
+    if not any(factors):
+        raise InputError(f"{params.weight_keyword} gives every exposure the weight 0")
+    return factors
+
+
+def _factor(outline: Exposure, keyword: str, power: float) -> float:
+    value = outline.header.get(keyword, outline.sci_header.get(keyword))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        found = "there is none" if value is None else f"it is {value!r}"
+        raise InputError(f"{outline.name}: weight_keyword {keyword} has to be a number, and {found}")
+    if value < 0 or not np.isfinite(value) or (value == 0 and power <= 0):
+        raise InputError(f"{outline.name}: {keyword} = {value} to the power of {power:g} is no weight")
+    return float(float(value) ** power)
+
+
+def weight_of(exposure: Exposure, weighting: str, noise: float) -> float:
+    """Return the weight of an exposure, all its pixels alike; 0 where it has no usable pixel.
+
+    Parameters
+    ----------
+    exposure
+        The exposure.
+    weighting
+        ``sky``: 1/`noise`, in 1/unit2. ``exptime``: the exposure time [s]. ``equal``: 1.
+    noise
+        Its `sky_variance`.
+
+    Raises
+    ------
+    InputError
+        When its errors are 0, that is, not known.
+    """
+    if weighting == "exptime":
+        return float(exposure.meta.exposure_time or 0.0)
+    if weighting == "equal":
+        return 1.0
+    if noise < 0 or (noise == 0 and bool(np.any(np.isfinite(exposure.data)))):
+        raise InputError(f"{exposure.name}: its errors are 0 and give it no weight; see 'weighting' of mosaic")
+    return 1 / noise if noise else 0.0

@@ -1,11 +1,13 @@
 """The arithmetic on plain arrays, without exposures."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_resample._drizzle import Drop, Planes, drizzle_planes
-from iris_resample._grid import Grid
+from iris_resample._drizzle import Drop, Planes, Resampled, drizzle_planes, finish
+from iris_resample._layout import Place
 from iris_resample._noise import correlated_noise_factor
 from iris_resample._pixmap import PixelMap
 
@@ -23,9 +25,10 @@ def shifted(dx: float, dy: float, scale: float = 1.0) -> PixelMap:
     return mapping
 
 
-def grid(shape: tuple[int, int], cuts: bool = False) -> Grid:
-    """Return a grid of which only the shape matters."""
-    return Grid(sky=None, crval=(0, 0), origin=(0, 0), matrix=np.eye(2), shape=shape, ratio=1.0, cuts=cuts)
+def drizzle(onto: tuple[int, int], *what: Any, components: bool = False, margin: int = 2) -> Resampled:
+    """Drizzle onto a grid of which only the shape matters."""
+    place = Place(rows=slice(0, onto[0]), columns=slice(0, onto[1]), ratio=1.0, margin=margin)
+    return finish(drizzle_planes(*what, place, components))
 
 
 def planes(data: np.ndarray, **variance: np.ndarray) -> Planes:
@@ -42,7 +45,7 @@ def image(seed: int = 0) -> np.ndarray:
 def test_the_weights_of_a_shift_are_the_overlaps(fraction: float) -> None:
     """In one dimension a pixel is (1 - f) of one and f of the next, and its variance (1 - f)^2 + f^2 of theirs."""
     data = image()
-    result = drizzle_planes(planes(data, a=2.0), shifted(fraction, 0), SQUARE, lambda _: 3.0, grid((12, 15)), False)
+    result = drizzle((12, 15), planes(data, a=2.0), shifted(fraction, 0), SQUARE, lambda _: 3.0)
     inner = (1 - fraction) * data[:, 1:] + fraction * data[:, :-1]
     assert result.data[0, :, 1:14] == pytest.approx(inner, rel=1e-5)
     assert result.variance["total"][0, :, 1:14] == pytest.approx(2 * ((1 - fraction) ** 2 + fraction**2), rel=1e-5)
@@ -57,7 +60,7 @@ def test_weight_and_weighted_value_are_neither_made_nor_lost(
 ) -> None:
     """What falls wholly inside: sum of WHT x value = sum of weight x value of the input."""
     data, drop = image(), Drop(kernel="square", pixfrac=pixfrac, ratio=1 / scale)
-    result = drizzle_planes(planes(data), shifted(dx, dy, scale), drop, lambda _: 2.0, grid((45, 45)), False)
+    result = drizzle((45, 45), planes(data), shifted(dx, dy, scale), drop, lambda _: 2.0)
     assert np.sum(result.weight) == pytest.approx(2 * data.size, rel=1e-5)
     assert np.nansum(result.weight * result.data) == pytest.approx(2 * np.sum(data), rel=1e-5)
 
@@ -68,7 +71,7 @@ def test_resampling_is_linear(factor: float, offset: float, kernel: str) -> None
     data, drop = image(), Drop(kernel=kernel, pixfrac=1.0, ratio=1.0)
     mapping = shifted(0.3, 0.4, 1.1)
     one, other = (
-        drizzle_planes(planes(values), mapping, drop, lambda _: 1.0, grid((15, 17)), False).data
+        drizzle((15, 17), planes(values), mapping, drop, lambda _: 1.0).data
         for values in (data, factor * data + offset)
     )
     assert other == pytest.approx(factor * one + offset, rel=1e-4, abs=1e-3, nan_ok=True)
@@ -78,7 +81,7 @@ def test_components_and_total() -> None:
     exposure = planes(image(), a=image(1) ** 2, b=image(2) ** 2)
     mapping = shifted(0.3, 0.6)
     apart, total = (
-        drizzle_planes(exposure, mapping, SQUARE, lambda _: 1.0, grid((13, 15)), components)
+        drizzle((13, 15), exposure, mapping, SQUARE, lambda _: 1.0, components=components)
         for components in (True, False)
     )
     assert set(apart.variance) == {"a", "b"}
@@ -88,7 +91,7 @@ def test_components_and_total() -> None:
 
 def test_weights_see_the_components_of_their_band() -> None:
     noise = np.linspace(1, 2, SHAPE[0])[:, np.newaxis]
-    result = drizzle_planes(planes(image(), a=noise), shifted(0, 0), SQUARE, lambda v: 1 / v["a"], grid(SHAPE), False)
+    result = drizzle(SHAPE, planes(image(), a=noise), shifted(0, 0), SQUARE, lambda v: 1 / v["a"])
     assert result.weight[0] == pytest.approx(np.broadcast_to(1 / noise, SHAPE), rel=1e-6)
 
 
@@ -96,7 +99,7 @@ def test_weights_see_the_components_of_their_band() -> None:
 def test_pixels_without_a_weight_are_counted(weight: float) -> None:
     weights = np.ones(SHAPE)
     weights[2, 3:6] = weight
-    result = drizzle_planes(planes(image()), shifted(0, 0), SQUARE, lambda _: weights, grid(SHAPE), False)
+    result = drizzle(SHAPE, planes(image()), shifted(0, 0), SQUARE, lambda _: weights)
     assert result.unweighted == 3
     assert np.argwhere(np.isnan(result.data[0])).tolist() == [[2, 3], [2, 4], [2, 5]]
 
@@ -106,7 +109,7 @@ def test_pixels_without_a_weight_are_counted(weight: float) -> None:
 def test_what_is_not_finite_stays_out(name: str, value: float) -> None:
     data, variance = image(), np.ones(SHAPE)
     (data if name == "data" else variance)[4, 4] = value
-    result = drizzle_planes(planes(data, a=variance), shifted(0, 0), SQUARE, lambda _: 1.0, grid(SHAPE), False)
+    result = drizzle(SHAPE, planes(data, a=variance), shifted(0, 0), SQUARE, lambda _: 1.0)
     assert np.argwhere(result.dq[0]).tolist() == [[4, 4]]
     assert np.isnan(result.data[0, 4, 4])
     assert np.isnan(result.variance["total"][0, 4, 4])
@@ -115,15 +118,15 @@ def test_what_is_not_finite_stays_out(name: str, value: float) -> None:
 
 def test_a_margin_changes_nothing_but_the_edges() -> None:
     cut, plain = (
-        drizzle_planes(planes(image()), shifted(-3.5, -2.5), SQUARE, lambda _: 1.0, grid((6, 6), cuts), False)
-        for cuts in (True, False)
+        drizzle((6, 6), planes(image()), shifted(-3.5, -2.5), SQUARE, lambda _: 1.0, margin=margin)
+        for margin in (32, 2)
     )
     assert cut.data.shape == (1, 6, 6)
     assert cut.data[:, 1:-1, 1:-1] == pytest.approx(plain.data[:, 1:-1, 1:-1])
 
 
 def test_a_grid_on_which_nothing_falls_is_blank() -> None:
-    result = drizzle_planes(planes(image(), a=1.0), shifted(50, 50), SQUARE, lambda _: 1.0, grid((9, 9)), False)
+    result = drizzle((9, 9), planes(image(), a=1.0), shifted(50, 50), SQUARE, lambda _: 1.0)
     assert np.all(np.isnan(result.data))
     assert np.all(result.dq == 1)
     assert np.all(result.weight == 0)

@@ -11,7 +11,7 @@ from astropy.coordinates import FK5, ICRS, Galactic, SkyCoord
 from gwcs import WCS
 from gwcs.coordinate_frames import Frame2D
 from iris_resample import ResampleParams, resample
-from iris_resample._grid import choose_grid
+from iris_resample._layout import choose_grid, pointing_of
 from iris_testkit import iris_mode
 
 from iris_core import Exposure, InputError
@@ -219,7 +219,7 @@ def test_an_image_of_a_line_is_refused(on_sky: Maker) -> None:
 
 def test_unequal_scales_become_square_pixels(on_sky: Maker) -> None:
     exposure = on_sky((50, 50), stretch=1.44)
-    grid = choose_grid(exposure.wcs, exposure.shape, ResampleParams(), "x")
+    grid = choose_grid([pointing_of(exposure)], ResampleParams())
     assert grid.pixel_area == pytest.approx(1.44 * (0.004 / 3600) ** 2)
     assert grid.shape == (60, 42)
     assert grid.matrix @ grid.matrix.T == pytest.approx(grid.pixel_area * np.eye(2), abs=1e-20)
