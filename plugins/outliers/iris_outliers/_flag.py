@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 _SAMPLED, _RAISED = 2.2, 2.0
 # More than this part of the pixels of stars is not due to rays.
 _SUSPICIOUS = 0.01
+# Median of the largest difference to 8 neighbours in noise of 1, and a factor above which nearly none of it lies.
+_STEEP, _MARGIN = 2.2, 2.0
 
 
 def flag_exposure(exposure: Exposure, cut: Cut, level: float, params: OutlierParams) -> Exposure:
@@ -55,7 +57,8 @@ def flag_exposure(exposure: Exposure, cut: Cut, level: float, params: OutlierPar
     fwhm = params.fwhm or measure_fwhm(exposure.data, peaks)
     slopes = _slopes(params, fwhm)
     sources = sources_of(blot, typical) if np.any(count == 2) else None
-    found = outliers_of(difference, steepness(blot), err, count, (params.sigma, params.sigma_beside), slopes, sources)
+    steep = without_noise(steepness(blot), err, count)
+    found = outliers_of(difference, steep, err, count, (params.sigma, params.sigma_beside), slopes, sources)
     _check_fraction(exposure, found, params)
     return _flagged(exposure, found, count, _remark(exposure, found, peaks, fwhm, slopes[0] != params.slope))
 
@@ -80,13 +83,39 @@ def _slopes(params: OutlierParams, fwhm: float) -> tuple[float, float]:
 
 
 def steepness(image: Image) -> Image:
-    """Return the largest difference of each pixel to its 4 neighbours, ``(ny, nx)``; NaN where all are NaN."""
+    """Return the largest difference of each pixel to its 8 neighbours, ``(ny, nx)``; NaN where all are NaN."""
     steep = np.full(image.shape, np.nan, dtype=np.float32)
-    for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+    up, down, left, right = slice(1, None), slice(None, -1), slice(None, -1), slice(1, None)
+    whole = slice(None)
+    pairs = (((down, whole), (up, whole)), ((whole, left), (whole, right)), ((down, left), (up, right)),
+             ((down, right), (up, left)))  # fmt: skip
+    for before, after in pairs:
         step = np.abs(image[after] - image[before])
         for part in (before, after):
             np.fmax(steep[part], step, out=steep[part])
     return steep
+
+
+def without_noise(steep: Image, err: Image, count: Array) -> Image:
+    """Return the steepness beyond that of noise: of a median of few values it would hide faint rays.
+
+    Parameters
+    ----------
+    steep
+        As `steepness` returns it; changed in place.
+    err
+        Standard deviation of the image.
+    count
+        How many values the median is of.
+    """
+    step = max(1, steep.size // 1_000_000)
+    known, values = (plane.ravel()[::step] for plane in (steep / err, count))
+    good = np.isfinite(known) & (values > 1)
+    if good.any():
+        # In a crowded field most of it is stars: no more than the noise of a median can be.
+        expected = _STEEP * np.sqrt(np.pi / 2 / np.median(values[good]))
+        steep -= np.float32(_MARGIN * min(float(np.median(known[good])), expected)) * err
+    return np.maximum(steep, 0, out=steep)
 
 
 def outliers_of(
