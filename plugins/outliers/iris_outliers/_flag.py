@@ -10,8 +10,8 @@ import numpy as np
 from iris_core import DQ, Array, Exposure, Image, InputError, Mask
 from iris_outliers._median import Cut
 from iris_outliers._noise import foretold_error
-from iris_outliers._resample import bands, interpolate, nearest
-from iris_outliers._stars import find_peaks, measure_fwhm, near, sources_of
+from iris_outliers._resample import blot
+from iris_outliers._stars import around, find_peaks, measure_fwhm, sources_of
 
 if TYPE_CHECKING:
     from iris_outliers import OutlierParams
@@ -47,27 +47,20 @@ def flag_exposure(exposure: Exposure, cut: Cut, level: float, params: OutlierPar
     InputError
         When more than `max_fraction` would be flagged.
     """
-    blot, count = interpolate(cut.median, cut.pixels, slice(0, exposure.shape[0])), _counts(cut, exposure.shape)
+    median, count = blot(cut.median, cut.count, cut.pixels)
     # In place from here on: each of these planes is as large as the exposure.
-    difference = exposure.data - blot
+    difference = exposure.data - median
     difference -= np.float32(level)
     err = foretold_error(exposure, difference)
     typical = _typical(err)
-    peaks = find_peaks(blot, typical)
+    peaks = find_peaks(median, typical)
     fwhm = params.fwhm or measure_fwhm(exposure.data, peaks)
     slopes = _slopes(params, fwhm)
-    sources = sources_of(blot, typical) if np.any(count == 2) else None
-    steep = without_noise(steepness(blot), err, count)
+    sources = sources_of(median, typical) if np.any(count == 2) else None
+    steep = without_noise(steepness(median), err, count)
     found = outliers_of(difference, steep, err, count, (params.sigma, params.sigma_beside), slopes, sources)
     _check_fraction(exposure, found, params)
     return _flagged(exposure, found, count, _remark(exposure, found, peaks, fwhm, slopes[0] != params.slope))
-
-
-def _counts(cut: Cut, shape: tuple[int, int]) -> Array:
-    count = np.empty(shape, dtype=cut.count.dtype)
-    for band in bands(slice(0, shape[0]), shape[1]):
-        count[band] = nearest(cut.count, cut.pixels, band)
-    return count
 
 
 def _typical(err: Image) -> float:
@@ -148,8 +141,6 @@ def outliers_of(
     sources
         Where there are sources, for the rule of two; None where there are nowhere two values.
     """
-    from scipy.ndimage import maximum_filter
-
     distance, two = np.abs(difference), count == 2
     distance[count < 2] = np.nan
     if sources is not None:
@@ -158,7 +149,8 @@ def outliers_of(
     first, second = (
         distance > np.float32(one) * error + np.float32(other) * steep for one, other in zip(sigma, slope, strict=True)
     )
-    return np.asarray((maximum_filter(first, 3) & second) | first)
+    beside = around(np.argwhere(first), 1.5, first.shape)
+    return np.asarray((beside & second) | first)
 
 
 def _check_fraction(exposure: Exposure, found: Mask, params: OutlierParams) -> None:
@@ -175,7 +167,7 @@ def _remark(exposure: Exposure, found: Mask, peaks: Array, fwhm: float, raised: 
         return text + "; no stars tell the FWHM"
     text += f"; FWHM {fwhm:.2f} pixels" + (f", slopes raised to {_RAISED:g}" if raised else "")
     if len(peaks):
-        close = near(peaks, fwhm, found.shape)
+        close = around(peaks, fwhm, found.shape)
         share = float(found[close].mean())
         text += f"; {share:.2%} of the pixels within 1 FWHM of {len(peaks)} sources"
         if share > _SUSPICIOUS:

@@ -111,7 +111,18 @@ class PixelMap:
         """Return x and y of the pixels of some rows, ``(2, rows, columns)``, to 1/1024 pixel."""
         along = _between(self.nodes, np.arange(where.start, where.stop), self.shape[0], axis=1)
         places = _between(along, np.arange(self.shape[1]), self.shape[1], axis=2)
-        return np.asarray(np.rint(places * _QUANTA) / _QUANTA)
+        places *= _QUANTA
+        np.rint(places, out=places)
+        places *= 1 / _QUANTA
+        return places
+
+    def span(self, where: slice) -> tuple[float, float]:
+        """Return the least and the largest y of the pixels of some rows, to 1/1024 pixel."""
+        if self.shift is not None:
+            return float(where.start + self.shift[1]), float(where.stop - 1 + self.shift[1])
+        # Between nodes the map is linear: the extremes along a row are at nodes.
+        y = _between(self.nodes[1:], np.arange(where.start, where.stop), self.shape[0], axis=1)
+        return float(y.min()), float(y.max())
 
     def inverse(self, shape: tuple[int, int]) -> PixelMap:
         """Return the map of the pixels of the plane, ``(rows, columns)`` from (0, 0), to those of this image."""
@@ -147,8 +158,10 @@ def _between(nodes: Doubles, at: Doubles, size: int, axis: int) -> Doubles:
     """Return values at some rows or columns of an image of `size` of them, linear between the nodes."""
     first, share = _cells(at, nodes.shape[axis], size)
     share = share.reshape([-1 if one == axis else 1 for one in range(nodes.ndim)])
-    low, high = (np.take(nodes, index, axis=axis) for index in (first, first + 1))
-    return np.asarray(low + share * (high - low))
+    values = np.take(np.diff(nodes, axis=axis), first, axis=axis)
+    values *= share
+    values += np.take(nodes, first, axis=axis)
+    return values
 
 
 def _cells(at: Doubles, nodes: int, size: int) -> tuple[Array, Doubles]:

@@ -10,7 +10,7 @@ import numpy as np
 from iris_core import Array, Doubles, Image
 from iris_outliers._plane import PixelMap
 
-__all__ = ["bands", "interpolate", "nearest", "rows_needed"]
+__all__ = ["bands", "blot", "interpolate", "rows_needed"]
 
 # Values that are interpolated at a time.
 _VALUES = 1 << 20
@@ -24,12 +24,7 @@ def bands(where: slice, width: int) -> Iterator[slice]:
 
 def rows_needed(places: PixelMap, where: slice, height: int) -> slice:
     """Return the rows of an image of some `height` on which some rows of another one depend; it may be empty."""
-    if places.shift is not None:
-        low, high = (float(edge + places.shift[1]) for edge in (where.start, where.stop - 1))
-    else:
-        # Along a row the map is linear between nodes, so that the extremes are at nodes; two rows more do no harm.
-        y = places.rows(where)[1]
-        low, high = float(y.min()), float(y.max())
+    low, high = places.span(where)
     start = int(np.clip(np.floor(low) - 1, 0, height))
     return slice(start, int(np.clip(np.ceil(high) + 2, start, height)))
 
@@ -97,13 +92,28 @@ def _fill(values: Image, image: Image, at: Doubles, least: float) -> None:
     values[rows[enough], columns[enough]] = (sums[0] / np.where(enough, sums[1], 1))[enough]
 
 
-def nearest(image: Array, places: PixelMap, where: slice) -> Array:
-    """Return the values of the nearest pixels of an image at some rows of another one; 0 beyond it."""
-    made = np.zeros((where.stop - where.start, places.shape[1]), dtype=image.dtype)
+def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
+    """Return the values of an image, and of the nearest pixels of another one, at the pixels of an exposure.
+
+    Parameters
+    ----------
+    image
+        ``(ny, nx)``, NaN where there is no value; so is what is interpolated with it, or beyond it.
+    count
+        ``(ny, nx)``, integers; 0 beyond it.
+    places
+        The pixels of the exposure to those of the images.
+    """
+    from scipy.ndimage import map_coordinates
+
+    values = np.full(places.shape, np.nan, dtype=np.float32)
+    counts = np.zeros(places.shape, dtype=count.dtype)
     if places.shift is not None:
-        _copy(image, made, (places.shift[1] + where.start, places.shift[0]))
-        return made
-    column, row = np.rint(places.rows(where)).astype(np.intp)
-    good = (row >= 0) & (row < image.shape[0]) & (column >= 0) & (column < image.shape[1])
-    made[good] = image[row[good], column[good]]
-    return made
+        for one, made in ((image, values), (count, counts)):
+            _copy(one, made, places.shift[::-1])
+        return values, counts
+    for band in bands(slice(0, places.shape[0]), places.shape[1]):
+        at = places.rows(band)[::-1]
+        map_coordinates(image, at, output=values[band], order=1, mode="constant", cval=np.nan, prefilter=False)
+        map_coordinates(count, at, output=counts[band], order=0, mode="constant", cval=0, prefilter=False)
+    return values, counts

@@ -6,7 +6,7 @@ import numpy as np
 
 from iris_core import Array, Image, Mask
 
-__all__ = ["find_peaks", "measure_fwhm", "near", "sources_of"]
+__all__ = ["around", "find_peaks", "measure_fwhm", "sources_of"]
 
 # Standard deviations above the sky of a source, and of one of which the FWHM is measured.
 _SOURCE, _PEAK = 5.0, 50.0
@@ -23,21 +23,19 @@ def sky_of(image: Image) -> float:
 
 def sources_of(image: Image, err: float) -> Mask:
     """Return where there are sources: above the sky by 5 standard deviations, and beside such pixels."""
-    from scipy.ndimage import maximum_filter
-
-    bright = image - np.float32(sky_of(image)) > _SOURCE * err
-    return np.asarray(maximum_filter(bright, 3), dtype=np.bool_)
+    return around(np.argwhere(image - np.float32(sky_of(image)) > _SOURCE * err), 1.5, image.shape)
 
 
 def find_peaks(image: Image, err: float) -> Array:
     """Return the rows and columns of the peaks of bright sources, ``(k, 2)``, 2 pixels or more from the edge."""
-    from scipy.ndimage import maximum_filter
-
-    known = np.where(np.isfinite(image), image, np.float32(-np.inf))
-    bright = known - np.float32(sky_of(image)) > _PEAK * err
-    peaks = np.argwhere(bright & (known == maximum_filter(known, 5, mode="nearest")))
-    inside = np.all((peaks >= 2) & (peaks < np.array(image.shape) - 2), axis=1)
-    return np.asarray(peaks[inside])
+    peaks = np.argwhere(image - np.float32(sky_of(image)) > _PEAK * err)
+    peaks = peaks[np.all((peaks >= 2) & (peaks < np.array(image.shape) - 2), axis=1)]
+    height = image[tuple(peaks.T)]
+    for step in _disk(2.9):
+        # NaN is no neighbour that is higher.
+        lower = ~(image[tuple((peaks + step).T)] > height)
+        peaks, height = peaks[lower], height[lower]
+    return peaks
 
 
 def measure_fwhm(image: Image, peaks: Array) -> float:
@@ -68,12 +66,17 @@ def measure_fwhm(image: Image, peaks: Array) -> float:
     return float(np.sqrt(4 * np.log(2) / np.median(bend[good]))) if good.sum() >= _LEAST else np.nan
 
 
-def near(peaks: Array, radius: float, shape: tuple[int, int]) -> Mask:
-    """Return the pixels within a radius of peaks."""
-    from scipy.ndimage import distance_transform_edt
+def around(places: Array, radius: float, shape: tuple[int, int]) -> Mask:
+    """Return the pixels within a radius of places, rows and columns ``(k, 2)``, of an image of some shape."""
+    found = np.zeros(shape, dtype=np.bool_)
+    for step in _disk(radius):
+        near = places + step
+        found[tuple(near[np.all((near >= 0) & (near < np.array(shape)), axis=1)].T)] = True
+    return found
 
-    far = np.ones(shape, dtype=np.bool_)
-    far[tuple(peaks.T)] = False
-    if not len(peaks):
-        return ~far
-    return np.asarray(distance_transform_edt(far) <= radius)
+
+def _disk(radius: float) -> Array:
+    """Return the steps in rows and columns within a radius, ``(k, 2)``."""
+    reach = np.arange(-int(radius), int(radius) + 1)
+    steps = np.stack(np.meshgrid(reach, reach), axis=-1).reshape(-1, 2)
+    return np.asarray(steps[np.hypot(*steps.T) <= radius])
