@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from iris_core import Exposure, Exposures, InputError, Params, References, parameter, stage
+from iris_core import Exposure, InputError, Params, References, parameter, stage
 from iris_outliers.hookspecs import outlier_detection
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 __all__ = ["OutlierParams", "check_group", "flag_outliers", "outlier_detection"]
 
@@ -109,5 +112,5 @@ def flag_outliers(exposures: Exposures, params: OutlierParams, references: Refer
     if params.protect:
         places = places_of(references[params.protect].table(), params.protect)
         protect_stars(median.count, grid.plane.of_sky(*places), params.protect_radius)
-    per = {"cut": [median.cut(place) for place in grid.places], "level": levels}
+    per: dict[str, list[Any]] = {"cut": [median.cut(place) for place in grid.places], "level": levels}
     return exposures.changed(flag_exposure, per=per, params=params)

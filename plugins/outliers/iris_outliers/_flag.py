@@ -157,7 +157,8 @@ def _check_fraction(exposure: Exposure, found: Mask, params: OutlierParams) -> N
     if found.mean() > params.max_fraction:
         raise InputError(
             f"{exposure.name}: outlier_detection would flag {found.mean():.1%} of the pixels (max_fraction: "
-            f"{params.max_fraction:.0%}); its level, its WCS or its errors may not fit the others: run sky_match and align"
+            f"{params.max_fraction:.0%}); its level, its WCS or its errors may not fit the others: "
+            f"run align and sky_match before it"
         )
 
 

@@ -68,7 +68,7 @@ def choose_grid(outlines: Sequence[Exposure]) -> Grid:
     InputError
         When their WCS are in different frames, or they lie so far apart that one of them must be wrong.
     """
-    frames = {one.name: str(one.wcs.output_frame.reference_frame) for one in outlines}
+    frames = {one.name: str(one.wcs.output_frame.reference_frame) for one in outlines if one.wcs is not None}
     if len(set(frames.values())) > 1:
         raise InputError(f"outlier_detection: the exposures have different celestial frames: {frames}")
     plane = choose_plane(outlines)
@@ -78,9 +78,7 @@ def choose_grid(outlines: Sequence[Exposure]) -> Grid:
     high = np.array([np.ceil(np.max(one.nodes, axis=(1, 2)) - origin) for one in maps])
     _check_size(low, high, outlines)
     first = low.min(axis=0)
-    places = [
-        _place(one, origin, bottom, top, first) for one, bottom, top in zip(maps, low, high, strict=True)
-    ]
+    places = [_place(one, origin, bottom, top, first) for one, bottom, top in zip(maps, low, high, strict=True)]
     columns, rows = (high.max(axis=0) - first + 1).astype(int).tolist()
     return Grid(plane=replace(plane, origin=tuple(origin + first)), shape=(rows, columns), places=tuple(places))
 

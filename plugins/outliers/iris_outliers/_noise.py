@@ -17,7 +17,8 @@ _SAMPLE = 1_000_000
 def foretold_error(exposure: Exposure, difference: Image) -> Image:
     """Return the standard deviation of each pixel had it the value of the median, ``(ny, nx)``.
 
-    ``v - c (d - B)`` with the variance v, and c its growth with light; of an exposure without errors, the scatter.
+    ``v - c (d - B)`` with the variance v, and c its growth with light; of an exposure without errors, the
+    scatter of neighbours.
 
     Parameters
     ----------
@@ -27,8 +28,9 @@ def foretold_error(exposure: Exposure, difference: Image) -> Image:
         Its data minus the median, d - B.
     """
     if not exposure.variance:
-        sample = _sample(difference)
-        scatter = _MAD_TO_SIGMA * float(np.median(np.abs(sample))) if sample.size else np.nan
+        # Not that of the difference: where the median is the pixel itself, it is 0.
+        sample = np.abs(_sample(np.diff(exposure.data, axis=1)))
+        scatter = _MAD_TO_SIGMA / np.sqrt(2) * float(np.median(sample)) if sample.size else np.nan
         return np.full(exposure.shape, scatter, dtype=np.float32)
     first, *others = exposure.variance.values()
     variance = first.copy()

@@ -60,14 +60,21 @@ class Plane:
 def choose_plane(outlines: Sequence[Exposure]) -> Plane:
     """Return the plane for exposures: at the middle of their centres, with the pixels of the first."""
     middles = [tuple((size - 1) / 2 for size in one.shape[::-1]) for one in outlines]
-    places = [one.wcs(*middle, with_bounding_box=False) for one, middle in zip(outlines, middles, strict=True)]
+    places = [_wcs_of(one)(*middle, with_bounding_box=False) for one, middle in zip(outlines, middles, strict=True)]
     crval = _mean_direction(*np.array(places, dtype=np.float64).T)
     degrees = Plane(crval, np.eye(2))
     (x, y), step = middles[0], max(1.0, min(outlines[0].shape) / 4)
-    across = degrees.of_pixels(outlines[0].wcs, np.array([x - step, x + step, x, x]), np.array([y, y, y - step, y + step]))
+    across = degrees.of_pixels(
+        outlines[0].wcs, np.array([x - step, x + step, x, x]), np.array([y, y, y - step, y + step])
+    )
     slopes = np.stack([across[:, 1] - across[:, 0], across[:, 3] - across[:, 2]], axis=1) / (2 * step)
     left, _, right = np.linalg.svd(slopes)
     return Plane(crval, np.linalg.inv(left @ right) / np.sqrt(abs(np.linalg.det(slopes))))
+
+
+def _wcs_of(outline: Exposure) -> WCS:
+    assert outline.wcs is not None  # the check of the stage has seen to it
+    return outline.wcs
 
 
 def _mean_direction(longitude: Doubles, latitude: Doubles) -> tuple[float, float]:
@@ -139,12 +146,12 @@ class PixelMap:
 
     def _at(self, places: Doubles) -> Doubles:
         """Return the map at any places, ``(2, ...)``; beyond the image it is continued."""
-        (x, u), (y, v) = (
-            _cells(places[axis], self.nodes.shape[2 - axis], self.shape[1 - axis]) for axis in (0, 1)
-        )
+        (x, u), (y, v) = (_cells(places[axis], self.nodes.shape[2 - axis], self.shape[1 - axis]) for axis in (0, 1))
         corners = ((1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v)
         steps = ((0, 0), (0, 1), (1, 0), (1, 1))
-        parts = [weight * self.nodes[:, y + down, x + right] for weight, (down, right) in zip(corners, steps, strict=True)]
+        parts = [
+            weight * self.nodes[:, y + down, x + right] for weight, (down, right) in zip(corners, steps, strict=True)
+        ]
         return np.asarray(sum(parts))
 
 
@@ -154,7 +161,7 @@ def _lattice(shape: tuple[int, int]) -> Doubles:
     return np.stack(np.meshgrid(x, y))
 
 
-def _between(nodes: Doubles, at: Doubles, size: int, axis: int) -> Doubles:
+def _between(nodes: Doubles, at: Array, size: int, axis: int) -> Doubles:
     """Return values at some rows or columns of an image of `size` of them, linear between the nodes."""
     first, share = _cells(at, nodes.shape[axis], size)
     share = share.reshape([-1 if one == axis else 1 for one in range(nodes.ndim)])
@@ -164,7 +171,7 @@ def _between(nodes: Doubles, at: Doubles, size: int, axis: int) -> Doubles:
     return values
 
 
-def _cells(at: Doubles, nodes: int, size: int) -> tuple[Array, Doubles]:
+def _cells(at: Array, nodes: int, size: int) -> tuple[Array, Doubles]:
     """Return the node before each place on an axis of `size` pixels, and the place between it and the next."""
     place = at * ((nodes - 1) / max(size - 1, 1))
     first = np.clip(np.floor(place), 0, nodes - 2).astype(np.intp)

@@ -25,7 +25,9 @@ def places_of(table: Table, name: str) -> tuple[Doubles, Doubles]:
     columns = {column.lower(): column for column in table.colnames}
     if missing := [column for column in ("ra", "dec") if column not in columns]:
         raise InputError(f"outlier_detection: the {name} has no column {' and '.join(missing)}; {', '.join(columns)}")
-    ra, dec = (np.ma.filled(np.ma.asarray(table[columns[column]], dtype=np.float64), np.nan) for column in ("ra", "dec"))
+    ra, dec = (
+        np.ma.filled(np.ma.asarray(table[columns[column]], dtype=np.float64), np.nan) for column in ("ra", "dec")
+    )
     return np.asarray(ra), np.asarray(dec)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from iris_core import DQ, Exposures, InstrumentMode, Params, References, stage_spec
+from typing import TYPE_CHECKING
+
+from iris_core import DQ, InstrumentMode, Params, References, stage_spec
+
+if TYPE_CHECKING:
+    from iris_core import Exposures  # it reads headers: importing it takes astropy
 
 
 @stage_spec(status="S_OUTLIR", product="crf", group=True, makes="many", dq=DQ.OUTLIER)

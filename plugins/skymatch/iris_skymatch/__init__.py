@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from iris_core import Exposure, Exposures, InputError, Params, parameter, stage
+from iris_core import Exposure, InputError, Params, parameter, stage
 from iris_skymatch.hookspecs import sky_match
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 __all__ = ["SkyMatchParams", "check_overlaps", "match_sky", "sky_match"]
 
@@ -27,7 +30,10 @@ class SkyMatchParams(Params):
     )
     subtract: bool = parameter(True, "Subtract the levels; if false they are only written into the headers.")
     tile: int | None = parameter(
-        None, "Side of the tiles of the sky that are compared; by default 1/128 of the exposures, 8 to 32.", "pixel", ge=4
+        None,
+        "Side of the tiles of the sky that are compared; by default 1/128 of the exposures, 8 to 32.",
+        "pixel",
+        ge=4,
     )
     mask: str = parameter("", "FITS image with a WCS that is not 0 where there are sources, besides those found.")
 

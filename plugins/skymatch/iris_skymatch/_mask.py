@@ -66,7 +66,9 @@ def read_mask(path: str | Path) -> SkyMask:
     if not Path(path).is_file():
         raise InputError(f"sky_match: there is no mask {path}; 'mask' names a FITS image with a WCS, not 0 at sources")
     with fits.open(path) as file:
-        images = [hdu for hdu in file if hdu.data is not None and getattr(hdu, "is_image", False) and hdu.data.ndim == 2]
+        images = [
+            hdu for hdu in file if hdu.data is not None and getattr(hdu, "is_image", False) and hdu.data.ndim == 2
+        ]
         if not images:
             raise InputError(f"sky_match: the mask {path} has no image of two axes")
         sources = np.nan_to_num(np.asarray(images[0].data, dtype=np.float32), nan=0.0) != 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import Doubles, Exposure
+from iris_core import Array, Doubles, Exposure
 
 if TYPE_CHECKING:
     from gwcs import WCS
@@ -51,14 +51,21 @@ class Plane:
 def choose_plane(outlines: Sequence[Exposure]) -> Plane:
     """Return the plane for exposures: at the middle of their centres, with the pixels of the first."""
     middles = [tuple((size - 1) / 2 for size in one.shape[::-1]) for one in outlines]
-    places = [one.wcs(*middle, with_bounding_box=False) for one, middle in zip(outlines, middles, strict=True)]
+    places = [_wcs_of(one)(*middle, with_bounding_box=False) for one, middle in zip(outlines, middles, strict=True)]
     crval = _mean_direction(*np.array(places, dtype=np.float64).T)
     degrees = Plane(crval, np.eye(2))
     (x, y), step = middles[0], max(1.0, min(outlines[0].shape) / 4)
-    across = degrees.of_pixels(outlines[0].wcs, np.array([x - step, x + step, x, x]), np.array([y, y, y - step, y + step]))
+    across = degrees.of_pixels(
+        outlines[0].wcs, np.array([x - step, x + step, x, x]), np.array([y, y, y - step, y + step])
+    )
     slopes = np.stack([across[:, 1] - across[:, 0], across[:, 3] - across[:, 2]], axis=1) / (2 * step)
     left, _, right = np.linalg.svd(slopes)
     return Plane(crval, np.linalg.inv(left @ right) / np.sqrt(abs(np.linalg.det(slopes))))
+
+
+def _wcs_of(outline: Exposure) -> WCS:
+    assert outline.wcs is not None  # the check of the stage has seen to it
+    return outline.wcs
 
 
 def _mean_direction(longitude: Doubles, latitude: Doubles) -> tuple[float, float]:
@@ -94,7 +101,7 @@ class PixelMap:
         return _between(along, np.arange(self.shape[1]), self.shape[1], axis=2)
 
 
-def _between(nodes: Doubles, at: Doubles, size: int, axis: int) -> Doubles:
+def _between(nodes: Doubles, at: Array, size: int, axis: int) -> Doubles:
     """Return values at some rows or columns of an image of `size` of them, linear between the nodes."""
     place = at * ((nodes.shape[axis] - 1) / max(size - 1, 1))
     first = np.minimum(place.astype(np.intp), nodes.shape[axis] - 2)

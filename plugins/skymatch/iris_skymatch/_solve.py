@@ -98,7 +98,7 @@ class Levels:
     @property
     def is_determined(self) -> bool:
         """Whether the overlaps tell every term."""
-        return self.rank == self.terms.shape[1] * (len(self.terms) - len(self.islands))
+        return bool(self.rank == self.terms.shape[1] * (len(self.terms) - len(self.islands)))
 
     def at(self, places: Doubles) -> tuple[Doubles, Doubles]:
         """Return the level of each exposure at a place of its own, ``(2, n)``, and its standard deviation."""
@@ -117,13 +117,13 @@ def samples_of(measured: Sequence[Tiles], unit: float) -> Samples:
     noise = np.array([one.noise for one in measured])
     number = np.concatenate([one.number for one in measured])
     exposure = np.repeat(np.arange(len(measured)), [one.level.size for one in measured])
-    # A median of Gaussian values has pi/2 times the variance of their mean.
-    variance = np.pi / 2 * noise[exposure] ** 2 / number
+    # A median of Gaussian values has pi/2 times the variance of their mean, of few values a little less.
+    variance = np.pi / 2 * noise[exposure] ** 2 / (number + 1)
     level = np.concatenate([one.level for one in measured])
     samples = Samples(
         exposure=exposure,
         tile=tile.ravel(),
-        place=(place[::-1] + 0.5) / unit,
+        place=np.asarray((place[::-1] + 0.5) / unit, dtype=np.float64),
         level=level,
         variance=variance,
         noise=noise,
@@ -175,10 +175,10 @@ def _sky(place: Doubles, level: Doubles) -> Doubles:
     """Return a plane through the tiles of an exposure that most agree on; sources are above it."""
     design = np.vstack([np.ones(level.size), place])
     kept = np.ones(level.size, dtype=np.bool_)
-    sky = np.full(level.size, np.median(level))
+    sky: Doubles = np.full(level.size, np.median(level))
     for _ in range(5):
         if np.count_nonzero(kept) >= 12:
-            sky = np.linalg.lstsq(design[:, kept].T, level[kept], rcond=None)[0] @ design
+            sky = np.asarray(np.linalg.lstsq(design[:, kept].T, level[kept], rcond=None)[0] @ design)
         rest = level - sky
         below = rest[rest <= 0]
         scatter = _MAD_TO_SIGMA * float(-np.median(below)) if below.size else 0.0
@@ -201,7 +201,7 @@ def solve(samples: Samples, order: int) -> Levels:
         0 or 1.
     """
     whole, scale = samples.level.size, 1.0
-    terms = np.zeros(len(samples) * (1 + 2 * order))
+    terms: Doubles = np.zeros(len(samples) * (1 + 2 * order))
     for _ in range(_ROUNDS):
         fit = _Fit(samples, order)
         inverse, rank = fit.inverse()

@@ -150,7 +150,7 @@ def clipped_medians(table: Image) -> tuple[Doubles, Array]:
 
 
 def _last(table: Image) -> int:
-    return table.shape[1] - 1
+    return int(table.shape[1]) - 1
 
 
 def _middle(table: Image, low: Array, high: Array) -> Doubles:
@@ -185,4 +185,6 @@ def _noise(rest: Image) -> float:
     if not below.size:
         return 0.0
     # The median deviation from the median of few pixels is too small; the mean square is not.
-    return float(np.sqrt(np.mean(np.square(below[below >= _CLIP * _MAD_TO_SIGMA * np.median(below)], dtype=np.float64))))
+    return float(
+        np.sqrt(np.mean(np.square(below[below >= _CLIP * _MAD_TO_SIGMA * np.median(below)], dtype=np.float64)))
+    )

@@ -47,7 +47,7 @@ def look(
     """Return an exposure of a scene, which is a function of x and y on the sky [pixel], plus a level."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
     cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-    value = np.full(shape, level)
+    value = np.full(shape, float(level))
     if scene is not None:
         value += scene(cosine * x - sine * y + offset[0], sine * x + cosine * y + offset[1])
     variance = {"poisson": 0.0, "rnoise": sigma**2}
