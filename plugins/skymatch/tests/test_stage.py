@@ -110,8 +110,8 @@ def test_planes_are_subtracted(look: Look) -> None:
 
 def test_planes_that_overlaps_do_not_tell_are_levels(look: Look, caplog: pytest.LogCaptureFixture) -> None:
     """An overlap of a single column of tiles has no slope along x."""
-    result = match([look((0, 0), 2.0), look((115, 0), 0.0)], order=1)
-    assert [one.sci_header["BKGLEVEL"] for one in result] == [1, -1]
+    result = match([look((0, 0), 3.0), look((115, 0), 0.0), look((115, 0), 0.0)], order=1)
+    assert [one.sci_header["BKGLEVEL"] for one in result] == [2, -1, -1]
     assert "do not tell the slopes" in caplog.text
 
 
