@@ -1,0 +1,147 @@
+"""The median of exposures on their common grid, by strips of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from iris_core import Array, Exposure, Exposures, Image
+from iris_outliers._grid import Grid, Place
+from iris_outliers._plane import PixelMap
+from iris_outliers._resample import interpolate, rows_needed
+
+__all__ = ["Cut", "Median", "levels_of", "median_of", "take_median"]
+
+# What the values of all exposures in a strip may take [bytes], and those that are sorted at a time.
+_STRIP, _BLOCK = 256 << 20, 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The part of the median that an exposure lies on.
+
+    Parameters
+    ----------
+    median
+        See `Median`.
+    count
+        See `Median`.
+    pixels
+        The pixels of the exposure to those of this part.
+    """
+
+    median: Image
+    count: Array
+    pixels: PixelMap
+
+
+@dataclass(frozen=True, slots=True)
+class Median:
+    """The median of exposures.
+
+    Parameters
+    ----------
+    median
+        ``(ny, nx)``; of two values the lower, as light of rays only adds; NaN where there are fewer.
+    count
+        How many values there are, uint8; 255 stands for more, too.
+    """
+
+    median: Image
+    count: Array
+
+    def cut(self, place: Place) -> Cut:
+        """Return the part that an exposure lies on; it takes no memory."""
+        return Cut(self.median[place.cut], self.count[place.cut], place.pixels)
+
+
+def levels_of(outlines: Sequence[Exposure]) -> list[float]:
+    """Return the level of the sky of each exposure that is known and has not been subtracted: sky_match records it."""
+    headers = [one.sci_header for one in outlines]
+    return [0.0 if one.get("BKGSUB", True) else float(one.get("BKGLEVEL", 0.0)) for one in headers]
+
+
+def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least: float) -> Median:
+    """Return the median of exposures; of each only the rows are read that a strip needs.
+
+    Parameters
+    ----------
+    exposures
+        Two or more.
+    grid
+        Their grid.
+    levels
+        What to subtract from each.
+    least
+        Least weight of the valid pixels of an interpolated value.
+    """
+    rows, columns = grid.shape
+    made = Median(np.empty(grid.shape, dtype=np.float32), np.empty(grid.shape, dtype=np.uint8))
+    step = max(1, min(rows, _STRIP // (4 * len(exposures) * columns)))
+    back = [place.pixels.inverse(place.shape) for place in grid.places]
+    stack = np.empty((len(exposures), step, columns), dtype=np.float32)
+    for start in range(0, rows, step):
+        strip = slice(start, min(start + step, rows))
+        values = stack[:, : strip.stop - start]
+        for index, place in enumerate(grid.places):
+            _put(values[index], exposures, index, (place, back[index]), strip, levels[index], least)
+        made.median[strip], made.count[strip] = median_of(values)
+    return made
+
+
+def _put(
+    values: Image,
+    exposures: Exposures,
+    index: int,
+    where: tuple[Place, PixelMap],
+    strip: slice,
+    level: float,
+    least: float,
+) -> None:
+    """Put the values of one exposure into a strip of the grid."""
+    place, back = where
+    values[:] = np.nan
+    row, column = place.corner
+    own = slice(max(strip.start - row, 0), min(strip.stop - row, place.shape[0]))
+    if own.stop <= own.start:
+        return
+    needed = rows_needed(back, own, exposures.outlines[index].shape[0])
+    if needed.stop <= needed.start:
+        return
+    image = exposures.members[index].rows("data", needed)
+    made = interpolate(np.asarray(image), back, own, needed.start, least)
+    first = own.start + row - strip.start
+    values[first : first + len(made), column : column + made.shape[1]] = made - np.float32(level)
+
+
+def median_of(values: Image) -> tuple[Image, Array]:
+    """Return the median over the first axis and the number of values; NaN is no value.
+
+    Parameters
+    ----------
+    values
+        ``(n, rows, columns)``.
+
+    Returns
+    -------
+    median
+        ``(rows, columns)``; the lower of two values, NaN where there is one or none.
+    count
+        uint8, 255 at most.
+    """
+    number, rows, columns = values.shape
+    median = np.empty((rows, columns), dtype=np.float32)
+    count = np.empty((rows, columns), dtype=np.uint8)
+    step = max(1, _BLOCK // (4 * number * columns))
+    for start in range(0, rows, step):
+        block = np.ascontiguousarray(np.moveaxis(values[:, start : start + step], 0, -1))
+        block.sort(axis=-1)
+        found = number - np.isnan(block).sum(axis=-1)
+        # Of two values the lower.
+        pair = [np.where(found == 2, 0, np.maximum(one, 0) // 2) for one in (found - 1, found)]
+        low, high = (np.take_along_axis(block, one[..., np.newaxis], axis=-1)[..., 0] for one in pair)
+        median[start : start + step] = np.where(found > 1, (low + high) / 2, np.float32(np.nan))
+        count[start : start + step] = np.minimum(found, 255)
+    return median, count

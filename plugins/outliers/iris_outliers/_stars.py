@@ -1,0 +1,82 @@
+"""Sources in the median: where they are, and how sharp they are in an exposure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iris_core import Array, Image, Mask
+
+__all__ = ["around", "find_peaks", "measure_fwhm", "sources_of"]
+
+# Standard deviations above the sky of a source, and of one of which the FWHM is measured.
+_SOURCE, _PEAK = 5.0, 50.0
+_LEAST = 3
+_SAMPLE = 1_000_000
+
+
+def sky_of(image: Image) -> float:
+    """Return the median of an image, NaN ignored, from a sample; NaN where there is no value."""
+    sample = image.ravel()[:: max(1, image.size // _SAMPLE)]
+    sample = sample[np.isfinite(sample)]
+    return float(np.median(sample)) if sample.size else np.nan
+
+
+def sources_of(image: Image, err: float) -> Mask:
+    """Return where there are sources: above the sky by 5 standard deviations, and beside such pixels."""
+    return around(np.argwhere(image - np.float32(sky_of(image)) > _SOURCE * err), 1.5, image.shape)
+
+
+def find_peaks(image: Image, err: float) -> Array:
+    """Return the rows and columns of the peaks of bright sources, ``(k, 2)``, 2 pixels or more from the edge."""
+    peaks = np.argwhere(image - np.float32(sky_of(image)) > _PEAK * err)
+    peaks = peaks[np.all((peaks >= 2) & (peaks < np.array(image.shape) - 2), axis=1)]
+    height = image[tuple(peaks.T)]
+    for step in _disk(2.9):
+        # NaN is no neighbour that is higher.
+        lower = ~(image[tuple((peaks + step).T)] > height)
+        peaks, height = peaks[lower], height[lower]
+    return peaks
+
+
+def measure_fwhm(image: Image, peaks: Array) -> float:
+    """Return the FWHM of stars [pixel], as sampled by the pixels; NaN where fewer than 3 tell it.
+
+    Of a Gaussian ``ln I(0) - (ln I(-1) + ln I(1)) / 2 = 1 / (2 s^2)``, wherever its middle is in the pixel.
+
+    Parameters
+    ----------
+    image
+        ``(ny, nx)``.
+    peaks
+        Their rows and columns, to one pixel, ``(k, 2)``.
+    """
+    if not len(peaks):
+        return np.nan
+    steps = np.array([(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)])
+    around = np.nan_to_num(image[tuple(np.moveaxis(peaks[:, np.newaxis] + steps, -1, 0))], nan=-np.inf)
+    peaks = peaks + steps[around.argmax(axis=1)]
+    light = image - np.float32(sky_of(image))
+    bends = []
+    for axis in (np.array([0, 1]), np.array([1, 0])):
+        before, middle, after = (light[tuple((peaks + step * axis).T)].astype(np.float64) for step in (-1, 0, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            bends.append(np.log(middle) - (np.log(before) + np.log(after)) / 2)
+    bend = np.mean(bends, axis=0)
+    good = np.isfinite(bend) & (bend > 0)
+    return float(np.sqrt(4 * np.log(2) / np.median(bend[good]))) if good.sum() >= _LEAST else np.nan
+
+
+def around(places: Array, radius: float, shape: tuple[int, int]) -> Mask:
+    """Return the pixels within a radius of places, rows and columns ``(k, 2)``, of an image of some shape."""
+    found = np.zeros(shape, dtype=np.bool_)
+    for step in _disk(radius):
+        near = places + step
+        found[tuple(near[np.all((near >= 0) & (near < np.array(shape)), axis=1)].T)] = True
+    return found
+
+
+def _disk(radius: float) -> Array:
+    """Return the steps in rows and columns within a radius, ``(k, 2)``."""
+    reach = np.arange(-int(radius), int(radius) + 1)
+    steps = np.stack(np.meshgrid(reach, reach), axis=-1).reshape(-1, 2)
+    return np.asarray(steps[np.hypot(*steps.T) <= radius])
