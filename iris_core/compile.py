@@ -33,7 +33,7 @@ def compile_recipe(
     steps = [step for request in recipe.steps if (step := _compile(request, plugins, mode, problems))]
     if not recipe.steps:
         problems.append(RecipeError(f"recipe {recipe.label}: there are no steps"))
-    if steps and not steps[-1].save:
+    if steps and not (steps[-1].save or steps[-1].spec.tables or steps[-1].spec.images):
         steps[-1] = replace(steps[-1], save=steps[-1].spec.product or "cal")
     return tuple(steps), problems or [*_same_products(steps), *_same_keywords(steps, plugins)]
 
