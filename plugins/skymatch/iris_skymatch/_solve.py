@@ -26,6 +26,8 @@ _RANK = 1e-9
 _MAD_TO_SIGMA = 1.482602
 # Tiles whose light is above that of the sky by so many standard deviations of a pixel, or errors, are sources.
 _BRIGHT, _CERTAIN = 0.3, 3.5
+# How often a plane is fitted to the tiles that are not above it, and how many these are at least.
+_PLANES, _PLANE = 10, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Samples:
         Standard deviation of a pixel of each exposure, ``(n,)``.
     number
         Pixels of each tile, ``(k,)``.
+    excess
+        Light above the sky of the exposure, ``(k,)``.
     """
 
     exposure: Array
@@ -55,6 +59,7 @@ class Samples:
     variance: Doubles
     noise: Doubles
     number: Array
+    excess: Doubles
 
     def __len__(self) -> int:
         return len(self.noise)
@@ -63,7 +68,7 @@ class Samples:
         """Return some of the tiles, without those that only one exposure is left with."""
         many = np.bincount(self.tile[which], minlength=int(self.tile.max(initial=0)) + 1) > 1
         kept = which & many[self.tile]
-        names = ("exposure", "tile", "level", "variance", "number")
+        names = ("exposure", "tile", "level", "variance", "number", "excess")
         columns = {name: getattr(self, name)[kept] for name in names}
         return replace(self, place=self.place[:, kept], **columns)
 
@@ -128,6 +133,7 @@ def samples_of(measured: Sequence[Tiles], unit: float) -> Samples:
         variance=variance,
         noise=noise,
         number=number,
+        excess=np.concatenate([one.level - _sky(one) for one in measured]),
     )
     return samples.keep(np.ones(level.size, dtype=np.bool_))
 
@@ -155,13 +161,8 @@ def without_sources(samples: Samples) -> tuple[Samples, int]:
     """
     if not samples.tile.size:
         return samples, 0
-    excess = np.empty(samples.level.size)
-    for index in range(len(samples)):
-        own = samples.exposure == index
-        if own.any():
-            excess[own] = samples.level[own] - _sky(samples.place[:, own], samples.level[own])
     weight = np.bincount(samples.tile)
-    mean = np.bincount(samples.tile, excess) / np.maximum(weight, 1)
+    mean = np.bincount(samples.tile, samples.excess) / np.maximum(weight, 1)
     error = np.sqrt(np.bincount(samples.tile, samples.variance)) / np.maximum(weight, 1)
     noise = np.bincount(samples.tile, samples.noise[samples.exposure]) / np.maximum(weight, 1)
     bright = (mean > np.maximum(_BRIGHT * noise, _CERTAIN * error)) & (noise > 0)
@@ -171,13 +172,14 @@ def without_sources(samples: Samples) -> tuple[Samples, int]:
     return kept, int(np.count_nonzero(bright))
 
 
-def _sky(place: Doubles, level: Doubles) -> Doubles:
-    """Return a plane through the tiles of an exposure that most agree on; sources are above it."""
-    design = np.vstack([np.ones(level.size), place])
-    kept = np.ones(level.size, dtype=np.bool_)
-    sky: Doubles = np.full(level.size, np.median(level))
-    for _ in range(5):
-        if np.count_nonzero(kept) >= 12:
+def _sky(tiles: Tiles) -> Doubles:
+    """Return a plane through the tiles of an exposure that are of sky; sources are above it."""
+    level = tiles.level
+    design = np.vstack([np.ones(level.size), tiles.place / max(tiles.place.max(initial=1), 1)])
+    sky: Doubles = np.full(level.size, np.median(level) if level.size else np.nan)
+    kept = level <= sky
+    for _ in range(_PLANES):
+        if np.count_nonzero(kept) >= _PLANE:
             sky = np.asarray(np.linalg.lstsq(design[:, kept].T, level[kept], rcond=None)[0] @ design)
         rest = level - sky
         below = rest[rest <= 0]
@@ -214,9 +216,12 @@ def solve(samples: Samples, order: int) -> Levels:
             break
         samples = samples.keep(kept)
     known = bool(np.any(samples.variance > 0))
+    # The scatter of few tiles is not known well enough to tell an excess.
+    independent = max(samples.level.size - np.unique(samples.tile).size, 1)
+    excess = scale if scale > max(_EXCESS, 1 + 4 / np.sqrt(independent)) else 1.0
     return Levels(
         terms=terms.reshape(len(samples), -1),
-        covariance=inverse * (known * (scale**2 if scale > _EXCESS else 1.0)),
+        covariance=inverse * (known * excess**2),
         islands=islands_of(samples),
         scatter=scale,
         rejected=whole - samples.level.size,

@@ -23,6 +23,7 @@ _DETECT, _GROW = 4.0, 3
 _CLIP = 4.0
 _MAD_TO_SIGMA = 1.482602
 _ROWS = 256
+_PARTS = 256
 _SAMPLE = 1_000_000
 
 
@@ -67,7 +68,7 @@ def measure_tiles(exposure: Exposure, plane: Plane, side: int, mask: SkyMask | N
     mask
         Sources that the user knows.
     """
-    index, corner, columns = _index(exposure, plane, side)
+    index, offsets, corner, columns = _index(exposure, plane, side)
     values = exposure.data if mask is None else np.where(mask.of_exposure(exposure), np.float32(np.nan), exposure.data)
     sorter = _Sorter(index.ravel(), values)
     whole = sorter.counts >= _WHOLE * np.percentile(sorter.counts[sorter.counts > 0], 90)
@@ -75,14 +76,19 @@ def measure_tiles(exposure: Exposure, plane: Plane, side: int, mask: SkyMask | N
     rest = values - level.astype(np.float32)[index]
     sources = find_sources(rest)
     noise = _noise(rest[~sources])
-    level, number = sorter.medians(np.where(sources, np.float32(np.nan), values))
+    values = np.where(sources, np.float32(np.nan), values)
+    level, number = sorter.medians(values)
+    level = _in_the_middle(level, _centroids(index, offsets, np.isfinite(values)), columns)
     (used,) = np.nonzero(whole & (number >= _USABLE * sorter.counts) & np.isfinite(level))
     place = np.stack(np.divmod(used, columns)) + corner[:, np.newaxis]
     return Tiles(place, level[used], number[used], noise)
 
 
-def _index(exposure: Exposure, plane: Plane, side: int) -> tuple[Array, Array, int]:
-    """Return the number of the tile of each pixel, row and column of the first tile, and tiles in a row."""
+def _index(exposure: Exposure, plane: Plane, side: int) -> tuple[Array, Array, Array, int]:
+    """Return the tile of each pixel, its place in it, row and column of the first tile, and tiles in a row.
+
+    The place is that of x and y, ``(2, ny, nx)``, in 1/256 of the side, as uint8.
+    """
     pixels = PixelMap.of(plane, exposure.wcs, exposure.shape)
     low, high = (
         np.floor(extreme(pixels.nodes, axis=(1, 2)) / side).astype(np.int64) + margin
@@ -90,10 +96,40 @@ def _index(exposure: Exposure, plane: Plane, side: int) -> tuple[Array, Array, i
     )
     columns, rows = (int(one) for one in high - low + 1)
     index = np.empty(exposure.shape, dtype=np.uint16 if rows * columns < 2**16 else np.int32)
+    offsets = np.empty((2, *exposure.shape), dtype=np.uint8)
     for where in _bands(exposure.shape[0]):
-        x, y = np.floor(pixels.rows(where) / side)
+        places = pixels.rows(where) / side
+        x, y = whole = np.floor(places)
         index[where] = (y - low[1]) * columns + (x - low[0])
-    return index, low[::-1], columns
+        offsets[:, where] = np.minimum((places - whole) * _PARTS, _PARTS - 1)
+    return index, offsets, low[::-1], columns
+
+
+def _centroids(index: Array, offsets: Array, used: Mask) -> Doubles:
+    """Return how far the mean place of the used pixels of each tile is from its middle, in sides, ``(2, tiles)``."""
+    tiles, size = index[used], int(index.max()) + 1
+    number = np.maximum(np.bincount(tiles, minlength=size), 1)
+    sums = np.stack([np.bincount(tiles, one[used], minlength=size) for one in offsets])
+    return np.asarray((sums / number + 0.5) / _PARTS - 0.5)
+
+
+def _in_the_middle(level: Doubles, centroid: Doubles, columns: int) -> Doubles:
+    """Return the levels in the middles of tiles: exposures have their pixels at other places of a gradient."""
+    padded = np.append(level, np.full(-level.size % columns, np.nan)).reshape(-1, columns)
+    moved = level.copy()
+    for axis, shift in zip((1, 0), centroid, strict=True):
+        moved -= shift * _slope(padded, axis).ravel()[: level.size]
+    return moved
+
+
+def _slope(level: Doubles, axis: int) -> Doubles:
+    """Return the slope of each tile to its neighbours that are known; 0 where none is."""
+    grid = np.moveaxis(np.pad(level, 1, constant_values=np.nan), axis, -1)
+    before, here, after = grid[1:-1, :-2], grid[1:-1, 1:-1], grid[1:-1, 2:]
+    sides = np.stack([here - before, after - here])
+    known = np.isfinite(sides)
+    slope = np.where(known, sides, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.asarray(np.moveaxis(slope, -1, axis))
 
 
 def _bands(height: int) -> Iterator[slice]:

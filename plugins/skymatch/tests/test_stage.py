@@ -125,17 +125,18 @@ def write_mask(path: Path, exposure: Exposure, sources: np.ndarray) -> Path:
 
 
 def test_a_mask_of_the_user_leaves_sources_out(look: Look, tmp_path: Path) -> None:
-    """What has changed between two exposures, and fills most of their overlap."""
-    first, second = look((0, 0), 2.0), look((40, 20), 0.0)
+    """What has changed between two exposures, is too faint to be found, and fills most of their overlap."""
+    first, second = look((0, 0), 2.0, sigma=1.0, seed=1), look((40, 20), 0.0, sigma=1.0, seed=2)
     data = second.data.copy()
-    data[20:108, :80] = 30
+    data[20:108, :80] += 0.2
     exposures = [first, second.replace(data=data)]
     sources = np.zeros((150, 180), dtype=bool)
     sources[38:130, 38:122] = True
     mask = write_mask(tmp_path / "mask.fits", first, sources)
-    wrong, right = (match(exposures, mask=name)[0].sci_header["BKGLEVEL"] for name in ("", str(mask)))
-    assert abs(wrong - 1) > 1
-    assert right == 1
+    wrong, right = (match(exposures, mask=name)[0].sci_header for name in ("", str(mask)))
+    assert wrong["BKGLEVEL"] < 1 - 5 * wrong["BKGLERR"]
+    assert right["BKGLEVEL"] == pytest.approx(1, abs=4 * right["BKGLERR"])
+    assert right["BKGLERR"] > wrong["BKGLERR"]
 
 
 def test_masks_that_cannot_be_used_are_refused(look: Look, tmp_path: Path) -> None:
