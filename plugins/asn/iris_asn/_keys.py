@@ -65,7 +65,7 @@ def name_of(members: Sequence[Member], rule: Rule) -> str:
     if not rule.name:
         return exposure_stem(members[0].path)
     words = (re.sub(r"[^A-Za-z0-9.+-]+", "-", _word(members[0], keyword)).strip("-.") for keyword in rule.name)
-    return "_".join(filter(None, (rule.prefix, *words))) or rule.first
+    return "_".join(filter(None, words)) or rule.first
 
 
 def _word(member: Member, keyword: str) -> str:

@@ -27,9 +27,7 @@ class Rule:
     kinds
         The role of each kind of exposure (`kind_of`) that it takes.
     name
-        Keywords whose values make the name of a product, after `prefix`; without, it has that of its first file.
-    prefix
-        Begins the name of a product.
+        Keywords whose values make the name of a product; without, it has that of its first file.
     alone
         Whether each exposure in the first role is a group by itself.
     """
@@ -38,7 +36,6 @@ class Rule:
     each: tuple[str, ...]
     kinds: Mapping[str, str]
     name: tuple[str, ...] = ()
-    prefix: str = ""
     alone: bool = False
 
     @property
@@ -75,28 +72,24 @@ RULES: Mapping[str, Rule] = {
         each=("INSTRUME", "DETECTOR", "READMODE", "EXPTIME", "COADDS", "WINDOW"),
         kinds={"dark": "dark"},
         name=("DETECTOR", "READMODE", "EXPTIME", "COADDS", "WINDOW"),
-        prefix="dark",
     ),
     "create-flat": Rule(
         members={"flat": "1+", "flat_off": "0+"},
         each=_FLAT,
         kinds={"flat": "flat", "flat_on": "flat", "flat_off": "flat_off"},
         name=("DETECTOR", "FILTER", "PUPIL", "WINDOW"),
-        prefix="flat",
     ),
     "create-skyflat": Rule(
         members={"flat": "3+"},
         each=_FLAT,
         kinds={"flat": "flat", "sky_flat": "flat"},
         name=("DETECTOR", "FILTER", "PUPIL", "WINDOW"),
-        prefix="skyflat",
     ),
     "create-badpix": Rule(
         members={"dark": "1+", "flat": "1+"},
         each=("INSTRUME", "DETECTOR"),
         kinds={"master_dark": "dark", "master_flat": "flat"},
         name=("DETECTOR",),
-        prefix="badpix",
     ),
     "merge-subarrays": Rule(
         members={"science": "1", "subarray": "0+"},
