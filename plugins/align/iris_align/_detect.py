@@ -118,16 +118,28 @@ def find_peaks(flat: Image, usable: Mask, fwhm: float, threshold: float) -> tupl
     threshold
         In standard deviations of the *smoothed* image, as its scatter shows them.
     """
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    from scipy.ndimage import gaussian_filter
 
     smooth = gaussian_filter(flat, fwhm / FWHM, mode="constant", truncate=3.0)
     _, noise = _boxes(np.where(usable, smooth, np.float32(np.nan)))
-    high = smooth > threshold * _spread(noise, flat.shape)
-    high &= smooth == maximum_filter(smooth, size=2 * max(1, round(fwhm / 2)) + 1, mode="constant")
-    high &= usable & (smooth > 0)
-    rows, columns = np.nonzero(high)
+    rows, columns = np.nonzero((smooth > threshold * _spread(noise, flat.shape)) & usable & (smooth > 0))
+    highest = _highest(smooth, rows, columns, max(1, round(fwhm / 2)))
+    rows, columns = rows[highest], columns[highest]
     order = np.argsort(-smooth[rows, columns], kind="stable")
     return rows[order], columns[order]
+
+
+def _highest(smooth: Image, rows: Ints, columns: Ints, reach: int) -> Mask:
+    """Return which pixels are the highest of the square about them; of equal ones the first."""
+    height, width = smooth.shape
+    own, highest = smooth[rows, columns], np.ones(len(rows), dtype=np.bool_)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            y, x = rows + dy, columns + dx
+            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+            other = np.where(inside, smooth[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], -np.inf)
+            highest &= (other < own) if (dy, dx) < (0, 0) else (other <= own)
+    return highest
 
 
 def windowed(flat: Image, variance: Image, usable: Mask, places: tuple[Doubles, Doubles], fwhm: float) -> Centroids:
@@ -206,6 +218,9 @@ def _width(weight: Doubles, values: Doubles, dx: Doubles, dy: Doubles, total: Do
 
 
 def measure_widths(found: Centroids) -> float:
-    """Return the FWHM of the stars: the median width of the brightest 20 that are no rays, NaN where there are none."""
+    """Return the FWHM of the stars, NaN where there are none: the lower quartile of the widths of the brightest 20.
+
+    Rays are left out; what is broader than stars (galaxies, rings) is common.
+    """
     good = np.flatnonzero(found.good & (found.snr > 10) & (found.width > _SHARP))[:20]
-    return float(np.median(found.width[good])) if len(good) else np.nan
+    return float(np.quantile(found.width[good], 0.25)) if len(good) else np.nan

@@ -26,7 +26,7 @@ _ITERATIONS = 6
 _CONVERGED = 1e-7  # arcsec
 _ROUNDS = 6
 # Excess of chi squared, in standard deviations, at which the errors are no longer believed.
-_SIGNIFICANT = 3.0
+_SIGNIFICANT = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +209,8 @@ def _normal(rows: Rows, place: Doubles, design: tuple[Any, Any]) -> tuple[Double
 
     weight = 1 / rows.sigma**2
     ones = np.ones(len(rows))
-    member = csr_matrix((ones, (rows.star, np.arange(len(rows)))))
+    stars = int(rows.star.max(initial=-1)) + 1
+    member = csr_matrix((ones, (rows.star, np.arange(len(rows)))), shape=(stars, len(rows)))
     total = np.maximum(member @ weight, 1e-300)
     size = design[0].shape[1]
     normal, right = np.zeros((size, size)), np.zeros(size)
@@ -270,7 +271,7 @@ def _result(rows: Rows, affines: tuple[Affine, ...], covariance: Doubles, setup:
 def robust_fit(rows: Rows, start: tuple[Affine, ...], setup: Setup, clip: float) -> Fit:
     """Return the fit without rows that are off by more than `clip` of their errors.
 
-    Where the residuals are larger than the errors foretell (chi squared by 3 of its own standard deviations), what is
+    Where the residuals are larger than the errors foretell (chi squared by 4 of its own standard deviations), what is
     missing is added to all errors in quadrature, so that the errors of the result are true.
 
     Parameters

@@ -112,8 +112,9 @@ def _plane(wcs: WCS, point: tuple[float, float]) -> Plane:
     """Return the plane that touches the sky in a point; its axes are those of the frame of the WCS."""
     longitude, latitude = point
     point, north = _in_icrs(wcs, np.array([longitude] * 2), np.array([latitude, latitude + 1 / 3600]))
-    north = north - point * (north @ point)
-    north /= np.linalg.norm(north)
+    for _ in range(2):  # after the first time rounding has left it a little oblique
+        north = north - point * (north @ point)
+        north /= np.linalg.norm(north)
     return Plane(np.stack([np.cross(north, point), north, point]))
 
 

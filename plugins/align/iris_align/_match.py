@@ -16,7 +16,7 @@ __all__ = ["Ints", "Match", "Search", "match_lists", "mutual_nearest", "stars_ne
 Ints = NDArray[np.intp]
 
 # How likely it may be that stars which have nothing to do with each other are taken for the same.
-_FALSE_ALARM = 1e-3
+_FALSE_ALARM = 1e-5
 # Another place with this part of the matched stars makes a match ambiguous.
 _RIVAL = 0.5
 # Peaks in the map of offsets that are followed up, and steps in which the tolerance shrinks.
@@ -108,7 +108,7 @@ def stars_needed(chance: float, trials: float, least: int) -> int:
     """Return how many stars have to match.
 
     At least ``max(least, chance + 5 sqrt(chance))``, and so many that chance reaches them at any of the places that
-    were tried with a probability below 1e-3: where few pairs are expected, their number is not normal but Poisson.
+    were tried with a probability below 1e-5: where few pairs are expected, their number is not normal but Poisson.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _judged(first: Doubles, second: Doubles, found: tuple[Ints, Ints, Affine], w
     offsets = _offsets(affine(first), second, reach)
     away = offsets[np.hypot(*offsets.T) > 2 * tolerance]
     chance = len(away) * tolerance**2 / reach**2
-    trials = (reach / tolerance) ** 2 * max(1.0, wide / tolerance)
+    trials = (reach * wide / tolerance**2) ** 2  # shifts, and rotations and scales
     rival = int(_counts(away, tolerance).max()) if len(away) else 0
     needed = stars_needed(chance, trials, search.least)
     return Match(first=one, second=other, affine=affine, needed=needed, chance=chance, rival=rival)

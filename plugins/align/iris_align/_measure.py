@@ -15,9 +15,10 @@ __all__ = ["StarList", "measure"]
 _FIRST, _AGAIN = 2.5, 1.3
 _ROUNDS = 3
 # Widths of stars, in that of most: sharper are bad pixels and rays, broader rings, spikes and ghosts.
-_NARROW, _BROAD = 0.6, 2.0
-# Within so many FWHM of a brighter one, and so many of one that is much brighter, nothing is believed.
-_CLOSE, _FAR, _MUCH = 3.0, 10.0, 100.0
+_NARROW, _BROAD = 0.6, 2.5
+# Within so many FWHM of a brighter one, and so many of one that is much brighter, nothing is believed; a ray spoils
+# no more than the window of a centroid.
+_CLOSE, _FAR, _MUCH, _WINDOW = 3.0, 10.0, 100.0, 1.5
 # Error of a centroid of undersampled stars that no noise explains [pixel], and the FWHM below which they are.
 _FLOOR, _UNDERSAMPLED = 0.02, 2.0
 
@@ -83,7 +84,9 @@ def _empty() -> StarList:
 def _image(exposure: Exposure) -> tuple[Image, Image | None]:
     """Return the image and its variance, None where that is unknown; of integrations their mean."""
     parts = list(exposure.variance.values())
-    variance = np.sum(parts, axis=0, dtype=np.float32) if len(parts) > 1 else parts[0] if parts else None
+    variance: Image | None = parts[0] if parts else None
+    if len(parts) > 1:
+        variance = np.asarray(np.sum(parts, axis=0, dtype=np.float32))
     if not exposure.is_integrations:
         return exposure.data, variance
     known = np.isfinite(exposure.data)
@@ -119,8 +122,10 @@ def _believed(found: Centroids, width: float, saturated: Mask) -> Mask:
     flux = np.nan_to_num(found.flux)
     pairs = KDTree(places).query_pairs(_FAR * width, output_type="ndarray")
     one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
-    near = np.hypot(*(places[one] - places[other]).T) <= _CLOSE * width
-    disturbed = np.where(near, flux[other] > flux[one], flux[other] > _MUCH * flux[one])
+    distance = np.hypot(*(places[one] - places[other]).T) / width
+    sharp = found.width[other] <= _NARROW * width
+    near = distance <= np.where(sharp, _WINDOW, _CLOSE)
+    disturbed = np.where(near, flux[other] > flux[one], ~sharp & (flux[other] > _MUCH * flux[one]))
     good[one[disturbed]] = False
     burnt = np.argwhere(saturated)[:, ::-1]
     if len(burnt):
