@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 from iris_align.hookspecs import align
 from iris_core import (
-    Exposures,
     InstrumentMode,
     Params,
     Reference,
@@ -20,6 +19,8 @@ from iris_core import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from iris_core import Exposures
 
 __all__ = ["AlignParams", "align", "align_exposures", "check_align", "check_reference", "reference_types"]
 

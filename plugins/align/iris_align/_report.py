@@ -138,7 +138,7 @@ def _cards(found: Correction, catalog: str) -> dict[str, tuple[Any, str]]:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+    return float(f"{value:.6g}") + 0.0  # which makes -0 a 0
 
 
 def by_hand(outline: Exposure, outcome: Outcome, affine: Affine, pixel: float, given: Offsets, index: int) -> Exposure:

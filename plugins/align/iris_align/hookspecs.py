@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from iris_core import Exposures, InstrumentMode, Params, References, stage_spec
+from typing import TYPE_CHECKING
+
+from iris_core import InstrumentMode, Params, References, stage_spec
+
+if TYPE_CHECKING:
+    from iris_core import Exposures
 
 
 @stage_spec(status="S_TWKREG", group=True, makes="many")

@@ -52,8 +52,8 @@ def scatter(exposures: Any) -> Doubles:
 
 
 def test_nine_frames_come_together(calibrated: list[Exposure], align: Any) -> None:
-    """By 8 to 10 objects each, to 0.1 pixel; what another list has: from 0.38, 0.29 to below 0.2 pixel rms."""
-    assert scatter(calibrated) == pytest.approx([0.38, 0.29], abs=0.02)
+    """By 8 to 10 objects each, to 0.1 pixel; what another list has: from 0.36, 0.29 to below 0.2 pixel rms."""
+    assert scatter(calibrated) == pytest.approx([0.356, 0.291], abs=0.01)
     aligned = align(calibrated)
     assert scatter(aligned).max() < 0.2
     for one in aligned:

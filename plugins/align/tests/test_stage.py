@@ -40,6 +40,7 @@ def test_no_pixel_changes(sky: Any, align: Any) -> None:
         assert ALIGNED not in before.wcs.available_frames
 
 
+@pytest.mark.slow
 def test_the_keywords_say_what_was_wrong(sky: Any, align: Any) -> None:
     exposures, truth = sky.dither(3, errors=(0.02, 0.0))
     aligned = align(exposures, fit="rscale")
@@ -67,6 +68,7 @@ def test_the_position_angle_grows_as_drot_says(sky: Any, align: Any) -> None:
         assert angle(after) - angle(before) == pytest.approx(after.sci_header["DROT"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_fits_keywords_follow_the_gwcs_with_distortion(sky: Any, align: Any) -> None:
     """2 pixels of cubic distortion: SIP keywords made anew, true to 0.01 pixel."""
     exposures, truth = sky.dither(3, bend=2.0)
@@ -82,6 +84,7 @@ def test_the_fits_keywords_follow_the_gwcs_with_distortion(sky: Any, align: Any)
         assert dec == pytest.approx(own_dec, abs=0.01 * 0.004 / 3600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["fits", "asdf"])
 def test_written_and_read_it_needs_no_further_correction(sky: Any, align: Any, tmp_path: Path, suffix: str) -> None:
     """The second correction is 0, and composed with the first in the one frame `aligned`."""
@@ -104,6 +107,7 @@ def test_written_and_read_it_needs_no_further_correction(sky: Any, align: Any, t
         assert np.array(one.wcs(x, y)) == pytest.approx(np.array(before.wcs(x, y)), abs=1e-3 * 0.004 / 3600)
 
 
+@pytest.mark.slow
 def test_a_second_correction_is_composed_with_the_first(sky: Any, align: Any) -> None:
     """One of three changed afterwards: aligned with two others again, it comes back."""
     exposures, truth = sky.dither(3)
@@ -116,6 +120,7 @@ def test_a_second_correction_is_composed_with_the_first(sky: Any, align: Any) ->
         assert one.wcs.invert(*sky_at) == pytest.approx((30.0, 40.0), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_order_and_the_level_of_the_sky_do_not_matter(sky: Any, align: Any) -> None:
     exposures, _ = sky.dither(3)
     first = [one.sci_header["DRA"] for one in align(exposures)]
@@ -124,6 +129,7 @@ def test_the_order_and_the_level_of_the_sky_do_not_matter(sky: Any, align: Any) 
     assert align(exposures)[1].wcs(1.0, 2.0) == align(exposures)[1].wcs(1.0, 2.0)
 
 
+@pytest.mark.slow
 def test_a_cube_is_aligned_by_the_mean_of_its_integrations(sky: Any, align: Any) -> None:
     exposures, truth = sky.dither(3)
     cubes = [
@@ -137,6 +143,7 @@ def test_a_cube_is_aligned_by_the_mean_of_its_integrations(sky: Any, align: Any)
     assert np.abs(relative(sky.places(align(cubes), truth))).max() < 0.05
 
 
+@pytest.mark.slow
 def test_an_exposure_of_another_field_keeps_its_pointing(sky: Any, align: Any) -> None:
     exposures, truth = sky.dither(3)
     (other, *_), _ = sky.dither(1, seed=99)
@@ -162,6 +169,7 @@ def test_few_stars(sky: Any, align: Any, stars: int, least: int, aligned: bool) 
     assert any("only" in note for note in result[0].notes)
 
 
+@pytest.mark.slow
 def test_groups_that_nothing_connects_are_named(sky: Any, align: Any) -> None:
     here, truth = sky.dither(3)
     there, there_truth = sky.dither(2, seed=7)
@@ -199,6 +207,7 @@ def test_flagged_pixels_and_rays_are_no_stars(sky: Any, align: Any) -> None:
     assert np.abs(relative(sky.places(align(spoilt), truth))).max() < 0.06
 
 
+@pytest.mark.slow
 def test_detectors_of_one_exposure_share_their_correction(sky: Any, align: Any) -> None:
     """Two halves of each field: the same EXPNUM, other DETECTOR; `free` lets each go its own way."""
     exposures, _ = sky.dither(3, shape=(256, 480), stars=60)
