@@ -63,7 +63,7 @@ def flattened(image: Image, usable: Mask) -> tuple[Image, Image]:
     """
     known = np.where(usable, image, np.float32(np.nan))
     sky, noise = _boxes(known)
-    flat = np.where(usable, known - _spread(sky, image.shape), np.float32(0))
+    flat = np.where(usable, known - _spread(sky, image.shape, 0.5), np.float32(0))
     return flat, _spread(noise, image.shape)
 
 
@@ -91,12 +91,13 @@ def _robust(part: Image) -> tuple[float, float]:
     return float(middle), float(1.4826 * np.median(np.abs(values - middle)))
 
 
-def _spread(grid: Image, shape: tuple[int, ...]) -> Image:
-    """Return a grid of boxes interpolated to all pixels, constant beyond the middles of the outer boxes."""
+def _spread(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> Image:
+    """Return a grid of boxes interpolated to all pixels, past the middles of the outer ones by `beyond` of a box."""
     for axis, length in enumerate(shape):
         count = grid.shape[axis]
-        place = np.clip((np.arange(length) + 0.5) * count / length - 0.5, 0, count - 1)
-        lower = np.minimum(place.astype(np.intp), max(count - 2, 0))
+        past = beyond if count > 1 else 0.0
+        place = np.clip((np.arange(length) + 0.5) * count / length - 0.5, -past, count - 1 + past)
+        lower = np.clip(np.floor(place), 0, max(count - 2, 0)).astype(np.intp)
         part = (place - lower).astype(np.float32)
         part = part[:, None] if axis == 0 else part
         upper = np.minimum(lower + 1, count - 1)

@@ -25,6 +25,8 @@ CATALOG = -1
 _ITERATIONS = 6
 _CONVERGED = 1e-7  # arcsec
 _ROUNDS = 6
+# Condition number of the scaled normal equations beyond which nothing is determined.
+_SINGULAR = 1e13
 # Excess of chi squared, in standard deviations, at which the errors are no longer believed.
 _SIGNIFICANT = 4.0
 
@@ -233,9 +235,9 @@ def _solved(normal: Doubles, right: Doubles, rays: Doubles, open_ends: Doubles) 
     norm = np.linalg.norm(rays, axis=1, keepdims=True)
     bordered[size:, :size] = rays / norm
     bordered[:size, size:] = bordered[size:, :size].T
-    if size and np.linalg.cond(bordered) > 1e12:
-        raise np.linalg.LinAlgError("the stars do not determine the maps")
     inverse = np.linalg.inv(bordered)
+    if size and np.abs(bordered).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max() > _SINGULAR:
+        raise np.linalg.LinAlgError("the stars do not determine the maps")
     ends = open_ends / norm[:, 0]
     step = inverse[:size, :size] @ (scale * right) + inverse[:size, size:] @ ends
     return scale * step, scale[:, None] * inverse[:size, :size] * scale
