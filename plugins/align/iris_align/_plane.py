@@ -36,7 +36,7 @@ class Plane:
     def at(cls, direction: Doubles) -> Plane:
         """Return the plane that touches the sky in a direction ``(3,)``, which need not have length 1."""
         centre = direction / np.linalg.norm(direction)
-        a, d = np.arctan2(centre[1], centre[0]), np.arcsin(np.clip(centre[2], -1, 1))
+        a, d = np.arctan2(centre[1], centre[0]), np.arctan2(centre[2], np.hypot(*centre[:2]))
         east = np.array([-np.sin(a), np.cos(a), 0.0])
         north = np.array([-np.sin(d) * np.cos(a), -np.sin(d) * np.sin(a), np.cos(d)])
         return cls(np.stack([east, north, centre]))
@@ -45,7 +45,7 @@ class Plane:
     def point(self) -> tuple[float, float]:
         """Right ascension and declination of the point [deg]."""
         x, y, z = self.axes[2]
-        return float(np.rad2deg(np.arctan2(y, x)) % 360), float(np.rad2deg(np.arcsin(np.clip(z, -1, 1))))
+        return float(np.rad2deg(np.arctan2(y, x)) % 360), float(np.rad2deg(np.arctan2(z, np.hypot(x, y))))
 
     def project(self, vectors: Doubles) -> Doubles:
         """Return the places [arcsec] ``(n, 2)`` of directions ``(n, 3)``."""
