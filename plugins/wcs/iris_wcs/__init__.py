@@ -19,7 +19,10 @@ from iris_core import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["WcsParams", "assign_wcs", "check_reference", "reference_types"]
+    from astropy.io.fits import Header
+    from gwcs import WCS
+
+__all__ = ["WcsParams", "assign_wcs", "check_reference", "fits_keywords", "reference_types"]
 
 
 class WcsParams(Params):
@@ -74,3 +77,34 @@ def check_reference(reference: Reference) -> list[str]:
     if (model.n_inputs, model.n_outputs) != (2, 2):
         return [f"its model takes {model.n_inputs} and gives {model.n_outputs} coordinates; 2 and 2 are needed"]
     return []
+
+
+def fits_keywords(wcs: WCS, max_error: float, name: str) -> Header:
+    """Return the FITS keywords of a gWCS, TAN or TAN-SIP, for whoever changes the WCS of an exposure.
+
+    Parameters
+    ----------
+    wcs
+        Detector pixel (0-based) to sky, with a bounding box.
+    max_error
+        At which a lower degree of the polynomials suffices [pixel]; the best of degree 6 at most is taken.
+    name
+        Of the exposure, for messages.
+
+    Returns
+    -------
+    Header
+        For `Exposure.fits_wcs`; WCSERR is its largest error [pixel].
+
+    Raises
+    ------
+    InputError
+        When astropy cannot read what was fitted.
+
+    Examples
+    --------
+    >>> exposure = exposure.replace(wcs=wcs, fits_wcs=fits_keywords(wcs, 0.01, exposure.name))  # doctest: +SKIP
+    """
+    from iris_wcs._fits import fit_sip
+
+    return fit_sip(wcs, max_error, name)

@@ -1,0 +1,227 @@
+"""Stars in one image: sky and noise, what stands out of them, windowed centroids with errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from iris_align._match import Ints
+from iris_core import Doubles, Image, Mask
+
+__all__ = ["FWHM", "Centroids", "find_peaks", "flattened", "measure_widths", "windowed"]
+
+# FWHM of a Gaussian in standard deviations.
+FWHM = 2.3548
+# Boxes in which sky and noise are measured [pixel], and pixels taken of each in both directions.
+_BOX, _STRIDE = 64, 2
+_ITERATIONS = 12
+# No star is sharper, whatever the camera [pixel]: a pixel alone is a ray, or bad.
+_SHARP = 1.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centroids:
+    """Measured positions, ``(n,)`` each.
+
+    Parameters
+    ----------
+    x, y
+        0-based [pixel].
+    error
+        Standard deviation along one axis [pixel].
+    flux
+        Within the window, weighted by it.
+    snr
+        Of that flux.
+    width
+        FWHM [pixel].
+    good
+        Whether all this is known: the window holds a star, and no bad pixel near its middle.
+    """
+
+    x: Doubles
+    y: Doubles
+    error: Doubles
+    flux: Doubles
+    snr: Doubles
+    width: Doubles
+    good: Mask
+
+
+def flattened(image: Image, usable: Mask) -> tuple[Image, Image]:
+    """Return the image without its sky, 0 where it is not usable, and the noise of a pixel as its scatter shows it.
+
+    Medians of boxes of 64 pixels, and 1.4826 times the medians of the deviations from them, interpolated.
+
+    Parameters
+    ----------
+    image
+        ``(ny, nx)``.
+    usable
+        Which pixels are.
+    """
+    known = np.where(usable, image, np.float32(np.nan))
+    sky, noise = _boxes(known)
+    flat = np.where(usable, known - _spread(sky, image.shape, 0.5), np.float32(0))
+    return flat, _spread(noise, image.shape)
+
+
+def _boxes(image: Image) -> tuple[Image, Image]:
+    """Return the median and the robust scatter of each box; those of the whole image where a box has too few pixels."""
+    rows, columns = (max(1, round(length / _BOX)) for length in image.shape)
+    sky, noise = np.empty((2, rows, columns), dtype=np.float32)
+    for (row, column), _ in np.ndenumerate(sky):
+        part = [
+            slice(index * length // count, (index + 1) * length // count, _STRIDE if length > 4 * _BOX else 1)
+            for index, count, length in zip((row, column), (rows, columns), image.shape, strict=True)
+        ]
+        sky[row, column], noise[row, column] = _robust(image[part[0], part[1]])
+    for grid in (sky, noise):
+        unknown = ~np.isfinite(grid)
+        grid[unknown] = np.median(grid[~unknown]) if not unknown.all() else 0
+    return sky, noise
+
+
+def _robust(part: Image) -> tuple[float, float]:
+    values = part[np.isfinite(part)]
+    if len(values) < part.size / 4:
+        return np.nan, np.nan
+    middle = np.median(values)
+    return float(middle), float(1.4826 * np.median(np.abs(values - middle)))
+
+
+def _spread(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> Image:
+    """Return a grid of boxes interpolated to all pixels, past the middles of the outer ones by `beyond` of a box."""
+    for axis, length in enumerate(shape):
+        count = grid.shape[axis]
+        past = beyond if count > 1 else 0.0
+        place = np.clip((np.arange(length) + 0.5) * count / length - 0.5, -past, count - 1 + past)
+        lower = np.clip(np.floor(place), 0, max(count - 2, 0)).astype(np.intp)
+        part = (place - lower).astype(np.float32)
+        part = part[:, None] if axis == 0 else part
+        upper = np.minimum(lower + 1, count - 1)
+        grid = np.take(grid, lower, axis=axis) * (1 - part) + np.take(grid, upper, axis=axis) * part
+    return grid
+
+
+def find_peaks(flat: Image, usable: Mask, fwhm: float, threshold: float) -> tuple[Ints, Ints]:
+    """Return rows and columns of the maxima of the smoothed image that are above `threshold` times its noise.
+
+    Parameters
+    ----------
+    flat
+        Without sky.
+    usable
+        Which pixels are.
+    fwhm
+        Of the Gaussian it is smoothed with [pixel].
+    threshold
+        In standard deviations of the *smoothed* image, as its scatter shows them.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(flat, fwhm / FWHM, mode="constant", truncate=3.0)
+    _, noise = _boxes(np.where(usable, smooth, np.float32(np.nan)))
+    rows, columns = np.nonzero((smooth > threshold * _spread(noise, flat.shape)) & usable & (smooth > 0))
+    highest = _highest(smooth, rows, columns, max(1, round(fwhm / 2)))
+    rows, columns = rows[highest], columns[highest]
+    order = np.argsort(-smooth[rows, columns], kind="stable")
+    return rows[order], columns[order]
+
+
+def _highest(smooth: Image, rows: Ints, columns: Ints, reach: int) -> Mask:
+    """Return which pixels are the highest of the square about them; of equal ones the first."""
+    height, width = smooth.shape
+    own, highest = smooth[rows, columns], np.ones(len(rows), dtype=np.bool_)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            y, x = rows + dy, columns + dx
+            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+            other = np.where(inside, smooth[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], -np.inf)
+            highest &= (other < own) if (dy, dx) < (0, 0) else (other <= own)
+    return highest
+
+
+def windowed(flat: Image, variance: Image, usable: Mask, places: tuple[Doubles, Doubles], fwhm: float) -> Centroids:
+    """Return centroids in a Gaussian window of the FWHM of the stars, with their errors.
+
+    x' = x + 2 sum(w I (x_i - x))/sum(w I), repeated until it stands (Bertin's XWIN); where the star is a Gaussian as
+    wide as the window this is as precise as a fit. Its variance is 4 sum(w^2 v (x_i - x)^2)/sum(w I)^2.
+
+    Parameters
+    ----------
+    flat
+        Without sky.
+    variance
+        Of a pixel.
+    usable
+        Which pixels are.
+    places
+        Where to begin: x and y [pixel].
+    fwhm
+        Of the window [pixel].
+    """
+    reach = max(2, int(np.ceil(1.5 * fwhm)))
+    y0, x0 = (
+        np.clip(np.rint(one).astype(np.intp), 0, size - 1) for one, size in zip(places[::-1], flat.shape, strict=True)
+    )
+    values, noise, known, off_x, off_y = _cutouts((flat, variance, usable), y0, x0, reach)
+    x, y = places[0] - x0, places[1] - y0
+    for _ in range(_ITERATIONS):
+        weight, total, dx, dy = _weighted(values, known, off_x, off_y, x, y, fwhm)
+        step_x, step_y = (2 * np.sum(weight * values * d, axis=(1, 2)) / total for d in (dx, dy))
+        x, y = x + np.clip(step_x, -1, 1), y + np.clip(step_y, -1, 1)
+    weight, total, dx, dy = _weighted(values, known, off_x, off_y, x, y, fwhm)
+    spread = [4 * np.sum(weight**2 * noise * d**2, axis=(1, 2)) / total**2 for d in (dx, dy)]
+    snr = total / np.sqrt(np.maximum(np.sum(weight**2 * noise, axis=(1, 2)), 1e-30))
+    near = np.hypot(dx, dy) <= max(fwhm, 1.5)
+    settled = np.hypot(step_x, step_y) < 0.01
+    good = settled & ~np.any(near & ~known, axis=(1, 2)) & (np.hypot(x, y) <= max(fwhm, 1.5)) & (total > 0)
+    width = _width(weight, values, dx, dy, total, fwhm)
+    error = np.sqrt((spread[0] + spread[1]) / 2)
+    good &= np.isfinite(error) & np.isfinite(width) & (error > 0)
+    return Centroids(x=x0 + x, y=y0 + y, error=error, flux=total, snr=snr, width=width, good=good)
+
+
+def _cutouts(
+    planes: tuple[Image, Image, Mask], rows: Ints, columns: Ints, reach: int
+) -> tuple[Doubles, Doubles, Mask, Doubles, Doubles]:
+    """Return squares of each plane about some pixels, ``(n, m, m)``, and their coordinates."""
+    dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    at_y, at_x = rows[:, None, None] + dy, columns[:, None, None] + dx
+    height, width = planes[0].shape
+    inside = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
+    at = np.clip(at_y, 0, height - 1), np.clip(at_x, 0, width - 1)
+    known = inside & planes[2][at]
+    values, noise = (np.where(known, plane[at], 0).astype(float) for plane in planes[:2])
+    return values, noise, known, dx.astype(float), dy.astype(float)
+
+
+def _weighted(
+    values: Doubles, known: Mask, off_x: Doubles, off_y: Doubles, x: Doubles, y: Doubles, fwhm: float
+) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    dx, dy = off_x - x[:, None, None], off_y - y[:, None, None]
+    weight = np.exp(-(dx**2 + dy**2) * (FWHM / fwhm) ** 2 / 2) * known
+    total = np.sum(weight * values, axis=(1, 2))
+    return weight, np.where(total > 0, total, np.nan), dx, dy
+
+
+def _width(weight: Doubles, values: Doubles, dx: Doubles, dy: Doubles, total: Doubles, fwhm: float) -> Doubles:
+    """Return the FWHM of the Gaussian whose windowed second moment is that of the star.
+
+    1/m = 1/s^2 + 1/w^2 for the moment m, the star's s and the window's w.
+    """
+    moment = np.sum(weight * values * (dx**2 + dy**2), axis=(1, 2)) / (2 * total)
+    window = (fwhm / FWHM) ** 2
+    inverse = 1 / np.maximum(moment, 1e-3 * window) - 1 / window
+    return np.where(inverse > 0, FWHM / np.sqrt(np.maximum(inverse, 1e-30)), np.inf)
+
+
+def measure_widths(found: Centroids) -> float:
+    """Return the FWHM of the stars, NaN where there are none: the lower quartile of the widths of the brightest 20.
+
+    Rays are left out; what is broader than stars (galaxies, rings) is common.
+    """
+    good = np.flatnonzero(found.good & (found.snr > 10) & (found.width > _SHARP))[:20]
+    return float(np.quantile(found.width[good], 0.25)) if len(good) else np.nan
