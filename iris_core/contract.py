@@ -77,7 +77,7 @@ def check_group(step: Step, inputs: GroupInputs) -> Exposures | Exposure:
     made = check and call_with_named(check, {"params": step.params, **inputs.arguments()})
     if made is not None and not isinstance(made, Exposure if step.spec.makes == "one" else Exposures):
         raise StageContractError(f"{step.implementation}: the check of {step.stage} returned {type(made).__name__}")
-    return made or (exposures.merged() if step.spec.makes == "one" else exposures)
+    return made or (exposures.outlines[0] if step.spec.makes == "one" else exposures)
 
 
 def group_result(step: Step, before: Exposures, returned: Any) -> Result[Exposures | Exposure]:
@@ -90,9 +90,7 @@ def group_result(step: Step, before: Exposures, returned: Any) -> Result[Exposur
     made = result_of(step, returned)
     exposure = made.exposure
     if step.spec.makes == "one":
-        merged = before.merged()
-        same = (one for one in before.outlines if _kept(one) == _kept(exposure))
-        return replace(made, exposure=check_contract(step, next(same, merged), exposure))
+        return replace(made, exposure=check_contract(step, _base_of(before, exposure), exposure))
     if not isinstance(exposure, Exposures) or len(exposure) != len(before):
         number = f"{len(exposure)} exposures" if isinstance(exposure, Exposures) else type(exposure).__name__
         raise StageContractError(f"{step} returned {number}; it was given {len(before)} exposures")
@@ -101,9 +99,19 @@ def group_result(step: Step, before: Exposures, returned: Any) -> Result[Exposur
     return made
 
 
-def _kept(exposure: Any) -> list[Any]:
-    """Return what only the framework writes."""
-    return [getattr(exposure, name, None) for name in _FRAMEWORK]
+def _base_of(before: Exposures, made: Any) -> Exposure:
+    """Return the exposure with which to compare what was made of many: with that part of their past which it has."""
+    first, outlines = before.outlines[0], before.outlines
+    if not isinstance(made, Exposure):
+        return first
+    known = [record for one in outlines for record in one.history]
+    done = frozenset().union(*(one.done for one in outlines))
+    removed = [item for one in outlines for item in one.removed.items()]
+    past: dict[str, Any] = {}
+    past |= {"history": made.history} if all(record in known for record in made.history) else {}
+    past |= {"done": made.done} if made.done <= done else {}
+    past |= {"removed": made.removed} if all(item in removed for item in made.removed.items()) else {}
+    return first.replace(**past)
 
 
 def result_of(step: Step, returned: Any) -> Result[Any]:

@@ -204,6 +204,18 @@ class Exposures(Sequence[Exposure]):
             return self._some(range(len(self))[index])
         return self.members[index].read()
 
+    def apart(self, name: str) -> list[Exposures]:
+        """Return the exposures apart by what differs, as of `check_alike`: those of each detector, say."""
+        values = [_value(one, name) for one in self.outlines]
+        firsts = [at for at, value in enumerate(values) if value not in values[:at]]
+        return [self._some([at for at, value in enumerate(values) if value == values[first]]) for first in firsts]
+
+    def together(self, parts: Iterable[Exposures]) -> Exposures:
+        """Return parts that were apart together, in the order of these exposures; what is in no part stays as it is."""
+        changed = {member.outline.meta.path: member for part in parts for member in part.members}
+        members = [changed.get(member.outline.meta.path, member) for member in self.members]
+        return Exposures(members, self.roles, self.pool, self.check)
+
     def with_role(self, *roles: str) -> Exposures:
         """Return the exposures that are one of `roles`, in their order; there may be none."""
         return self._some([index for index, role in enumerate(self.roles) if role in roles])
@@ -216,17 +228,22 @@ class Exposures(Sequence[Exposure]):
         """Return the same exposures, of which each that is changed is checked."""
         return Exposures(self.members, self.roles, self.pool, check)
 
-    def merged(self) -> Exposure:
+    def merged(self, *alike: str) -> Exposure:
         """Return an outline for what is made of all of them, without WCS: see `merge_headers`.
+
+        Parameters
+        ----------
+        *alike
+            What has to be the same in all; by default the unit, and what has been removed from the pixels.
 
         Raises
         ------
         InputError
-            When they differ in unit, or in what has been removed from their pixels.
+            When they differ in that.
         """
         from iris_core.merging import merge_headers
 
-        self.check_alike("unit", "removed")
+        self.check_alike(*(alike or ("unit", "removed")))
         return merge_headers(self.outlines)
 
     def each(

@@ -45,6 +45,8 @@ def prepare_exposure(
 def _as_rate(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     """Return an exposure with a unit; counts are divided by the exposure time where those of the mode are counts."""
     unit, seconds, own = exposure.unit, exposure.meta.exposure_time, parse_unit(mode.unit)
+    if unit is None and "REFTYPE" in exposure.header:  # a flat, a mask: a ratio has no unit
+        return exposure.replace(unit=parse_unit("1"))
     if unit is None:
         # Nobody can divide counts whose exposure time is not known: they stay as they are.
         unit = own / parse_unit("s") if is_counts(own) and seconds is None else own

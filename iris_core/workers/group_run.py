@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from iris_core.contract import check_group, check_result, group_result
 from iris_core.errors import StageSkipped
@@ -80,10 +80,20 @@ def run_group(
     made = result.exposure
     outlines = [made] if isinstance(made, Exposure) else list(made.outlines)
     facts = {"references": files.uses(planned.references), "seconds": perf_counter() - start}
-    recorded = [record_step(step, one, "", (*planned.notes, *one.notes), **facts) for one in outlines]
+    before = (exposures.outlines[0],) if isinstance(made, Exposure) else exposures.outlines
+    recorded = [_record(planned, old, new, facts) for old, new in zip(before, outlines, strict=True)]
     log.info("%s by %s in %.2f s", step.stage, step.implementation, facts["seconds"])
     after = recorded[0] if isinstance(made, Exposure) else made.changed(recorded)
     return replace(result, exposure=after, images={name: like(one, recorded[0]) for name, one in result.images.items()})
+
+
+def _record(planned: PlannedStep, before: Exposure, after: Exposure, facts: Mapping[str, Any]) -> Exposure:
+    """Return what a stage made with its record; the stage may say of one of many that it was skipped."""
+    step, keyword = planned.step, planned.step.spec.status
+    if after.status.get(keyword) == "SKIPPED" and before.status.get(keyword) != "SKIPPED":
+        reason = "; ".join(after.notes) or f"{step.stage} left it as it was"
+        return record_step(step, after.replace(notes=()), reason)
+    return record_step(step, after, "", (*planned.notes, *after.notes), **facts)
 
 
 def _skipped(step: Step, exposures: Exposures, reason: str) -> Result[Exposures | Exposure]:

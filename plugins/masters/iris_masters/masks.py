@@ -102,18 +102,12 @@ def mask_pixels(exposures: Exposures, params: MaskParams) -> Exposure:
     _check_fraction(unusable, bits, params)
     bits |= np.where(unusable, np.uint32(DQ.DO_NOT_USE), np.uint32(0))
     data = np.where(unusable, np.float32(np.nan), np.float32(0))
-    made = _without_units(exposures).merged().replace(data=data, dq=bits, variance={})
+    made = exposures.merged("shape").replace(data=data, dq=bits, variance={}, unit=parse_unit("1"))
     return made.replace(notes=(*made.notes, *_notes(bits, unusable)))
 
 
 def _bits_of(names: tuple[str, ...]) -> np.uint32:
     return np.uint32(sum(int(DQ[name]) for name in names))
-
-
-def _without_units(exposures: Exposures) -> Exposures:
-    """Return exposures whose headers can be merged: darks and flats have other units and another past."""
-    none = parse_unit("1")
-    return exposures.changed([one.replace(unit=none, removed={}, done=frozenset()) for one in exposures.outlines])
 
 
 def _check_fraction(unusable: Flags, bits: Flags, params: MaskParams) -> None:

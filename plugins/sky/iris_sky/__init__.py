@@ -56,7 +56,9 @@ def check_dither(exposures: Exposures, params: SkyParams) -> None:
     """
     from iris_sky._dither import plan_dither
 
-    plan_dither(exposures.with_role("science"), params)
+    science = exposures.with_role("science")
+    for part in science.apart("detector") or [science]:
+        plan_dither(part, params)
 
 
 def _removes(params: SkyParams) -> dict[str, Removal]:

@@ -83,21 +83,21 @@ def _check_alike(exposures: Exposures) -> None:
 
 def subtract_skies(exposures: Exposures, params: SkyParams) -> Exposures:
     """Return exposures without their sky; those that are not science stay as they are."""
-    science = exposures.with_role("science")
+    parts = exposures.with_role("science").apart("detector")
+    return exposures.together([_subtract(part, params) for part in parts])
+
+
+def _subtract(science: Exposures, params: SkyParams) -> Exposures:
+    """Return the exposures of one detector without their sky."""
     plan = plan_dither(science, params)
     sample = take_sample(science)
     levels = measure_levels(sample, params.match, [one.name for one in science.outlines])
     masks, notes = _find_masks(science, plan, params, sample, levels)
     levels = _levels_without(masks, sample, science, plan.grid, params)
     others = _others(science, plan, levels)
-    at = {index: k for k, index in enumerate(i for i, role in enumerate(exposures.roles) if role == "science")}
-    indices = range(len(exposures))
-    return exposures.changed(
+    return science.changed(
         subtract_sky,
-        per={
-            "others": [others[at[index]] if index in at else None for index in indices],
-            "placement": [plan.grid.placements[at[index]] if index in at else None for index in indices],
-        },
+        per={"others": others, "placement": plan.grid.placements},
         masks=masks,
         sigma=params.sigma,
         match=params.match,

@@ -54,8 +54,8 @@ class Others:
 
 def subtract_sky(
     exposure: Exposure,
-    others: Others | None,
-    placement: Placement | None,
+    others: Others,
+    placement: Placement,
     masks: Masks,
     sigma: float,
     match: str,
@@ -68,7 +68,7 @@ def subtract_sky(
     exposure
         ``(ny, nx)``, in any unit.
     others
-        The other exposures; None for an exposure that is to stay as it is.
+        The other exposures.
     placement
         Where the exposure lies on the grid.
     masks
@@ -80,8 +80,6 @@ def subtract_sky(
     remarks
         Notes on all exposures together.
     """
-    if others is None or placement is None:
-        return exposure
     sky = _sky(exposure, others, masks, sigma)
     assert sky.dq is not None
     subtracted = exposure.replace(
