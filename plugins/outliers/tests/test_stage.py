@@ -13,8 +13,9 @@ from astropy.table import Table
 from iris_outliers import OutlierParams, check_group, flag_outliers
 from iris_outliers import _median as median_module
 from iris_testkit import make_exposure
+from pydantic import ValidationError
 
-from iris_core import DQ, Exposure, Exposures, InputError, Reference, References
+from iris_core import DQ, Exposure, Exposures, InputError, Reference, ReferenceNotFound, References
 
 Make = Callable[..., Any]
 
@@ -151,3 +152,17 @@ def test_an_exposure_whose_wcs_is_to_come_is_not_refused_yet(make_field: Make) -
     one, *_ = make_field(rays=0, stars=0).exposures
     later = one.replace(wcs=None, done=frozenset({"assign_wcs"}))
     check_group(Exposures.of([later, later]), OutlierParams(), References())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sigma": 0}, {"slope": -1}, {"min_weight": 1.5}, {"fwhm": 0}, {"protect": "stars"}, {"snr": 5}]
+)
+def test_parameters_without_meaning_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        OutlierParams.model_validate(wrong)
+
+
+def test_a_catalogue_that_is_to_be_protected_has_to_be_given(make_field: Make) -> None:
+    exposures = make_field(rays=0, stars=0).exposures
+    with pytest.raises(ReferenceNotFound, match="refcat"):
+        check_group(Exposures.of(exposures), OutlierParams(protect="refcat"), References())
