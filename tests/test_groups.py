@@ -20,6 +20,7 @@ from iris_core import (
     Exposures,
     Plugins,
     Problems,
+    StageRecord,
     Step,
     calibrate,
     check,
@@ -342,7 +343,7 @@ def test_one_exposure_is_a_group_of_one(
 
 
 BROKEN = {
-    "a history of its own": ("mean", lambda exposures: rewritten(exposures[0]), "changed 'history'"),
+    "a history of its own": ("mean", lambda exposures: invented(exposures[0]), "changed 'history'"),
     "no exposures": ("level", lambda exposures: None, "returned NoneType; it was given 4 exposures"),
     "fewer exposures": ("level", lambda exposures: exposures[:2], "returned 2 exposures"),
     "lost flags": ("level", lambda exposures: exposures.changed(without_flags), "removed DQ bits"),
@@ -362,6 +363,10 @@ def cut(exposure: Exposure) -> Exposure:
 
 def rewritten(exposure: Exposure) -> Exposure:
     return exposure.replace(history=())
+
+
+def invented(exposure: Exposure) -> Exposure:
+    return exposure.replace(history=(StageRecord(stage="flat_field", status="COMPLETE"),))
 
 
 def with_nan(exposure: Exposure) -> Exposure:

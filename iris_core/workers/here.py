@@ -63,7 +63,10 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
         exposure, backgrounds = read_inputs(plan, run)
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds  # the stages need the memory
-        written.follow(steps, run, run_identity(plan))
+        identity = run_identity(plan)
+        for done, made in steps:
+            written.write(made, done.output, done.suffix, done.beside, run, identity)
+            del made  # the stages to come need the memory
     except Exception as error:
         failed = failure(job.path, error, perf_counter() - start)
         return replace(failed, products=written.products, history=written.history)
