@@ -66,6 +66,8 @@ class ExposureResult:
         What went wrong; ``""`` when nothing did.
     traceback
         The traceback of the error, for developers.
+    exposures
+        How many exposures it was made of.
     """
 
     path: Path
@@ -75,6 +77,13 @@ class ExposureResult:
     seconds: float = 0.0
     error: str = ""
     traceback: str = ""
+    exposures: int = 1
+
+    @property
+    def label(self) -> str:
+        """The file, and how many others there are of one product."""
+        others = self.exposures - 1
+        return f"{self.path} and {others} other{'s' if others > 1 else ''}" if others else str(self.path)
 
     @property
     def name(self) -> str:
@@ -107,7 +116,9 @@ class Report:
     def summary(self) -> str:
         """One line: ``27 of 30 exposures calibrated, 3 failed: a.fits, b.fits, c.fits``."""
         total, failed = len(self.results), self.failed
-        done = f"{total - len(failed)} of {total} exposure{'s' if total != 1 else ''} calibrated"
+        number = sum(result.exposures for result in self.results)
+        noun, of = ("exposure", "") if number == total else ("group", f" of {number} exposures")
+        done = f"{total - len(failed)} of {total} {noun}{'s' if total != 1 else ''}{of} calibrated"
         return f"{done}, {len(failed)} failed: {', '.join(one.name for one in failed)}" if failed else done
 
     def __repr__(self) -> str:

@@ -19,6 +19,7 @@ from iris_core.stages import hookimpl
 
 if TYPE_CHECKING:
     from iris_core.exposure import Exposure
+    from iris_core.exposures import Exposures
     from iris_core.report import ExposureResult, Report
     from iris_core.step import Step
 
@@ -84,6 +85,12 @@ class RunDisplay:
         self._update(description=printable(f"{step.stage}  {exposure.name}"))
         return (yield)
 
+    @hookimpl(wrapper=True)
+    def run_group_stage(self, step: Step, exposures: Exposures) -> Generator[None, Any, Any]:
+        """Name the stage of many exposures while it runs."""
+        self._update(description=printable(f"{step.stage}  {len(exposures)} exposures"))
+        return (yield)
+
     def _update(self, **changes: Any) -> None:
         if self._bar:
             self._bar.update(0, **changes)
@@ -103,7 +110,7 @@ class RunDisplay:
 
     def _show(self, result: ExposureResult) -> None:
         outcome = "failed" if result.error else f"{result.mode}, {result.seconds:.1f} s"
-        self._say(f"\n{result.path}  {outcome}", "red" if result.error else "bold")
+        self._say(f"\n{result.label}  {outcome}", "red" if result.error else "bold")
         done = ", ".join(record.stage for record in result.history if record.status == "COMPLETE")
         if done:
             self._say(f"  {done}")

@@ -58,7 +58,8 @@ def calibrate_groups(
             error = _calibrate(run.for_job(job), plan, written, executor, replan)
         except Exception as problem:
             failed = failure(job.path, problem, perf_counter() - start)
-            yield job, replace(failed, products=written.products, history=written.history)
+            number = len(plan.plans)
+            yield job, replace(failed, products=written.products, history=written.history, exposures=number)
             continue
         yield (
             job,
@@ -69,6 +70,7 @@ def calibrate_groups(
                 history=written.history,
                 seconds=perf_counter() - start,
                 error=error,
+                exposures=len(plan.plans),
             ),
         )
 
