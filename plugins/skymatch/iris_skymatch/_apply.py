@@ -71,9 +71,7 @@ def _correction(outline: Exposure, found: Found, index: int, terms: Doubles, sub
         note = f"level {level:.5g} +- {error:.2g}, overlaps with {found.overlaps[index]} others"
     if small and not alone:
         note += "; the sky has been subtracted before, and the level is below its error: left as it is"
-    return Correction(
-        terms=terms, level=level, error=error, subtracts=subtracts, notes=(f"sky_match: {note}", *found.notes)
-    )
+    return Correction(terms=terms, level=level, error=error, subtracts=subtracts, notes=(note, *found.notes))
 
 
 def subtract_level(exposure: Exposure, correction: Correction, plane: Plane) -> Exposure:
