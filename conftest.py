@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-
 # Rules of the kit that start processes or write files for every plugin, and how long they take.
 MARKS = {
     "test_it_runs_in_a_spawned_process": pytest.mark.slow,
