@@ -7,12 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
+# Rules of the kit that start processes or write files for every plugin, and how long they take.
+MARKS = {
+    "test_it_runs_in_a_spawned_process": pytest.mark.slow,
+    "test_from_files_it_makes_the_same": pytest.mark.slow,
+    "test_memory_does_not_grow_with_their_number": pytest.mark.acceptance,
+}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark a rule of the kit that starts a process for every plugin as slow."""
+    """Mark rules of the kit that are slow for every plugin."""
     for item in items:
-        if item.name == "test_it_runs_in_a_spawned_process":
-            item.add_marker(pytest.mark.slow)
+        if item.name in MARKS:
+            item.add_marker(MARKS[item.name])
 
 
 @pytest.fixture(autouse=True)

@@ -274,7 +274,8 @@ def robust_fit(rows: Rows, start: tuple[Affine, ...], setup: Setup, clip: float)
     """Return the fit without rows that are off by more than `clip` of their errors.
 
     Where the residuals are larger than the errors foretell (chi squared by 4 of its own standard deviations), what is
-    missing is added to all errors in quadrature, so that the errors of the result are true.
+    missing is added to all errors in quadrature, so that the errors of the result are true. Where the rows that are
+    left do not determine the maps, they are those of the fit before, and `used` tells what is left.
 
     Parameters
     ----------
@@ -291,7 +292,11 @@ def robust_fit(rows: Rows, start: tuple[Affine, ...], setup: Setup, clip: float)
         off = np.abs(fit.residual).max(axis=1, initial=0.0)
         sigma = rows.with_excess(max(excess, _core_excess(rows.take(kept), fit.residual[kept]))).sigma
         kept = off <= clip * sigma
-        fit = _fit_kept(rows.with_excess(excess), fit.affines, setup, kept)
+        try:
+            fit = _fit_kept(rows.with_excess(excess), fit.affines, setup, kept)
+        except np.linalg.LinAlgError:  # of some unit nearly no row is left: the caller sees it by `used`
+            fit = replace(fit, used=kept)
+            break
         if np.array_equal(kept, kept_before) and abs(excess - excess_before) <= 0.01 * excess:
             break
     return replace(fit, excess=excess)

@@ -72,7 +72,7 @@ def pointing_of(exposure: Exposure) -> Pointing:
         When it has no celestial gWCS.
     """
     wcs = exposure.wcs
-    if wcs is None or not hasattr(wcs.output_frame, "reference_frame"):
+    if wcs is None or getattr(wcs.output_frame, "reference_frame", None) is None:
         raise InputError(f"{exposure.name} has no celestial WCS; align comes after assign_wcs")
     rows, columns = exposure.shape
     middle = np.array([(columns - 1) / 2, (rows - 1) / 2])

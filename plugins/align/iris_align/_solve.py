@@ -320,9 +320,18 @@ def _known_from_catalog(rows: Rows, wanted: int, request: Request) -> int:
 
 
 def _refuse(state: _State, setup: Setup, request: Request) -> None:
-    """Give up units whose correction is too large to be one of the pointing; the others are fitted again."""
+    """Give up units of which clipping left too few stars, or whose correction is no error of the pointing.
+
+    The others are fitted again.
+    """
+    assert state.fit is not None
+    assert state.rows is not None
+    clipped = _few_left(state.rows, state.fit, len(setup.free), request.search.least)
     for unit, free in enumerate(setup.free):
         if not free:
+            continue
+        if unit in clipped:
+            state.reasons[unit] = clipped[unit]
             continue
         shift_x, shift_y, _, scale, plus, cross = parameters(state.affines[unit])
         shift, odd = float(np.hypot(shift_x, shift_y)), float(max(abs(scale), np.hypot(plus, cross)))
@@ -330,6 +339,15 @@ def _refuse(state: _State, setup: Setup, request: Request) -> None:
             state.reasons[unit] = f"its stars want a scale or shear of {odd:.2g}; at most {MAX_SCALE:g} is believed"
         elif shift > request.search.reach:
             state.reasons[unit] = f"its stars want a shift of {shift:.3g} arcsec; 'search' is {request.search.reach:g}"
+
+
+def _few_left(rows: Rows, fit: Fit, number: int, least: int) -> dict[int, str]:
+    """Return the units of which fewer stars than are needed agree with the fit, with the reason."""
+    shared, left = (
+        np.bincount(rows.unit[which], minlength=number) for which in (rows.unit >= 0, (rows.unit >= 0) & fit.used)
+    )
+    words = "{} of its {} stars agree with those of the others, {} are needed"
+    return {unit: words.format(left[unit], shared[unit], least) for unit in np.flatnonzero(left < least).tolist()}
 
 
 def _solution(state: _State, links: Links, planes: tuple[Plane, ...], catalog: Catalog | None) -> Solution:

@@ -207,6 +207,15 @@ def sky() -> Any:
     )
 
 
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Return the folder of the real COSMOS01 dither."""
+    folder = Path(__file__).parents[4] / "shared" / "data" / "nirc2_cosmos01_ks"
+    if not folder.is_dir():
+        pytest.skip("the COSMOS01 frames are not here: shared/data/nirc2_cosmos01_ks beside the project")
+    return folder
+
+
 @pytest.fixture
 def align() -> Any:
     """Return a function that runs the stage on exposures, with references by type (tables) and parameters."""

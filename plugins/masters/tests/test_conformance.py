@@ -1,4 +1,4 @@
-"""The stages of one exposure keep every rule of the framework."""
+"""The stages keep every rule of the framework."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import iris_masters
 import numpy as np
-from iris_testkit import StageConformance, make_exposure
+from iris_testkit import GroupStageConformance, StageConformance, make_exposure
 
 from iris_core import Exposure
 
@@ -61,3 +61,10 @@ class TestMakeReference(StageConformance):
         rows, columns = self.shape
         gradient = np.linspace(50, 150, rows * columns).reshape(self.shape)
         return make_exposure(self.shape, value=gradient, header={"DATE-OBS": "2026-11-26T07:00:00"})
+
+
+class TestCombineFrames(GroupStageConformance):
+    """The rules for stages of many exposures, on repetitions of one scene."""
+
+    plugin = iris_masters
+    stage = "combine_frames"

@@ -105,7 +105,7 @@ def flag_outliers(exposures: Exposures, params: OutlierParams, references: Refer
 
     check_group(exposures, params, references)
     if len(exposures) < 2:
-        note = "outlier_detection: one exposure, nothing can be compared; cosmic_rays looks at single exposures"
+        note = "one exposure, nothing can be compared; cosmic_rays looks at single exposures"
         return exposures.changed([one.note(note) for one in exposures.outlines])
     grid, levels = choose_grid(exposures.outlines), levels_of(exposures.outlines)
     median = take_median(exposures, grid, levels, params.min_weight)

@@ -181,4 +181,4 @@ def _flagged(exposure: Exposure, found: Mask, count: Array, remark: str) -> Expo
     alone = float(np.mean(count < 2))
     remark += f"; {alone:.1%} of the pixels have no other to be compared with" if alone else ""
     card = {"FRACREJ": (float(f"{found.mean():.4g}"), "fraction of pixels rejected as outliers")}
-    return exposure.flag(found, DQ.OUTLIER | DQ.DO_NOT_USE).with_keywords(card).note(f"outlier_detection: {remark}")
+    return exposure.flag(found, DQ.OUTLIER | DQ.DO_NOT_USE).with_keywords(card).note(remark)

@@ -14,8 +14,8 @@ from iris_outliers._resample import interpolate, rows_needed
 
 __all__ = ["Cut", "Median", "levels_of", "median_of", "take_median"]
 
-# What the values of all exposures in a strip may take [bytes], and those that are sorted at a time.
-_STRIP, _BLOCK = 256 << 20, 32 << 20
+# What the values that are sorted at a time may take [bytes].
+_BLOCK = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ def levels_of(outlines: Sequence[Exposure]) -> list[float]:
 def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least: float) -> Median:
     """Return the median of exposures; of each only the rows are read that a strip needs.
 
+    The values of all exposures in a strip take what the run allows for rows.
+
     Parameters
     ----------
     exposures
@@ -79,7 +81,7 @@ def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least
     """
     rows, columns = grid.shape
     made = Median(np.empty(grid.shape, dtype=np.float32), np.empty(grid.shape, dtype=np.uint8))
-    step = max(1, min(rows, _STRIP // (4 * len(exposures) * columns)))
+    step = max(1, min(rows, exposures.pool.budget // (4 * len(exposures) * columns)))
     back = [place.pixels.inverse(place.shape) for place in grid.places]
     stack = np.empty((len(exposures), step, columns), dtype=np.float32)
     for start in range(0, rows, step):

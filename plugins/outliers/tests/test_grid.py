@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from iris_outliers import OutlierParams, flag_outliers
-from iris_outliers import _median as median_module
 from iris_outliers._flag import flag_exposure
 from iris_outliers._grid import choose_grid
 from iris_outliers._median import levels_of, take_median
@@ -115,9 +114,10 @@ class Counted:
 def test_only_the_rows_of_a_strip_are_read(make_field: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     exposures = exposures_at(make_field, (0, 0), (10.5, -30.5), (3.3, 40.4))
     grid = choose_grid(exposures)
-    monkeypatch.setattr(median_module, "_STRIP", 16 * 4 * 3 * grid.shape[1])
     members = [Counted(one) for one in exposures]
-    take_median(Exposures(members), grid, [0.0] * 3, 0.7)
+    given = Exposures(members)
+    monkeypatch.setattr(given.pool, "budget", 16 * 4 * 3 * grid.shape[1])
+    take_median(given, grid, [0.0] * 3, 0.7)
     for member in members:
         assert max(member.read_rows) <= 16 + 4
         assert 256 <= sum(member.read_rows) <= 256 * (1 + 5 / 16)

@@ -56,7 +56,7 @@ def test_pixels_that_no_other_exposure_has_are_not_flagged(make_field: Make) -> 
 def test_bits_do_not_depend_on_strips(make_field: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     field = make_field(angle=0.3)
     whole = field.flag()
-    monkeypatch.setattr(median_module, "_STRIP", 4 * 5 * 300 * 7)
+    monkeypatch.setattr(type(whole.pool), "budget", 4 * 5 * 300 * 7)
     monkeypatch.setattr(median_module, "_BLOCK", 4 * 5 * 300 * 3)
     for one, other in zip(whole, field.flag(), strict=True):
         assert np.array_equal(one.data, other.data, equal_nan=True)

@@ -94,7 +94,7 @@ def match_sky(exposures: Exposures, params: SkyMatchParams) -> Exposures:
 
     check_overlaps(exposures, params)
     if len(exposures) < 2:
-        return exposures.changed([one.note("sky_match: one exposure, nothing to match") for one in exposures.outlines])
+        return exposures.changed([one.note("one exposure, nothing to match") for one in exposures.outlines])
     found = find_levels(exposures, params)
     for warning in found.warnings:
         log.warning("sky_match: %s", warning)

@@ -43,9 +43,9 @@ class Correction:
         unit = unit_string(exposure.unit) if exposure.unit is not None else ""
         cards: dict[str, tuple[object, str]] = {"BKGSUB": (self.subtracts, "whether BKGLEVEL has been subtracted")}
         if np.isfinite(self.level):
-            cards["BKGLEVEL"] = (float(f"{self.level:.9g}"), f"[{unit}] level of the sky over that of others")
+            cards["BKGLEVEL"] = (float(f"{self.level:.9g}"), f"[{unit}] level over that of others")
         if np.isfinite(self.error):
-            cards["BKGLERR"] = (float(f"{self.error:.4g}"), f"[{unit}] error of BKGLEVEL, of all pixels alike")
+            cards["BKGLERR"] = (float(f"{self.error:.4g}"), f"[{unit}] error of BKGLEVEL")
         if self.terms.size > 1:
             for axis, slope in zip("XY", self.terms[1:], strict=True):
                 cards[f"BKGSLOP{axis}"] = (float(f"{slope:.6g}"), f"[{unit}/pixel] slope along {axis} of the first")
@@ -71,9 +71,7 @@ def _correction(outline: Exposure, found: Found, index: int, terms: Doubles, sub
         note = f"level {level:.5g} +- {error:.2g}, overlaps with {found.overlaps[index]} others"
     if small and not alone:
         note += "; the sky has been subtracted before, and the level is below its error: left as it is"
-    return Correction(
-        terms=terms, level=level, error=error, subtracts=subtracts, notes=(f"sky_match: {note}", *found.notes)
-    )
+    return Correction(terms=terms, level=level, error=error, subtracts=subtracts, notes=(note, *found.notes))
 
 
 def subtract_level(exposure: Exposure, correction: Correction, plane: Plane) -> Exposure:

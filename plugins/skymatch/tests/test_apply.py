@@ -46,6 +46,14 @@ def test_a_level_that_is_not_subtracted_is_described(look: Look) -> None:
     assert (made.sci_header["BKGLEVEL"], made.sci_header["BKGLERR"], made.sci_header["BKGSUB"]) == (2.0, 0.1, False)
 
 
+def test_every_keyword_fits_into_its_card(look: Look) -> None:
+    """A comment that is too long is a warning of astropy's, and an error here."""
+    made = correction(terms=np.array([-2.0, 1e-7 / 3, -1e-7 / 3]), level=-6.00233258).describe(look((0, 0)))
+    names = [name for name in made.sci_header if name.startswith("BKG")]
+    assert len(names) == 5
+    assert {len(made.sci_header.cards[name].image) for name in names} == {80}
+
+
 def test_what_is_not_known_has_no_keyword(look: Look) -> None:
     one = look((0, 0))
     made = correction(level=np.nan, error=np.nan, subtracts=False).describe(one)

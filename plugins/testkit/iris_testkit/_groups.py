@@ -249,7 +249,9 @@ def _realise(truth: Exposure, at: int) -> Exposure:
     sigma = np.sqrt(sum(truth.variance.values()))
     noise = np.random.default_rng(at).standard_normal(truth.data.shape, dtype=np.float32)
     meta = replace(truth.meta, path=Path(f"e{at}_rate.fits"), start_time=_START + timedelta(seconds=100 * at))
-    return truth.replace(data=truth.data + noise * sigma, meta=meta)
+    header = truth.header.copy()
+    header["S_WCS"] = "COMPLETE"  # where only headers are read, nothing else tells that a file has a WCS
+    return truth.replace(data=truth.data + noise * sigma, meta=meta, header=header)
 
 
 def _make(trial: _GroupBench, given: Sequence[Exposure]) -> Exposure | Exposures | None:
