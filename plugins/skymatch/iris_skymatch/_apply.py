@@ -43,9 +43,9 @@ class Correction:
         unit = unit_string(exposure.unit) if exposure.unit is not None else ""
         cards: dict[str, tuple[object, str]] = {"BKGSUB": (self.subtracts, "whether BKGLEVEL has been subtracted")}
         if np.isfinite(self.level):
-            cards["BKGLEVEL"] = (float(f"{self.level:.9g}"), f"[{unit}] level of the sky over that of others")
+            cards["BKGLEVEL"] = (float(f"{self.level:.9g}"), f"[{unit}] level of the sky over the others")
         if np.isfinite(self.error):
-            cards["BKGLERR"] = (float(f"{self.error:.4g}"), f"[{unit}] error of BKGLEVEL, of all pixels alike")
+            cards["BKGLERR"] = (float(f"{self.error:.4g}"), f"[{unit}] error of BKGLEVEL, in all pixels")
         if self.terms.size > 1:
             for axis, slope in zip("XY", self.terms[1:], strict=True):
                 cards[f"BKGSLOP{axis}"] = (float(f"{slope:.6g}"), f"[{unit}/pixel] slope along {axis} of the first")
