@@ -26,7 +26,7 @@ STEPS = [
     "source_catalog",
 ]
 # What needs reference files, which are not there.
-CALIBRATED = {name: "calibrated before" for name in ("flag_bad_pixels", "dark_current", "flat_field", "photom")}
+CALIBRATED = dict.fromkeys(("flag_bad_pixels", "dark_current", "flat_field", "photom"), "calibrated before")
 PIXEL = 0.004 / 3600  # deg
 Take = Callable[..., Path]
 
