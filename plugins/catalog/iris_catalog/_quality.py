@@ -169,7 +169,7 @@ def strehl_of(scene: Scene, found: Measurement, model: Diffraction) -> Cards:
     foretold = in_pixel / model.above_ring(circle * scale, ring[1] * scale)
     ratios = peak / flux / foretold
     return {
-        "STREHL": (float(np.median(ratios)), f"Strehl ratio, {len(stars)} stars; {model}"),
+        "STREHL": (float(np.median(ratios)), f"{len(stars)} stars; {model}"),
         "STREHRAD": (circle * scale, "[arcsec] circle of the flux in STREHL"),
     }
 
