@@ -51,9 +51,9 @@ def plan_dither(exposures: Exposures, params: SkyParams) -> Plan:
     """
     outlines = exposures.outlines
     if len(outlines) < 2:
-        names = ", ".join(one.name for one in outlines) or "none"
+        found = ", ".join(f"1 of {one.meta.detector} ({one.name})" for one in outlines) or "no science exposure"
         raise InputError(
-            f"dither_sky needs 2 exposures or more, and has {len(outlines)} ({names}); the sky of one comes from "
+            f"dither_sky needs 2 exposures or more of each detector, and has {found}; the sky of one comes from "
             f"itself, background: {{params: {{method: from_science}}}}, or from background exposures"
         )
     _check_alike(exposures)

@@ -92,8 +92,14 @@ def take_sample(exposures: Exposures) -> Sample:
     number = min(_OF_ONE, _OF_ALL // len(exposures))
     step = isqrt(max(1, rows * columns // number)) | 1
     data, variances = zip(*exposures.each(thin_out, step=step), strict=True)
-    known = all(variance is not None and np.nanmedian(variance) > 0 for variance in variances)
+    known = all(variance is not None and _tells_errors(variance) for variance in variances)
     return Sample(np.stack(data), np.stack(variances) if known else None, step)
+
+
+def _tells_errors(variance: Image) -> bool:
+    """Return whether variances are not 0; of an exposure without a valid pixel nothing contradicts it."""
+    valid = variance[np.isfinite(variance)]
+    return not valid.size or bool(np.median(valid) > 0)
 
 
 def thin_out(exposure: Exposure, step: int) -> tuple[Image, Image | None]:

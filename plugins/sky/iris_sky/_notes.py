@@ -80,8 +80,8 @@ def stack_notes(
         )
         if farthest < 2 * found.radius:
             warnings.append(
-                f"{halo}; the dither of at most {farthest:.0f} pixels is smaller than twice that radius: the sky under "
-                f"it is not measured; dither farther, or take background exposures"
+                f"{halo}; the dither of at most {farthest:.0f} pixels is smaller than twice that radius: few "
+                f"exposures show the sky under it, or none; dither farther, or take background exposures"
             )
         else:
             notes.append(halo)

@@ -50,13 +50,17 @@ def header_of(offset: tuple[int, int], shape: tuple[int, int], angle: float = 0.
 
 @dataclass(frozen=True)
 class Dither:
-    """A dither, and the light of the stars in each of its exposures, ``(n, ny, nx)``, without sky and noise."""
+    """A dither, and the light of the stars in each of its exposures, ``(n, ny, nx)``, without sky and noise.
+
+    `levels` are those of the skies over that of the first.
+    """
 
     exposures: list[Exposure]
     stars: Doubles
     places: Doubles
     fluxes: Doubles
     offsets: list[tuple[int, int]]
+    levels: Doubles
 
     @property
     def group(self) -> Exposures:
@@ -121,7 +125,8 @@ def make_dither(
         )
         exposures.append(exposure)
         light.append(part)
-    return Dither(exposures, np.array(light), where, fluxes, offsets)
+    levels = 1 - drift * np.arange(number) / max(1, number - 1)
+    return Dither(exposures, np.array(light), where, fluxes, offsets, levels)
 
 
 @pytest.fixture(scope="session")

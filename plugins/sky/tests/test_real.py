@@ -13,7 +13,7 @@ from iris_sky._place import make_grid
 import iris_core
 from iris_core import Doubles, Exposure, Exposures, Image, load_plugins
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.acceptance
 
 FRAMES = [f"n{number:04d}" for number in range(31, 40)]
 SECONDS = 80.0

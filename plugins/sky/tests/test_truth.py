@@ -19,13 +19,18 @@ def subtract(made: Any, **params: Any) -> list[Exposure]:
     return list(subtract_dither_sky(made.group, SkyParams(**params)))
 
 
-def from_all(exposure: Exposure, others: int) -> Mask:
-    """Return the pixels of which all other exposures have shown the sky, from the variance of their mean."""
-    number = SIGMA**2 / exposure.variance["background"]
-    return np.asarray(number > others - 0.6)
+def from_all(made: Any, exposures: list[Exposure], one: int) -> Mask:
+    """Return the pixels of which all other exposures have shown the sky: the variance of their mean is sigma^2 f^2/m.
+
+    Without one of 8 it is 1/8 larger, less what its factor f differs from 1.
+    """
+    factors = made.levels[one] / np.delete(made.levels, one)
+    return np.asarray(exposures[one].variance["background"] < 1.06 * SIGMA**2 * np.mean(factors**2) / len(factors))
 
 
-@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=slow)], ids=["small", "large"])
+@pytest.fixture(
+    scope="module", params=[False, pytest.param(True, marks=pytest.mark.acceptance)], ids=["small", "large"]
+)
 def fields(request: pytest.FixtureRequest, dither: Any) -> Callable[[int], tuple[Any, list[Exposure]]]:
     """Return a function that gives a dither and its result, each made once.
 
@@ -51,17 +56,24 @@ def around(shape: tuple[int, int], x: float, y: float) -> Doubles:
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 9])
 def test_the_noise_of_blank_sky_is_that_of_the_closed_form(fields: Any, number: int) -> None:
-    """Where all others show the sky: sigma^2 n/(n - 1) for n - 1 others; and the errors say so."""
+    """Where all others show the sky: sigma^2 n/(n - 1) for n - 1 others; and the errors say so.
+
+    Halos beyond the isophote of the masks, f, are in that sky: they leave -f/(n - 1), and nothing else is left.
+    """
     made, exposures = fields(number)
-    pulls, errors = [], []
-    for exposure, light in zip(exposures, made.stars, strict=True):
-        blank = (light < 0.05 * SIGMA) & np.isfinite(exposure.data) & from_all(exposure, number - 1)
+    pulls, errors, halos = [], [], []
+    for k, (exposure, light) in enumerate(zip(exposures, made.stars, strict=True)):
+        blank = (light < 0.05 * SIGMA) & np.isfinite(exposure.data) & from_all(made, exposures, k)
+        halo = ((made.stars.sum(axis=0) - light) / (number - 1))[blank]
         assert exposure.err is not None
-        pulls.append((exposure.data - light)[blank] / (SIGMA * np.sqrt(number / (number - 1))))
-        errors.append((exposure.data - light)[blank] / exposure.err[blank])
+        left = (exposure.data - light)[blank] + halo
+        pulls.append(left / (SIGMA * np.sqrt(number / (number - 1))))
+        errors.append(left / exposure.err[blank])
+        halos.append(halo / SIGMA)
     assert np.concatenate(pulls).std() == pytest.approx(1.0, abs=0.02)
     assert np.concatenate(errors).std() == pytest.approx(1.0, abs=0.02)
-    assert abs(np.concatenate(pulls).mean()) < 0.05
+    assert abs(np.concatenate(pulls).mean()) < 0.02
+    assert np.concatenate(halos).mean() < 0.12
 
 
 @pytest.mark.parametrize(("number", "limit"), [(2, 0.01), (3, 0.01), (4, 0.005), (5, 0.005), (9, 0.005)])
@@ -77,7 +89,7 @@ def test_the_flux_of_stars_is_kept(fields: Any, number: int, limit: float) -> No
     assert measured >= 1
 
 
-@pytest.mark.parametrize("number", [2, 3, 4, 5, pytest.param(9, marks=slow)])
+@pytest.mark.parametrize("number", [2, 3, *(pytest.param(n, marks=slow) for n in (4, 5, 9))])
 def test_ghosts_are_shallower_than_one_percent_of_those_without_masks(dither: Any, number: int) -> None:
     """Light f that is not masked leaves -f/(n - 1) where it falls in the other exposures."""
     made = dither(number, size=256, step=70.0, halo=8.0, places=[(128.0, 128.0)])
@@ -113,6 +125,7 @@ def test_pixels_that_no_other_exposure_shows_are_lost_and_counted(dither: Any) -
         assert np.isnan(exposure.data[light > 5 * SIGMA]).sum() > 100
 
 
+@slow
 def test_the_mask_reaches_to_where_the_halo_is_a_tenth_of_the_noise_of_the_stack(dither: Any) -> None:
     made = dither(5, size=300, step=120.0, halo=16.0, places=[(150.0, 150.0)])
     light = made.stars[0]
@@ -123,6 +136,7 @@ def test_the_mask_reaches_to_where_the_halo_is_a_tenth_of_the_noise_of_the_stack
     assert 0.75 * wanted < radius < 1.3 * wanted
 
 
+@slow
 def test_a_third_pass_sees_halos_that_the_first_sky_held(dither: Any) -> None:
     made = dither(3, size=256, step=60.0, halo=24.0, places=[(128.0, 128.0)])
     ring = np.abs(around((256, 256), *(made.places[0])) - 40) < 4
