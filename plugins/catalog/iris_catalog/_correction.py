@@ -23,6 +23,8 @@ __all__ = ["Correction", "choose_correction"]
 
 # A star of this signal over noise can tell something of the curve of growth.
 _BRIGHT = 50.0
+# The light of neighbours around a star in the curve of growth, over its own, at most.
+_BLEND = 0.01
 _SHARES = (0.3, 0.5, 0.7)
 # Radii [FWHM] in which a Gaussian has these shares of its light, for want of a curve of growth.
 _GAUSSIAN = tuple(0.5 * sqrt(-log(1 - share) / log(2)) for share in _SHARES)
@@ -105,7 +107,7 @@ def choose_correction(
     stars = _bright(sums, (touched & np.uint32(_MARKS)) == 0)
     known = Sources(places, np.nan_to_num(sums.flux))
     frame = _with_shared_noise(scene)
-    best = best_growth(frame, stars, known, sums.flux[stars], apertures, params.max_blend) if len(stars) else None
+    best = best_growth(frame, stars, known, sums.flux[stars], apertures, _BLEND) if len(stars) else None
     if best is None or best[1].correction <= 0:
         radii = tuple(fwhm * radius for radius in params.radii or _GAUSSIAN)
         unknown = np.full(3, np.nan)

@@ -109,7 +109,7 @@ def make_field(
 def drizzle(exposures: list[Exposure], shape: tuple[int, int]) -> Exposure:
     """Return the mean of exposures that were resampled onto one grid, as a mosaic of equal weights."""
     grid = {"crval": CENTRE, "output_shape": shape[::-1], "pixel_scale": SCALE}
-    planes = [run_stage(iris_resample, one, **grid) for one in exposures]
+    planes = [run_stage(iris_resample, one, stage="resample", **grid) for one in exposures]
     number = len(planes)
     variance = np.sum([one.variance["total"] for one in planes], axis=0) / number**2
     noise = np.array([float(np.nanmedian(one.variance["total"])) for one in planes])
