@@ -111,3 +111,14 @@ def test_a_ring_full_of_sources_is_measured_with_them(even: Scene) -> None:
 def test_a_ring_without_pixels_has_no_background(even: Scene) -> None:
     found = measure_background(even, NOBODY, np.array([[-40.0, 30.0]]), (6, 12))
     assert np.isnan([found.level[0], found.error[0]]).all()
+
+
+def test_the_own_pixels_of_a_source_are_kept_in_its_ring(tools: Any) -> None:
+    """And those of others are left out."""
+    image, labels = np.full((60, 70), 1.0), np.zeros((60, 70), dtype=int)
+    image[:, :31], labels[:, :31] = 3.0, 1
+    image[:, 36:], labels[:, 36:] = 50.0, 2
+    scene, places = scene_of(tools.on_sky((60, 70), image, 0.1, None)), np.array([[33.0, 30.0]])
+    kept = measure_background(scene, labels, places, (6, 12), own=np.array([1])).level
+    left_out = measure_background(scene, labels != 0, places, (6, 12)).level
+    assert (kept.tolist(), left_out.tolist()) == ([3.0], [1.0])

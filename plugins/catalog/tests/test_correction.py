@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from iris_catalog._correction import Correction, choose_correction
 from iris_catalog._detect import find_sources
 from iris_catalog._measure import measure_sources
 from iris_catalog._scene import Scene, scene_of
+from iris_testkit import make_reference
 
 from iris_core import DQ
 
@@ -98,3 +100,46 @@ def test_the_width_that_was_found_is_the_unit_of_the_radii(field: Any) -> None:
     scene = scene_of(field.truth)
     width = find_sources(scene, CatalogParams()).fwhm
     assert correction_of(field.truth, radii=(1.0, 2.0, 3.0)).radii == pytest.approx((width, 2 * width, 3 * width))
+
+
+def with_halo(tools: Any, magnitude: Any, *, seed: int | None = None, noise: float = 0.02) -> tuple[Any, Any]:
+    """Return stars of which 30 % is in a Gaussian halo, whose light reaches into the ring of sky, and their fluxes."""
+    shape = (420, 430)
+    places = tools.spread_places(shape, len(magnitude), 100.0, 75.0, 1)
+    light = tools.jansky(magnitude) / (1e6 * tools.AREA)
+    core, halo = (tools.draw_stars(shape, *places.T, light * part, fwhm) for part, fwhm in ((0.7, 3.0), (0.3, 18.0)))
+    return tools.on_sky(shape, 1 + core + halo, noise, seed, filter="Ks"), places
+
+
+def test_the_light_of_a_halo_in_the_ring_of_sky_is_in_the_correction(tools: Any) -> None:
+    """A tenth of the light in the largest circle is taken for sky; without that the total would be 2 % too small."""
+    magnitude = np.linspace(15.0, 17.0, 7)
+    exposure, places = with_halo(tools, magnitude)
+    result = tools.catalogue(exposure, radii=(1.0, 2.0, 4.0))
+    table, (index, _) = result.tables["cat"], tools.matched(result, places)
+    ratio = table["aper_total_flux"].value[index] / tools.jansky(magnitude)
+    assert ratio == pytest.approx(np.ones(7), abs=0.005)
+    own = table["aper70_flux"].value[index]
+    assert table.meta["aper70_correction"] == pytest.approx(np.mean(tools.jansky(magnitude) / own), rel=0.003)
+
+
+def test_a_psf_with_a_halo_gives_the_correction_of_its_stars(tools: Any, tmp_path: Path) -> None:
+    magnitude = np.linspace(15.0, 17.0, 7)
+    exposure, places = with_halo(tools, magnitude)
+    core, halo = (
+        tools.draw_stars((141, 141), [70.0], [70.0], [part], fwhm) for part, fwhm in ((0.7, 3.0), (0.3, 18.0))
+    )
+    psf = make_reference(tmp_path / "psf.fits", "psf", core + halo)
+    result = tools.catalogue(exposure, psf=psf, radii=(1.0, 2.0, 4.0))
+    table, (index, _) = result.tables["cat"], tools.matched(result, places)
+    assert table["aper_total_flux"].value[index] == pytest.approx(tools.jansky(magnitude), rel=0.005)
+
+
+def test_totals_of_bright_and_faint_stars_are_alike(tools: Any) -> None:
+    """Though the pixels above the threshold reach farther around bright ones, into the ring of sky."""
+    magnitude = np.array([13.5, 13.6, 14.0, 17.0, 17.5, 18.0, 18.0])
+    exposure, places = with_halo(tools, magnitude, seed=5)
+    result = tools.catalogue(exposure)
+    index, _ = tools.matched(result, places)
+    ratio = result.tables["cat"]["aper_total_flux"].value[index] / tools.jansky(magnitude)
+    assert np.median(ratio[:3]) == pytest.approx(np.median(ratio[3:]), abs=0.006)

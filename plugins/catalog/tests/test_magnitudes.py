@@ -39,3 +39,10 @@ def test_what_is_given_goes_before_the_mode_and_that_before_2mass() -> None:
     assert vega_offset("H", mode, 1.2)[0] == 1.2
     assert vega_offset("H", mode, None)[0] == 1.3
     assert vega_offset("J", mode, None)[0] == 0.91
+
+
+def test_what_is_not_known_names_the_filter_and_the_parameter() -> None:
+    offset, reason = vega_offset("Kbb", iris_mode(), None)
+    assert np.isnan(offset)
+    assert "'Kbb'" in reason
+    assert "'ab_offset'" in reason

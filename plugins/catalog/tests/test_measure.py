@@ -144,16 +144,24 @@ def test_the_keywords_are_of_the_image(pair: tuple[Scene, Measurement], tools: A
 
 def test_the_header_of_the_table_has_radii_and_corrections(pair: tuple[Scene, Measurement]) -> None:
     scene, found = pair
-    meta = table_meta(scene, found, {"NSTARS": (2, "")})
+    meta = table_meta(scene, found, {"NSTARS": (2, "")}, "not known")
     assert meta["aper70_radius_arcsec"] == pytest.approx(0.62, rel=1e-3)
     assert meta["aper70_correction"] == pytest.approx(10**0.04)
     assert meta["NSTARS"] == 2
     assert meta["correction"] == "as given"
+    assert meta["ab_vega"] == "not known"
 
 
 def test_notes_say_number_width_and_correction(pair: tuple[Scene, Measurement]) -> None:
-    first, second, *_ = notes_of(*pair, "as given")
+    first, second, *_ = notes_of(*pair, 1.85, "as given")
     assert "2 sources" in first
     assert "3.10 pixels" in first
     assert "1.0965" in second
     assert "6.20 pixels" in second
+    assert "(1.8%)" in second
+
+
+def test_vega_is_in_the_notes_only_where_it_is_known(pair: tuple[Scene, Measurement]) -> None:
+    known, unknown = (" ".join(notes_of(*pair, vega, "so and so")) for vega in (1.85, np.nan))
+    assert "Vega so and so" in known
+    assert "Vega" not in unknown
