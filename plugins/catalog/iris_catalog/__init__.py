@@ -69,9 +69,9 @@ def catalogue_sources(
     model = diffraction_of(instrument, exposure.meta.filter, scene.header)
     cards, warnings = quality_of(scene, found, model, params)
     table = table_of(scene, found, vega)
-    table.meta.update(table_meta(scene, found, cards))
+    table.meta.update(table_meta(scene, found, cards, vega_origin))
     described = exposure.with_keywords(cards)
-    for note in (*notes_of(scene, found, vega_origin), *warnings):
+    for note in (*notes_of(scene, found, vega, vega_origin), *warnings):
         described = described.note(note)
     _warn(exposure.name, warnings)
     return Result(

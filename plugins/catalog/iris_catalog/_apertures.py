@@ -14,9 +14,12 @@ from iris_catalog._noise import aperture_factor
 from iris_catalog._scene import Scene
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from photutils.aperture import ApertureMask
 
     from iris_core import Doubles, Mask
+
+    Labels = NDArray[np.intp]
 
 __all__ = ["Background", "Sums", "measure_background", "measure_sums"]
 
@@ -47,31 +50,43 @@ class Sums:
     noise: Doubles
 
 
-def measure_background(scene: Scene, sources: Mask, places: Doubles, radii: tuple[float, float]) -> Background:
+def measure_background(
+    scene: Scene, sources: Mask | Labels, places: Doubles, radii: tuple[float, float], *, own: Labels | None = None
+) -> Background:
     """Return the median in rings, clipped at 3 sigma, and its error ``R sqrt(pi/2) s / sqrt(N)``.
+
+    With `own`, a source's own pixels are kept in its ring: how far they reach depends on its brightness, and its light
+    in the ring has to be the same share of it in bright and in faint ones.
 
     Parameters
     ----------
     scene
         The image.
     sources
-        Pixels of sources, ``(ny, nx)``, which are left out.
+        Pixels of sources, ``(ny, nx)``, which are left out: a mask, or with `own` the label of each pixel.
     places
         0-based, ``(n, 2)``.
     radii
         Inner and outer, in pixels.
+    own
+        The label of the source at each place.
     """
-    found = np.array([_ring(scene, sources, place, radii) for place in places]).reshape(-1, 2)
+    labels = np.zeros(len(places), dtype=int) if own is None else own
+    rings = [_ring(scene, sources, place, radii, label) for place, label in zip(places, labels, strict=True)]
+    found = np.array(rings).reshape(-1, 2)
     return Background(level=found[:, 0], error=found[:, 1])
 
 
-def _ring(scene: Scene, sources: Mask, place: Doubles, radii: tuple[float, float]) -> tuple[float, float]:
+def _ring(
+    scene: Scene, sources: Mask | Labels, place: Doubles, radii: tuple[float, float], own: int
+) -> tuple[float, float]:
     frame, (x, y) = scene.frame, place
     rows, columns = box((x, y), radii[1], frame.shape)
     down, across = np.ogrid[rows, columns]
     distance = (across - x) ** 2 + (down - y) ** 2
     there = (distance >= radii[0] ** 2) & (distance <= radii[1] ** 2) & ~frame.bad[rows, columns]
-    free = there & ~sources[rows, columns]
+    near = sources[rows, columns]
+    free = there & ((near == 0) | ((near == own) & (own > 0)))
     least = max(_LEAST_PIXELS, _LEAST_SHARE * pi * (radii[1] ** 2 - radii[0] ** 2))
     values = frame.data[rows, columns][free if np.count_nonzero(free) >= least else there]
     if len(values) < _LEAST_PIXELS:

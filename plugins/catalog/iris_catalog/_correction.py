@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import log, sqrt
+from math import log, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,8 @@ from iris_catalog._scene import Scene
 from iris_core import DQ
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from iris_catalog._params import CatalogParams
@@ -23,11 +25,15 @@ __all__ = ["Correction", "choose_correction"]
 
 # A star of this signal over noise can tell something of the curve of growth.
 _BRIGHT = 50.0
+# The light of neighbours around a star in the curve of growth, over its own, at most.
+_BLEND = 0.01
 _SHARES = (0.3, 0.5, 0.7)
 # Radii [FWHM] in which a Gaussian has these shares of its light, for want of a curve of growth.
 _GAUSSIAN = tuple(0.5 * sqrt(-log(1 - share) / log(2)) for share in _SHARES)
 # Radius in which stars are compared, and a PSF [FWHM].
 _STAR = 2.0
+# Radii at which a curve of growth is drawn, and the part of a ring, to both sides of its middle, that tells its level.
+_FINE, _STEP = 2000, 0.25
 _NO_STARS = (
     "no aperture correction: fewer than 3 isolated stars are bright enough (signal over noise of {least:g}, with a "
     "whole ring of sky); fluxes in apertures are not corrected, aper_total is not known; give 'correction' and "
@@ -95,26 +101,30 @@ def choose_correction(
     sky = (params.sky_inner * fwhm, params.sky_outer * fwhm)
     star = min(_STAR, params.sky_inner) * fwhm
     apertures = Apertures(star=star, sky=sky, total=0.0, total_sky=sky).within(params.total * fwhm)
-    nobody = np.empty(0, dtype=np.intp)
     if params.correction is not None:
         return _given(params, fwhm)
     if psf is not None:
         growth, apertures = psf_growth(psf, params.psf_sampling, apertures)
-        return _of_curve(growth, apertures, nobody, f"from the PSF {psf.path.name}", fwhm, params)
+        return _of_psf(growth, apertures, f"from the PSF {psf.path.name}", fwhm, params)
     sums = measure_sums(scene, places, star, background)
     stars = _bright(sums, (touched & np.uint32(_MARKS)) == 0)
     known = Sources(places, np.nan_to_num(sums.flux))
     frame = _with_shared_noise(scene)
-    best = best_growth(frame, stars, known, sums.flux[stars], apertures, params.max_blend) if len(stars) else None
+    best = best_growth(frame, stars, known, sums.flux[stars], apertures, _BLEND) if len(stars) else None
     if best is None or best[1].correction <= 0:
-        radii = tuple(fwhm * radius for radius in params.radii or _GAUSSIAN)
-        unknown = np.full(3, np.nan)
-        return Correction(
-            radii=radii, factor=unknown, error=unknown, origin=_NO_STARS.format(least=_BRIGHT), stars=nobody
-        )
-    chosen, growth, apertures = best
-    number = int(np.count_nonzero(growth.used))
-    return _of_curve(growth, apertures, chosen[growth.used], f"from {number} isolated stars", fwhm, params)
+        return _unknown(fwhm, params)
+    return _of_stars(scene, places, background, sums, best, fwhm, params)
+
+
+def _unknown(fwhm: float, params: CatalogParams) -> Correction:
+    unknown = np.full(3, np.nan)
+    return Correction(
+        radii=tuple(fwhm * radius for radius in params.radii or _GAUSSIAN),
+        factor=unknown,
+        error=unknown,
+        origin=_NO_STARS.format(least=_BRIGHT),
+        stars=np.empty(0, dtype=np.intp),
+    )
 
 
 def _with_shared_noise(scene: Scene) -> Frame:
@@ -146,33 +156,84 @@ def _given(params: CatalogParams, fwhm: float) -> Correction:
     )
 
 
-def _of_curve(
-    growth: Growth, apertures: Apertures, stars: NDArray[np.intp], origin: str, fwhm: float, params: CatalogParams
+def _of_stars(
+    scene: Scene,
+    places: Doubles,
+    background: Background,
+    sums: Sums,
+    best: tuple[NDArray[np.intp], Growth, Apertures],
+    fwhm: float,
+    params: CatalogParams,
 ) -> Correction:
-    """Return the correction that a curve of growth gives, at the radii that were asked for or those of 30, 50, 70 %."""
-    if params.radii is None:
-        shares = np.append(0.0, growth.curve / growth.correction)
-        radii = np.interp(_SHARES, np.maximum.accumulate(shares), np.append(0.0, growth.radius))
-    else:
-        radii = np.array(params.radii) * fwhm
-    factor = 1 / growth.share(radii)
-    error = factor * np.hypot(growth.uncertainty, _scatter(growth, radii))
+    """Return the correction of isolated stars: all light over that in circles, above the same rings as all sources.
+
+    The light of a star in the ring makes its background too high. The curve of growth, which has its sky farther out,
+    does not have that; so its stars are measured again in the circles as all sources are.
+
+    Parameters
+    ----------
+    scene, places, background
+        The image, its sources, 0-based ``(n, 2)``, and their backgrounds.
+    sums
+        Of the sources, in the aperture in which the curve of growth is 1.
+    best
+        Which sources were tried, their curve of growth and its radii.
+    fwhm
+        In pixels.
+    params
+        Of the stage.
+    """
+    chosen, growth, apertures = best
+    stars = chosen[growth.used]
+    own = Background(level=background.level[stars], error=background.error[stars])
+    radii = _radii(growth, fwhm, params)
+    fluxes = np.array([measure_sums(scene, places[stars], radius, own).flux for radius in radii])
+    ratio = sums.flux[stars] / fluxes
+    factor = growth.correction * np.nanmedian(ratio, axis=1)
+    scatter = np.nanstd(ratio, axis=1, ddof=1) / np.nanmedian(ratio, axis=1) / sqrt(len(stars))
     return Correction(
         radii=tuple(float(radius) for radius in radii),
         factor=factor,
-        error=error,
-        origin=origin,
+        error=factor * np.hypot(growth.uncertainty, scatter),
+        origin=f"from {len(stars)} isolated stars and all their light within {apertures.total:.1f} pixels",
         stars=stars,
         growth=growth,
         apertures=apertures,
     )
 
 
-def _scatter(growth: Growth, radii: Doubles) -> Doubles:
-    """Return the relative error of the mean curve at radii, from the differences between stars."""
-    number = np.count_nonzero(growth.used)
-    if number < 2:
-        return np.zeros(len(radii))
-    relative = growth.stars[growth.used].std(axis=0, ddof=1) / growth.curve / sqrt(number)
-    inside = np.interp(radii, growth.radius, relative)
-    return np.asarray(np.where(radii < growth.radius[-1], inside, 0.0))
+def _of_psf(growth: Growth, apertures: Apertures, origin: str, fwhm: float, params: CatalogParams) -> Correction:
+    """Return the correction of a PSF: its share in a circle, less that in the ring, which is taken for background.
+
+    The median of a ring is the light at the radius that halves its area.
+    """
+    radii, share = _radii(growth, fwhm, params), _shares_within(growth)
+    inner, outer = apertures.sky
+    middle, step = sqrt((inner**2 + outer**2) / 2), _STEP * (outer - inner)
+    ring = (share(middle + step) - share(middle - step)) / (4 * pi * middle * step)
+    factor = 1 / (share(radii) - pi * radii**2 * ring)
+    return Correction(
+        radii=tuple(float(radius) for radius in radii),
+        factor=factor,
+        error=factor * growth.uncertainty,
+        origin=origin,
+        stars=np.empty(0, dtype=np.intp),
+        growth=growth,
+        apertures=apertures,
+    )
+
+
+def _radii(growth: Growth, fwhm: float, params: CatalogParams) -> Doubles:
+    """Return the radii that were asked for, or those of 30, 50, 70 % of the light, in pixels."""
+    if params.radii is not None:
+        return np.array(params.radii) * fwhm
+    fine = np.linspace(0, growth.radius[-1], _FINE)
+    return np.asarray(np.interp(_SHARES, np.maximum.accumulate(_shares_within(growth)(fine)), fine))
+
+
+def _shares_within(growth: Growth) -> Callable[[Doubles | float], Doubles]:
+    """Return the share of the light as a smooth function of the radius: between the radii of the curve it bends."""
+    from scipy.interpolate import PchipInterpolator
+
+    smooth = PchipInterpolator(np.append(0.0, growth.radius), np.append(0.0, growth.curve / growth.correction))
+    return lambda radius: np.asarray(smooth(np.minimum(radius, growth.radius[-1])))

@@ -25,6 +25,9 @@ SIGMA = 2.3548
 _CLIP, _ROUNDS = 3.0, 3
 # Where no star shows how wide stars are [pixel].
 _USUAL_WIDTH = 2.5
+_LEAST_PIXELS = 3
+# Sources that touch: levels between threshold and peak, and the least share of their flux that makes one of its own.
+_LEVELS, _CONTRAST = 32, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +119,10 @@ def _threshold(convolved: Image, noise: Image, bad: Mask, fwhm: float, detection
 def _segment(
     convolved: Image, threshold: Image, bad: Mask, params: CatalogParams, fwhm: float
 ) -> SegmentationImage | None:
-    number = params.npixels or max(3, round(0.5 * fwhm**2))
+    number = max(_LEAST_PIXELS, round(0.5 * fwhm**2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)
         found = detect_sources(convolved, threshold, number, mask=bad)
         if found is None or not params.deblend:
             return found
-        return deblend_sources(
-            convolved, found, number, n_levels=params.levels, contrast=params.contrast, progress_bar=False
-        )
+        return deblend_sources(convolved, found, number, n_levels=_LEVELS, contrast=_CONTRAST, progress_bar=False)

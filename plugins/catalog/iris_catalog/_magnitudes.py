@@ -52,5 +52,4 @@ def vega_offset(name: str, mode: InstrumentMode, given: float | None) -> tuple[f
         return float(fact["value"]), f"of the mode {mode.name}"
     if name in _TWO_MASS:
         return _TWO_MASS[name], f"of 2MASS {name} ({_SOURCE})"
-    reason = f"Vega magnitudes are not known: AB - Vega of the filter '{name}' is not ({', '.join(_TWO_MASS)} are)"
-    return np.nan, f"{reason}; give 'ab_offset'"
+    return np.nan, f"not known for the filter '{name}' ({', '.join(_TWO_MASS)} are); give 'ab_offset'"

@@ -119,7 +119,8 @@ def measure_sources(scene: Scene, params: CatalogParams, psf: Reference | None) 
     fwhm, labels, bad = found.fwhm, found.labels, scene.frame.bad
     catalog = _catalog_of(scene, found)
     places = refine_places(found.flat, bad, _centroids(catalog), fwhm)
-    background = measure_background(scene, labels != 0, places, (params.sky_inner * fwhm, params.sky_outer * fwhm))
+    ring = (params.sky_inner * fwhm, params.sky_outer * fwhm)
+    background = measure_background(scene, labels, places, ring, own=np.arange(1, len(places) + 1))
     core, _ = _bits(scene, places, fwhm)
     correction = choose_correction(scene, places, core, background, fwhm, params, psf)
     flags, edge = _bits(scene, places, correction.radii[-1])
@@ -129,7 +130,7 @@ def measure_sources(scene: Scene, params: CatalogParams, psf: Reference | None) 
         background=background,
         sums=tuple(measure_stars(scene, places, radius, background, fwhm) for radius in correction.radii),
         correction=correction,
-        outlines=_outlines(scene, catalog, labels, background),
+        outlines=_outlines(scene, catalog, labels, measure_background(scene, labels != 0, places, ring)),
         shapes=measure_shapes(found.flat, found.convolved, bad, places, fwhm),
         flags=flags,
         edge=edge,

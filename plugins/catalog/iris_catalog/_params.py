@@ -20,17 +20,7 @@ class CatalogParams(Params):
         "standard deviations",
         gt=0,
     )
-    npixels: int | None = parameter(
-        None, "Least number of connected pixels of a source; by default half the square of the FWHM, at least 3.", ge=1
-    )
     deblend: bool = parameter(True, "Whether to separate sources that touch.")
-    levels: int = parameter(32, "Levels between threshold and peak at which sources are separated.", ge=1)
-    contrast: float = parameter(
-        1e-3,
-        "Least share of the flux of touching sources that one needs to be a source of its own.",
-        ge=0,
-        le=1,
-    )
     fwhm: float | None = parameter(None, "Width of a star; measured by default.", "pixel", gt=0)
     radii: tuple[float, float, float] | None = parameter(
         None,
@@ -51,9 +41,6 @@ class CatalogParams(Params):
     )
     correction_error: float = parameter(0.02, "Standard deviation of `correction`.", "mag", ge=0)
     psf_sampling: float = parameter(1.0, "Pixels of the PSF file along one pixel of the image.", gt=0)
-    max_blend: float = parameter(
-        0.01, "Largest share of the light of a star in the curve of growth that may be that of neighbours.", gt=0
-    )
     ab_offset: float | None = parameter(
         None, "AB - Vega; by default that of the instrument mode, or of the 2MASS filter of the same name.", "mag"
     )

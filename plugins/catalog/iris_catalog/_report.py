@@ -13,8 +13,8 @@ from iris_catalog._scene import Scene
 __all__ = ["notes_of", "table_meta"]
 
 
-def notes_of(scene: Scene, found: Measurement, vega_origin: str) -> list[str]:
-    """Return the notes for the user."""
+def notes_of(scene: Scene, found: Measurement, vega: float, vega_origin: str) -> list[str]:
+    """Return the notes for the user; that Vega magnitudes are not known is said in the header of the table alone."""
     correction = found.correction
     notes = [*found.detection.notes]
     if not len(found):
@@ -22,9 +22,10 @@ def notes_of(scene: Scene, found: Measurement, vega_origin: str) -> list[str]:
     extended = int(np.count_nonzero(found.is_extended()))
     notes.append(f"{len(found)} sources, {extended} of them extended; FWHM of a star {found.detection.fwhm:.2f} pixels")
     if correction.is_known:
-        values = f"{correction.factor[-1]:.4f} +- {correction.error[-1]:.4f}"
+        factor, error = correction.factor[-1], correction.error[-1]
         notes.append(
-            f"aperture correction of the radius {correction.radii[-1]:.2f} pixels: {values}, {correction.origin}"
+            f"aperture correction {factor:.4f} +- {error:.4f} ({error / factor:.1%}) of the radius "
+            f"{correction.radii[-1]:.2f} pixels, {correction.origin}"
         )
     else:
         notes.append(correction.origin)
@@ -34,17 +35,15 @@ def notes_of(scene: Scene, found: Measurement, vega_origin: str) -> list[str]:
         )
     if not scene.is_janskys:
         notes.append(f"fluxes are in {scene.flux_unit}: without photom there are no magnitudes")
-    elif "not known" in vega_origin:
-        notes.append(vega_origin)
-    else:
+    elif np.isfinite(vega):
         notes.append(f"AB - Vega {vega_origin}")
     return notes
 
 
-def table_meta(scene: Scene, found: Measurement, cards: Cards) -> dict[str, Any]:
-    """Return what the header of the table has: the apertures, their corrections, and the quality of the image."""
+def table_meta(scene: Scene, found: Measurement, cards: Cards, vega_origin: str) -> dict[str, Any]:
+    """Return what the header of the table has: apertures, their corrections, AB - Vega, the quality of the image."""
     scale, correction = scene.pixel_scale, found.correction
-    meta: dict[str, Any] = {"image": scene.name, "correction": correction.origin}
+    meta: dict[str, Any] = {"image": scene.name, "correction": correction.origin, "ab_vega": vega_origin}
     for name, radius, factor, error in zip(
         ("30", "50", "70"), correction.radii, correction.factor, correction.error, strict=True
     ):

@@ -18,7 +18,7 @@ __all__ = ["Diffraction", "diffraction_of"]
 
 _ARCSEC = float(np.deg2rad(1 / 3600))
 # Wavelengths in a band, nodes along a pixel, rings in a circle per lambda/D.
-_WAVES, _NODES, _RINGS = 5, 7, 16
+_WAVES, _NODES, _RINGS = 5, 7, 64
 # Keywords of the band where the mode does not know the filter [micrometres].
 _BANDS = (("MINWAVE", "MAXWAVE"), ("WAVEMIN", "WAVEMAX"))
 

