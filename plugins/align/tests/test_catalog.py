@@ -111,7 +111,7 @@ def catalog_of(sky: Any, stars: Any, sigma: float, rng: np.random.Generator) -> 
     return Catalog(vectors=vectors, sigma=np.full(len(stars), sigma), name="gaia")
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_errors_of_exposures_tied_to_a_catalogue_are_true(sky: Any) -> None:
     """Its errors of 1 mas are common to all: no gauge, and pulls of 1 against the true positions."""
     rng = np.random.default_rng(20)

@@ -39,7 +39,7 @@ def test_a_pair_without_noise_is_found_exactly(kind: str) -> None:
     assert np.all((errors > 0) == (np.arange(4) < KINDS[kind]))
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_all_at_once_the_errors_of_eight_exposures_are_true(sky: Any) -> None:
     """30 stars, pointing wrong by 0.3 arcsec, 0.05 deg and a scale of 3e-4: pulls 1.00 +- 0.05."""
     rng = np.random.default_rng(8)
@@ -54,7 +54,7 @@ def test_all_at_once_the_errors_of_eight_exposures_are_true(sky: Any) -> None:
     assert np.mean(believed) > 0.99
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_errors_that_are_too_small_are_made_true(sky: Any) -> None:
     """Centroids that are twice as bad as they say: what is missing is found, and the pulls are 1 again."""
     rng = np.random.default_rng(2)

@@ -25,7 +25,7 @@ def seen(rng: np.random.Generator, stars: Doubles, sigma: float = 0.001, complet
     return np.asarray(kept + rng.normal(0, sigma, kept.shape))
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_crowded_field_is_matched_right_or_refused() -> None:
     """10 stars per square arcsec, searched within 0.5 arcsec, 70 % seen: at least 80 % right, none wrong."""
     rng = np.random.default_rng(10)
@@ -41,7 +41,7 @@ def test_a_crowded_field_is_matched_right_or_refused() -> None:
     assert right >= 48
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_crowded_fields_that_have_nothing_in_common_are_refused() -> None:
     rng = np.random.default_rng(11)
     for _ in range(60):

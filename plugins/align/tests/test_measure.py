@@ -57,7 +57,7 @@ def test_without_noise_places_are_exact(fwhm: float) -> None:
     assert np.abs(off).max() < 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize(("peak", "fwhm"), [(10.0, 3.0), (30.0, 3.0), (100.0, 2.5), (30.0, 5.0)])
 def test_errors_of_the_places_are_true(peak: float, fwhm: float) -> None:
     """Pulls of 1 for faint and for bright stars, with the width known."""
@@ -71,7 +71,7 @@ def test_errors_of_the_places_are_true(peak: float, fwhm: float) -> None:
     assert np.concatenate(pulls).mean() == pytest.approx(0.0, abs=0.06)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_the_photon_noise_of_a_star_is_in_its_error() -> None:
     """Bright stars, where the variance of the exposure has the light of the star."""
     x, y = grid()
@@ -84,7 +84,7 @@ def test_the_photon_noise_of_a_star_is_in_its_error() -> None:
     assert np.concatenate(pulls).std() == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_without_variance_the_scatter_of_the_pixels_counts() -> None:
     x, y = grid()
     pulls = []

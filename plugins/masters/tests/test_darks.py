@@ -23,7 +23,7 @@ def with_rays(number: int) -> tuple[list[Any], Any]:
     return list(values), hit.sum(axis=0)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 9])
 def test_rays_are_gone_and_errors_are_true(
     frames: Callable[..., list[Exposure]], combine: Callable[..., Exposure], number: int
@@ -47,7 +47,7 @@ def test_rays_are_gone_and_errors_are_true(
         assert np.median(made.err[hit_once]) == pytest.approx(SIGMA / (number - 1) ** 0.5, rel=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize(("number", "within"), [(3, 0.004), (4, 0.004), (5, 0.004), (9, 0.004), (20, 0.004)])
 @pytest.mark.parametrize("method", ["mean", "median"])
 def test_errors_of_noise_alone(
@@ -65,7 +65,7 @@ def test_errors_of_noise_alone(
     assert np.std((made.data - 100) / made.err) == pytest.approx(1, abs=within)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_of_two_the_lower_one(frames: Callable[..., list[Exposure]], combine: Callable[..., Exposure]) -> None:
     """At 5 sigma sqrt(2) the bias is -2e-6, and the variance 0.500."""
     rng = np.random.default_rng(3)
@@ -74,7 +74,7 @@ def test_of_two_the_lower_one(frames: Callable[..., list[Exposure]], combine: Ca
     assert abs(np.mean(made.data, dtype=float)) < 4 * 0.7071 / 1000
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_weights_make_the_least_error(frames: Callable[..., list[Exposure]], combine: Callable[..., Exposure]) -> None:
     rng = np.random.default_rng(4)
     given = []

@@ -111,7 +111,7 @@ def test_members_that_make_no_mask_are_refused(make_mask: Mask) -> None:
         make_mask([dark_with({}, bad=np.ones(SHAPE))], [flat_with({})])
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_all_bad_pixels_of_a_detector_are_found(
     frames: Callable[..., list[Exposure]], combine: Callable[..., Exposure], make_mask: Mask
 ) -> None:

@@ -23,7 +23,7 @@ def test_rays_in_five_dithers_are_found(make_field: Make) -> None:
     assert wrong < 1e-5
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("angle", [0.0, 0.5, 90.0])
 def test_rays_are_found_whatever_the_rotation(make_field: Make, angle: float) -> None:
     """By so much from exposure to exposure; at 90 deg, one turned about its corner does not meet the others."""
@@ -33,7 +33,7 @@ def test_rays_are_found_whatever_the_rotation(make_field: Make, angle: float) ->
     assert wrong < 2e-5
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize(("number", "faint", "strong"), [(2, 0.6, 0.92), (3, 0.86, 0.93), (5, 0.94, 0.96)])
 @pytest.mark.parametrize("dithers", [WHOLE, FRACTIONS])
 def test_faint_rays_are_found_by_few_exposures(
@@ -48,7 +48,7 @@ def test_faint_rays_are_found_by_few_exposures(
         assert wrong < 2e-5
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize(("fwhm", "most"), [(2.5, 1e-3), (1.6, 1e-2)])
 def test_stars_keep_their_light(make_field: Make, fwhm: float, most: float) -> None:
     """Of the light of 30 stars, of up to 1000 standard deviations, in each exposure."""

@@ -38,7 +38,7 @@ def test_six_exposures_with_ten_overlaps_without_noise(look: Look) -> None:
     assert not found.warnings
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_errors_of_the_levels_are_true(look: Look) -> None:
     """Pulls of 1.00: six exposures, of unequal noise."""
     sigmas = (1.0, 1.0, 2.0, 0.5, 1.0, 1.5)
@@ -52,7 +52,7 @@ def test_errors_of_the_levels_are_true(look: Look) -> None:
     assert abs(found.mean()) < 0.15
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("number", [2, 5])
 def test_errors_are_true_where_all_exposures_have_the_same_pixels(look: Look, number: int) -> None:
     """Differences of three exposures are not independent: as if they were, those of 5 would be sqrt(5/2) too small."""
@@ -64,7 +64,7 @@ def test_errors_are_true_where_all_exposures_have_the_same_pixels(look: Look, nu
     assert np.sqrt(np.mean(found**2)) == pytest.approx(1, abs=0.12)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_errors_of_planes_are_true(look: Look) -> None:
     def draw(seed: int) -> list[Exposure]:
         return [look((40 * k, 30 * (k % 2)), sigma=1.0, seed=seed * 4 + k) for k in range(4)]
@@ -111,7 +111,7 @@ def nebula(x: Doubles, y: Doubles) -> Doubles:
     return np.asarray(100 * np.exp(-((x - 245) ** 2 + (y - 128) ** 2) / (2 * 40.0**2)))
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("blur", [1.0, 0.98])
 def test_a_nebula_across_the_overlap_does_not_count(look: Look, blur: float) -> None:
     """Less than 0.01 standard deviations of a pixel, with 2 % less transparency in one exposure, too."""
