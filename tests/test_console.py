@@ -210,6 +210,7 @@ def test_a_display_is_shown_in_this_process_only(write_recipe: Write, write_expo
 
 
 @pytest.mark.parametrize("stdout", ["file", "terminal"])
+@pytest.mark.slow
 def test_beside_the_bar_on_a_terminal_results_are_whole(
     write_recipe: Write, write_exposure: Write, tmp_path: Path, stdout: str
 ) -> None:

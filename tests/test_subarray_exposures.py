@@ -113,7 +113,9 @@ def assert_same_sky(whole: Exposure, part: Exposure, window: Window) -> None:
 )
 @pytest.mark.parametrize("recipe", ["image2", "image2-dark-first"])
 @pytest.mark.parametrize("kind", [".", "cubes"])
-@pytest.mark.parametrize("distorted", [True, False], ids=["distortion", "header WCS"])
+@pytest.mark.parametrize(
+    "distorted", [pytest.param(True, marks=pytest.mark.slow), False], ids=["distortion", "header WCS"]
+)
 def test_a_window_calibrated_alone_equals_the_same_pixels_of_the_full_frame(
     seed: int, recipe: str, kind: str, distorted: bool, night: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_window_calibrated_alone_equals_the_same_pixels_of_the_full_frame(
     assert_same_sky(whole, alone, window)
 
 
+@pytest.mark.slow
 def test_backgrounds_without_overlap_are_refused_before_the_first_pixel(night: Path, tmp_path: Path) -> None:
     part = cut(science(night), Window(1, 1, 40, 30), tmp_path / "x_rate.fits")
     elsewhere = cut(skies(night)[0], Window(60, 50, 40, 30), tmp_path / "y_rate.fits")
@@ -169,6 +172,7 @@ def with_map(path: Path, windows: dict[int, Window], target: Path) -> Path:
 
 @pytest.mark.parametrize("kept", [range(1, 11), (2, 5, 9)], ids=["ten windows", "ids with gaps"])
 @pytest.mark.parametrize("kind", [".", "cubes"])
+@pytest.mark.slow
 def test_windows_of_a_full_frame_are_recorded_and_blank_in_the_product(
     kept: Sequence[int], kind: str, night: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +236,7 @@ def cut_apart(full: Path, windows: dict[int, Window], folder: Path) -> list[Path
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["image2", "image2-dark-first"])
 @pytest.mark.parametrize("kind", [".", "cubes"])
+@pytest.mark.slow
 def test_a_frame_that_is_cut_apart_and_calibrated_in_pieces_is_merged_to_the_calibrated_frame(
     recipe: str, kind: str, night: Path, tmp_path: Path
 ) -> None:

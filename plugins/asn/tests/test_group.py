@@ -48,13 +48,13 @@ def test_darks_are_grouped_by_what_the_detector_was_set_to(exposure: Make) -> No
         exposure("j", "DARK", 9, exposure_time=10.0, header={"COADDS": 1}),
     ]
     assert groups(group_exposures(darks, "create-dark")) == {
-        "dark_IMG1_CDS_10s": {"dark": ["c", "i", "j"]},
-        "dark_IMG1_CDS_80s": {"dark": ["a", "b"]},
-        "dark_IMG1_CDS_80s_4x4at5-7": {"dark": ["e"]},
-        "dark_IMG1_CDS_80s_3coadds": {"dark": ["d"]},
-        "dark_IMG1_CDS_80.1s": {"dark": ["h"]},
-        "dark_IMG1_UTR_80s": {"dark": ["g"]},
-        "dark_IMG2_CDS_80s": {"dark": ["f"]},
+        "IMG1_CDS_10s": {"dark": ["c", "i", "j"]},
+        "IMG1_CDS_80s": {"dark": ["a", "b"]},
+        "IMG1_CDS_80s_4x4at5-7": {"dark": ["e"]},
+        "IMG1_CDS_80s_3coadds": {"dark": ["d"]},
+        "IMG1_CDS_80.1s": {"dark": ["h"]},
+        "IMG1_UTR_80s": {"dark": ["g"]},
+        "IMG2_CDS_80s": {"dark": ["f"]},
     }
 
 
@@ -66,16 +66,16 @@ def test_exposures_of_other_sizes_are_other_windows(exposure: Make) -> None:
     ]
     found = group_exposures(darks, "create-dark")
     assert [stems(one.path for one in group.everything) for group in found.groups] == [["a", "c"], ["b"]]
-    assert [group.name for group in found.groups] == ["dark_IMG1_CDS_100s", "dark_IMG1_CDS_100s_2"]
+    assert [group.name for group in found.groups] == ["IMG1_CDS_100s", "IMG1_CDS_100s_2"]
 
 
 def test_exposure_times_within_a_thousandth_are_one(exposure: Make) -> None:
     darks = [exposure(f"n{t}", "DARK", t, exposure_time=t) for t in (79.9, 80.0, 79.95, 80.03, 1.0)]
     found = groups(group_exposures(darks, "create-dark"))
     assert found == {
-        "dark_IMG1_CDS_1s": {"dark": ["n1.0"]},
-        "dark_IMG1_CDS_79.9s": {"dark": ["n79.9", "n79.95"]},
-        "dark_IMG1_CDS_80s": {"dark": ["n80.0", "n80.03"]},
+        "IMG1_CDS_1s": {"dark": ["n1.0"]},
+        "IMG1_CDS_79.9s": {"dark": ["n79.9", "n79.95"]},
+        "IMG1_CDS_80s": {"dark": ["n80.0", "n80.03"]},
     }
 
 
@@ -93,8 +93,8 @@ def test_flats_have_the_frames_without_lamp_of_their_filter(exposure: Make) -> N
     ]
     found = group_exposures(flats, "create-flat")
     assert groups(found) == {
-        "flat_IMG1_J": {"flat": ["j"]},
-        "flat_IMG1_Ks": {"flat": ["on1", "on2"], "flat_off": ["off1", "off2"]},
+        "IMG1_J": {"flat": ["j"]},
+        "IMG1_Ks": {"flat": ["on1", "on2"], "flat_off": ["off1", "off2"]},
     }
     assert reason(found, "h_off") == "no flat exposure has its INSTRUME, DETECTOR, FILTER, PUPIL, WINDOW"
     assert reason(found, "sky") == "IMTYPE is SKYFLAT; create-flat takes flat, flat_off"
@@ -107,7 +107,7 @@ def test_sky_flats_are_three_at_least(exposure: Make) -> None:
     flats += [exposure(f"j{n}", "FLAT", n, filter="J") for n in range(2)]
     flats += [exposure("lamp", "FLAT", 5, filter="K", header=ON)]
     found = group_exposures(flats, "create-skyflat")
-    assert groups(found) == {"skyflat_IMG1_K": {"flat": ["k0", "k1", "k2"]}}
+    assert groups(found) == {"IMG1_K": {"flat": ["k0", "k1", "k2"]}}
     assert reason(found, "j0") == "2 flat in the group of j0_rate.fits; create-skyflat takes 3+"
     assert reason(found, "lamp") == "IMTYPE is FLAT and LAMP is on; create-skyflat takes flat"
 
@@ -121,7 +121,7 @@ def test_bad_pixels_come_from_masters_of_a_detector(exposure: Make) -> None:
         exposure("raw", "DARK"),
     ]
     found = group_exposures(masters, "create-badpix")
-    assert groups(found) == {"badpix_IMG1": {"dark": ["dark1"], "flat": ["flat1", "flat2"]}}
+    assert groups(found) == {"IMG1": {"dark": ["dark1"], "flat": ["flat1", "flat2"]}}
     assert reason(found, "dark2") == "0 flat in the group of dark2_rate.fits; create-badpix takes 1+"
     assert reason(found, "raw") == "IMTYPE is DARK; create-badpix takes dark, flat"
 
@@ -170,7 +170,7 @@ def test_a_role_that_is_given_counts_against_the_header(exposure: Make) -> None:
     night = [exposure("on", "FLAT", 0, header=ON), exposure("off", "SCI", 1), exposure("odd", "ARC", 2)]
     roles = {Path("off_rate.fits"): "FLAT_OFF", Path("odd_rate.fits"): "flat"}
     found = group_exposures(night, "create-flat", roles=roles)
-    assert groups(found) == {"flat_IMG1_Kbb": {"flat": ["on", "odd"], "flat_off": ["off"]}}
+    assert groups(found) == {"IMG1_Kbb": {"flat": ["on", "odd"], "flat_off": ["off"]}}
     with pytest.raises(InputError, match="a member 'dark': create-flat takes flat, flat_off"):
         group_exposures(night, "create-flat", roles={Path("on_rate.fits"): "dark"})
     with pytest.raises(InputError, match="a member 'refcat': create-flat takes flat, flat_off"):

@@ -63,6 +63,7 @@ def test_the_tables_say_what_was_run_and_what_differs(lab: SimpleNamespace, tmp_
         assert line in printed
 
 
+@pytest.mark.slow
 def test_json_is_all_that_is_printed(lab: SimpleNamespace, tmp_path: Path) -> None:
     result = compare(lab, tmp_path / "out", "--json", use=("lab-prints", "lab-same"))
     assert result.exit_code == 0

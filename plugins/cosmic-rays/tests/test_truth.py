@@ -100,6 +100,7 @@ def flagged(image: Doubles, errors: bool = True, **params: float) -> Mask:
 
 @pytest.mark.parametrize("errors", [True, False])
 @pytest.mark.parametrize("fwhm", [1.5, 2.2])
+@pytest.mark.slow
 def test_rays_are_found_and_stars_are_kept(fwhm: float, errors: bool) -> None:
     """98 % of the pixels of rays on the sky; of the cores of stars 1 in 100, of the sky 1 pixel in 10 000."""
     field = make_field(fwhm)

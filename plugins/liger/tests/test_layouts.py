@@ -103,6 +103,7 @@ def test_every_layout_with_flags_gives_the_same_calibrated_pixels(
 
 @pytest.mark.parametrize("ending", COMPRESSED)
 @pytest.mark.parametrize("layout", FLAGGED)
+@pytest.mark.slow
 def test_compression_changes_no_pixel(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path, layout: str, ending: str
 ) -> None:
@@ -172,6 +173,7 @@ def test_err_alone_gives_the_same_errors_as_its_components(
 
 @each_instrument
 @pytest.mark.parametrize("layout", FLAGGED)
+@pytest.mark.slow
 def test_a_2d_dq_holds_for_every_integration(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path, instrument: str, layout: str
 ) -> None:

@@ -51,7 +51,7 @@ def test_every_kind_has_help_with_an_example(new_plugin: NewPlugin) -> None:
     [
         (
             "stage my-x --stage dark_curent",
-            "did you mean 'dark_current'? Stages: assign_wcs, ",
+            "did you mean 'dark_current'? Stages: align, ",
         ),
         (
             "new-stage my-x --stage flat_field",
@@ -82,7 +82,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("stage my-x", "the option --stage is missing; stages: assign_wcs, "),
+        ("stage my-x", "the option --stage is missing; stages: align, "),
         ("new-stage my-x", "the option --stage is missing: the name of the new stage"),
         ("mode", "Missing argument 'NAME'"),
         ("mode my-x --email nobody", "'nobody' is not an address such as me@example.org"),
@@ -142,7 +142,7 @@ def test_at_a_terminal_the_stage_is_asked_for(tmp_path: Path) -> None:
     os.close(end)
     os.close(terminal)
     assert done.returncode == 0, done.stderr
-    assert "Stage (assign_wcs, " in done.stdout
+    assert "Stage (align, " in done.stdout
     assert (tmp_path / "my-x" / "my_x" / "_flat.py").is_file()
 
 

@@ -78,6 +78,7 @@ def references(make_frame: Any, tmp_path: Path) -> dict[str, Path]:
     }
 
 
+@pytest.mark.slow
 def test_a_dither_comes_out_with_its_sky_gone_and_its_star_in_place(
     dither: list[Path], references: dict[str, Path], tmp_path: Path
 ) -> None:

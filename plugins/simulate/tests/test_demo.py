@@ -28,6 +28,7 @@ def calibrated(written: WrittenSet, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @needs_image2
+@pytest.mark.slow
 def test_the_demonstration_prints_a_comparison_and_draws_a_picture(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     result = CliRunner().invoke(demo, ["--out", str(out), "--size", "256", "--seed", "2"], catch_exceptions=False)
@@ -40,6 +41,7 @@ def test_the_demonstration_prints_a_comparison_and_draws_a_picture(tmp_path: Pat
 
 
 @needs_image2
+@pytest.mark.slow
 def test_calibrated_stars_are_where_and_as_bright_as_the_truth_says(
     field: SimulatedSet, calibrated: tuple[Path, dict[str, Exposure]]
 ) -> None:

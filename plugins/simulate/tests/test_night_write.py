@@ -55,6 +55,7 @@ def test_every_file_that_is_promised_is_there_and_no_other(written: WrittenNight
     }
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_bytes(night: Night, written: WrittenNight, tmp_path: Path) -> None:
     again = write_night(simulate_night(night.spec), tmp_path / "again")
     for one, other in zip(written.paths, again.paths, strict=True):

@@ -266,6 +266,7 @@ def test_there_is_an_offender_for_every_rule() -> None:
 
 
 @pytest.mark.parametrize("rule", OFFENCES)
+@pytest.mark.slow
 def test_each_offence_is_caught_by_the_rule_meant_for_it(make_plugin: MakePlugin, outcomes: Try, rule: str) -> None:
     before, after, words = OFFENCES[rule]
     assert before in GOOD

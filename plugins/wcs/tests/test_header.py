@@ -89,6 +89,7 @@ def as_crota(matrix: Any, first: float, second: float, angle: float) -> dict[str
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cards=headers(), shape=st.sampled_from([(1, 1), (60, 40), (4096, 4096)]))
+@pytest.mark.slow
 def test_any_zenithal_header_agrees_with_astropy(
     assign: Assign, difference: Difference, cards: dict[str, Any], shape: tuple[int, int]
 ) -> None:
