@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import log, pi, sqrt
+from math import hypot, log, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from iris_photom_stars import Apertures, Frame, Growth, Sources, best_growth, given_growth, psf_growth
 
 from iris_catalog._apertures import Background, Sums, measure_sums
+from iris_catalog._halo import measure_halo
 from iris_catalog._scene import Scene
 from iris_core import DQ
 
@@ -32,6 +33,10 @@ _SHARES = (0.3, 0.5, 0.7)
 _GAUSSIAN = tuple(0.5 * sqrt(-log(1 - share) / log(2)) for share in _SHARES)
 # Radius in which stars are compared, and a PSF [FWHM].
 _STAR = 2.0
+# The larger the correction, the more it depends on the width of the stars in one place or another.
+_SHARE_OF_CORRECTION = 0.01
+# Standard deviations by which two ways to measure all light may differ.
+_AGREE = 3.0
 # Radii at which a curve of growth is drawn, and the part of a ring, to both sides of its middle, that tells its level.
 _FINE, _STEP = 2000, 0.25
 _NO_STARS = (
@@ -186,20 +191,48 @@ def _of_stars(
     chosen, growth, apertures = best
     stars = chosen[growth.used]
     own = Background(level=background.level[stars], error=background.error[stars])
-    radii = _radii(growth, fwhm, params)
+    total, uncertainty, reach = _all_light(scene, Sources(places, np.nan_to_num(sums.flux)), own, stars, best, fwhm)
+    radii = _radii(replace(growth, correction=total), fwhm, params)
     fluxes = np.array([measure_sums(scene, places[stars], radius, own).flux for radius in radii])
     ratio = sums.flux[stars] / fluxes
-    factor = growth.correction * np.nanmedian(ratio, axis=1)
+    factor = total * np.nanmedian(ratio, axis=1)
     scatter = np.nanstd(ratio, axis=1, ddof=1) / np.nanmedian(ratio, axis=1) / sqrt(len(stars))
     return Correction(
         radii=tuple(float(radius) for radius in radii),
         factor=factor,
-        error=factor * np.hypot(growth.uncertainty, scatter),
-        origin=f"from {len(stars)} isolated stars and all their light within {apertures.total:.1f} pixels",
+        error=factor * np.hypot(uncertainty, scatter),
+        origin=f"from {len(stars)} isolated stars and all their light within {reach:.1f} pixels",
         stars=stars,
         growth=growth,
         apertures=apertures,
     )
+
+
+def _all_light(
+    scene: Scene,
+    sources: Sources,
+    background: Background,
+    stars: NDArray[np.intp],
+    best: tuple[NDArray[np.intp], Growth, Apertures],
+    fwhm: float,
+) -> tuple[float, float, float]:
+    """Return all light over that in the aperture, its relative standard deviation, and the radius that was measured.
+
+    That of a fitted halo; that of the curve of growth where the two disagree: the halo is then of another shape.
+    """
+    _, growth, apertures = best
+    flux, core = sources.flux[stars], apertures.star
+    edges = np.append(np.linspace(core, 3 * core, 9)[:-1], np.arange(3 * core, apertures.total_sky[1], fwhm))
+    halo = measure_halo(scene, sources, stars, edges)
+    inner = flux + pi * core**2 * (background.level - halo.sky)
+    total = float(flux @ inner / (flux @ flux)) + halo.outside
+    # the light beyond is between none and what the profile says
+    missing = halo.wings / sqrt(3)
+    uncertainty = sqrt((halo.error**2 + missing**2) / total**2 + (_SHARE_OF_CORRECTION * log(total)) ** 2)
+    apart = abs(total / growth.correction - 1)
+    if apart < _AGREE * hypot(uncertainty, growth.uncertainty):
+        return total, uncertainty, halo.reach
+    return growth.correction, growth.uncertainty, apertures.total
 
 
 def _of_psf(growth: Growth, apertures: Apertures, origin: str, fwhm: float, params: CatalogParams) -> Correction:
