@@ -11,6 +11,7 @@ from iris_core.recipe import StepOptions
 from iris_core.recipes.reading import RecipeFile
 
 STAGE = "^[A-Za-z_][A-Za-z0-9_]*$"
+SIZE = r"^\s*[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]?[iI]?[bB]|[kKmMgGtT]?)\s*$"
 SUFFIX = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 
@@ -27,6 +28,8 @@ def schema(plugins: Plugins) -> dict[str, Any]:
     """
     found = RecipeFile.model_json_schema(by_alias=True)
     found["$defs"]["StepOptions"] = step_options()
+    size = {"type": "string", "pattern": SIZE}  # the model knows what it is read as, a number of bytes
+    found["$defs"]["ExecutorOptions"]["properties"]["memory"]["anyOf"].append(size)
     references = found["properties"]["references"]
     references["properties"] = {"providers": references["additionalProperties"]}
     references["additionalProperties"] = {"type": "string"}
