@@ -136,6 +136,8 @@ def test_levels_are_those_that_were_recorded_only(make_field: Make) -> None:
 class Workers:
     """A pool of processes, as the executor of a run is one."""
 
+    budget = 1 << 20
+
     def each(
         self, function: Callable[..., Any], members: Sequence[Any], arguments: Sequence[Mapping[str, Any]]
     ) -> Sequence[Any]:
