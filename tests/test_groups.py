@@ -22,6 +22,7 @@ from iris_core import (
     Problems,
     StageRecord,
     Step,
+    as_plugin,
     calibrate,
     check,
     hookimpl,
@@ -397,3 +398,25 @@ def test_a_pixel_that_is_bad_in_all_is_bad_in_the_product(
     assert not report.failed, report.failed
     made = read_exposure(tmp_path / "out" / "g0_mean.fits")
     np.testing.assert_array_equal((made.dq & DQ.DO_NOT_USE) != 0, bad)
+
+
+BACKGROUND = "[halve, background, level, mean]"
+
+
+def test_background_members_go_with_the_exposures_of_their_detector(
+    plugins: Plugins, write_recipe: Write, write_exposure: Write
+) -> None:
+    plugins.add("lab-sky", as_plugin("background", subtract_sky, "lab_sky"))
+    science = [write_exposure(f"s{n}_rate.fits", header={"DETECTOR": f"IMG{n}"}) for n in (1, 2)]
+    skies = [write_exposure(f"b{n}_rate.fits", header={"DETECTOR": f"IMG{n}"}) for n in (1, 2)]
+    found = check(write_recipe(BACKGROUND), *science, backgrounds=skies, plugins=plugins)
+    (plan,) = found.plans.values()
+    names = [[path.name for path in one.job.backgrounds] for one in plan.plans]  # type: ignore[attr-defined]
+    assert names == [["b1_rate.fits"], ["b2_rate.fits"]]
+    alone = check(write_recipe(BACKGROUND), *science, backgrounds=skies[:1], plugins=plugins)
+    assert any("no background exposure is of IMG2; there are some of IMG1" in str(error) for error in alone.errors)
+
+
+@stage("background")
+def subtract_sky(exposure: Exposure, background_exposures: Any) -> Exposure:
+    return exposure.replace(data=exposure.data - background_exposures[0].data)

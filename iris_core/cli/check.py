@@ -48,7 +48,7 @@ def _lines(plan: JobPlan) -> Iterator[tuple[str, str]]:
 def _members(plan: JobPlan) -> str:
     """Return how many exposures of which role a product is made of."""
     counts = Counter(role for role, _ in plan.job.members)
-    return "".join(f"{_count(number, role)}, " for role, number in counts.items())
+    return "".join(f"{number} {role}, " for role, number in counts.items())
 
 
 def _print_plans(same: Mapping[Lines, Sequence[JobPlan]]) -> None:

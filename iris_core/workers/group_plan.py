@@ -200,13 +200,17 @@ class _Maker:
     ) -> tuple[Plan, ...]:
         """Return the plans of steps that take one exposure at a time."""
         plans = []
-        theirs = self.job.backgrounds if backgrounds else ()
         for outline in outlines:
-            job = Job(outline.meta.path, theirs, self.name)
+            theirs = [one for one in backgrounds if one.meta.detector == outline.meta.detector]
+            if backgrounds and not theirs:
+                detectors = ", ".join(sorted({one.meta.detector for one in backgrounds}))
+                words = f"no background exposure is of {outline.meta.detector}; there are some of {detectors}"
+                self.problems.append(InputError(f"{outline.name}: {words}"))
+            job = Job(outline.meta.path, tuple(one.meta.path for one in theirs), self.name)
             with collect(self.problems, f"{job.path}: a plugin failed"):
                 run = self.run
                 given = steps, self.mode, run.recipe, run.plugins, run.references, run.products
-                plans.append(make_plan(job, outline, backgrounds, *given))
+                plans.append(make_plan(job, outline, theirs, *given))
         return tuple(plans)
 
     def plan_part(self, step: Step, following: Sequence[Step], exposures: Exposures) -> GroupPart:
