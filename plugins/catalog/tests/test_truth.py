@@ -50,7 +50,7 @@ def test_apertures_of_the_usual_radii_hold_30_50_and_70_per_cent(tools: Any) -> 
         assert share == pytest.approx(float(name) / 100, abs=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_errors_of_drizzled_fluxes_are_true(tools: Any, stars: tuple[Any, Any]) -> None:
     """Of five dithers on one grid, in 1, 2 and 4 FWHM, (flux - truth) / err has a standard deviation of 1."""
     places, magnitude = stars
@@ -131,7 +131,7 @@ def draw_airy(shape: tuple[int, int], places: Any, scale: float, diameter: float
     return 1e4 * image
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize(("halo", "strehl"), [(0.0, 1.0), (0.697, 0.303)])
 def test_the_strehl_ratio_of_a_model_with_a_halo_is_that_of_its_core(tools: Any, halo: float, strehl: float) -> None:
     places = np.array([[220.3, 221.1], [661.77, 219.4], [220.05, 660.5], [659.6, 658.2]])
