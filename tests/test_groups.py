@@ -319,10 +319,15 @@ def test_an_exposure_that_fails_is_left_out_where_the_recipe_says_so(
     write_exposure: Write,
     tmp_path: Path,
 ) -> None:
-    bad = write_exposure("bad_rate.fits", shape=(40, 30), header={"OBJECT": "bad"})
+    bad = write_exposure(
+        "bad_rate.fits", shape=(40, 30), header={"OBJECT": "bad"}, start_time=START - timedelta(hours=1)
+    )
     report = run(write_recipe(RECIPE, "missing: leave_out"), *frames, bad, directory=tmp_path / "out", plugins=plugins)
     assert "made without" in report.failed[0].error
-    made = read_exposure(tmp_path / "out" / "f3_mean.fits")
+    for at, path in enumerate(frames):
+        lowered = read_exposure(tmp_path / "out" / LEVELED[at])
+        assert np.nanmedian(lowered.data) == pytest.approx(np.nanmedian(read_exposure(path).data) / 2, abs=6)
+    made = read_exposure(tmp_path / "out" / "bad_mean.fits")
     assert made.header["NEXP"] == 4
     assert len(made.provenance["members"]) == 4
 

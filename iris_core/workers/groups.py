@@ -81,7 +81,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
     with ExitStack() as stack:
         if plan.job.references:
             stack.enter_context(closing(run.references))
-        folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, _bytes_of(plan)))
+        folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, 2 * _bytes_of(plan)))
         memory = run.recipe.executor.memory or memory_of_machine()
         workers = workers_within(memory, run.recipe.executor.workers or 2, _bytes_of(plan) // len(plan.plans))
         pool = DiskPool(folder, executor, workers, rows_budget(memory))
@@ -110,6 +110,7 @@ class _Line:
     number: int = 0
     identity: str = ""
     left_out: dict[Path, str] = field(default_factory=dict)
+    current: tuple[Member, ...] = ()
     hashing: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
     hashes: dict[Path, Future[str]] = field(default_factory=dict)
 
@@ -125,7 +126,7 @@ class _Line:
         if self.number == 0 or any(plan.steps for plan in plans):
             made = list(self._results(plans, members))
             self.number += 1
-            return self._together(plans, members, made, there)
+            return self._together(plans, made, there)
         self.number += 1
         return exposures
 
@@ -140,9 +141,7 @@ class _Line:
         replans = [partial(self.replan, plan.job, self.number, one) for plan, one in zip(plans, outlines, strict=True)]
         yield from self.pool.call(_advance, [(planned, *one) for planned, one in zip(replans, given, strict=True)])
 
-    def _together(
-        self, plans: Sequence[Plan], before: Sequence[Member], made: Sequence[Any], roles: Mapping[Path, str]
-    ) -> Exposures:
+    def _together(self, plans: Sequence[Plan], made: Sequence[Any], roles: Mapping[Path, str]) -> Exposures:
         kept: list[Member] = []
         for plan, one in zip(plans, made, strict=True):
             if isinstance(one, Exception):
@@ -153,10 +152,15 @@ class _Line:
             kept.append(member)
         if not kept:
             raise InputError(f"{self.plan.job.name or self.plan.job.path}: every one of its exposures failed")
-        for member in before:
+        self._discard(kept)
+        return Exposures(kept, [roles[member.outline.meta.path] for member in kept], self.pool)
+
+    def _discard(self, kept: Sequence[Member]) -> None:
+        """Remove the files of planes that are no longer needed."""
+        for member in self.current:
             if isinstance(member, Spilled):
                 member.discard(kept)
-        return Exposures(kept, [roles[member.outline.meta.path] for member in kept], self.pool)
+        self.current = tuple(kept)
 
     def _leave_out(self, path: Path, error: Exception) -> None:
         if self.run.recipe.missing != "leave_out":
@@ -171,8 +175,10 @@ class _Line:
             result = replace(result, exposure=self._with_members(made))
             self._write(result, planned.output, planned.step.save, planned.beside)
             return result
-        for one, path in zip(made, part.outputs, strict=False):
-            self._write(Result(exposure=one), path, f"{one.name} {planned.step.save}", {})
+        self._discard(made.members)
+        outputs = {plan.job.path: path for plan, path in zip(part.plans, part.outputs, strict=False)}
+        for one in made if outputs else ():
+            self._write(Result(exposure=one), outputs[one.meta.path], f"{one.name} {planned.step.save}", {})
         if planned.beside:
             self._write(replace(result, exposure=made.outlines[0]), None, "", planned.beside)
         return result

@@ -177,6 +177,8 @@ class GroupStageConformance(Conformance):
         given = list(self.exposures(max(self.numbers)))
         roles = list(trial.roles(len(given)))
         first = _products(trial, given, roles)
+        if not first:
+            trial.skip("it refused the exposures")
         other = _products(trial, given[::-1], roles[::-1])
         _expect_equal(trial, first, other, "in another order")
 
