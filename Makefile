@@ -21,9 +21,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python $(TEST) -m "not slow and not acceptance"
 
-# Those that start many processes, and wait for them, or draw many realisations of noise.
+# Those that start many processes, and wait for them, or draw many realisations of noise; SLOW=tests: the core's.
 test-slow: $(STAMP)
-	$(BIN)/python $(TEST) --numprocesses 3 -m "slow and not acceptance"
+	$(BIN)/python $(TEST) --numprocesses 3 -m "slow and not acceptance" $(SLOW)
 
 test-all: test test-slow
 

@@ -66,6 +66,7 @@ def wait_for(words: str, path: Path) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_results_appear_as_they_come_also_in_a_file(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
     files = [write_exposure(f"{name}.fits") for name in ("a", "b")]
     (tmp_path / "b.wait").touch()
@@ -78,6 +79,7 @@ def test_results_appear_as_they_come_also_in_a_file(write_recipe: Write, write_e
     assert output.read_text().splitlines()[-1] == "2 of 2 exposures calibrated"
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_how_far_it_came(write_recipe: Write, write_exposure: Write, tmp_path: Path) -> None:
     files = [write_exposure(f"{name}.fits") for name in ("a", "b", "c")]
     (tmp_path / "b.wait").touch()

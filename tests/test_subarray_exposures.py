@@ -108,9 +108,7 @@ def assert_same_sky(whole: Exposure, part: Exposure, window: Window) -> None:
     np.testing.assert_allclose(np.array(part.wcs(x, y)), expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.acceptance)]
-)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.acceptance) for seed in (1, 2))])
 @pytest.mark.parametrize("recipe", ["image2", "image2-dark-first"])
 @pytest.mark.parametrize("kind", [".", "cubes"])
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from iris_compare._runs import Outcome, Trial, peak_memory, run_apart
 
 from iris_core import StageRecord, read_fits
 
+pytestmark = pytest.mark.slow
+
 
 def run(lab: SimpleNamespace, out: Path, name: str) -> Outcome:
     options = {"use": {"flat_field": name}, "save": ("flat_field",), "directory": out}

@@ -15,6 +15,8 @@ from iris_testkit import make_exposure
 from iris_core import check, load_plugins, read_exposure, run
 from iris_core.cli import main
 
+pytestmark = pytest.mark.slow
+
 MakeImage = Callable[..., Path]
 
 

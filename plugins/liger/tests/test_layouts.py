@@ -93,6 +93,7 @@ def assert_same_pixels(found: Exposure, truth: Exposure, flags: DQ = ~DQ.GOOD) -
 
 @each_instrument
 @pytest.mark.parametrize("layout", FLAGGED[1:])
+@pytest.mark.slow
 def test_every_layout_with_flags_gives_the_same_calibrated_pixels(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path, instrument: str, layout: str
 ) -> None:
@@ -103,7 +104,7 @@ def test_every_layout_with_flags_gives_the_same_calibrated_pixels(
 
 @pytest.mark.parametrize("ending", COMPRESSED)
 @pytest.mark.parametrize("layout", FLAGGED)
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_compression_changes_no_pixel(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path, layout: str, ending: str
 ) -> None:
@@ -117,6 +118,7 @@ def test_compression_changes_no_pixel(
     ("layout", "ending"), [*((layout, ".fits") for layout in PLAIN), ("plain", ".fits.gz"), (PLAIN[1], ".fits.fz")]
 )
 @pytest.mark.parametrize("what", ["without errors", "without skies"])
+@pytest.mark.slow
 def test_plain_images_give_the_same_calibrated_pixels(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path,
     instrument: str, layout: str, ending: str, what: str,
@@ -160,6 +162,7 @@ def test_references_in_ligers_layout_give_the_same_calibrated_pixels(
 
 
 @each_instrument
+@pytest.mark.slow
 def test_err_alone_gives_the_same_errors_as_its_components(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path, instrument: str
 ) -> None:
@@ -173,7 +176,7 @@ def test_err_alone_gives_the_same_errors_as_its_components(
 
 @each_instrument
 @pytest.mark.parametrize("layout", FLAGGED)
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_2d_dq_holds_for_every_integration(
     nights: Any, expected: Any, write_as: WriteAs, tmp_path: Path, instrument: str, layout: str
 ) -> None:

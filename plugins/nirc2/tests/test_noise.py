@@ -12,6 +12,8 @@ from iris_nirc2._noise import measure_read_variance, shot_variance
 
 from iris_core import Doubles, Exposure
 
+pytestmark = pytest.mark.slow
+
 GAIN, SIZE = 4.84, 512
 Random = np.random.Generator
 

@@ -20,6 +20,8 @@ from iris_photom_stars.cli import zeropoint
 from iris_core import InputError, run
 from iris_core.cli import main
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Any]
 
 RECIPE = """recipe: 1

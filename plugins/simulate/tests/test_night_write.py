@@ -45,6 +45,7 @@ def table(folder: Path, name: str) -> QTable:
     return QTable.read(folder / "truth" / f"{name}.ecsv", format="ascii.ecsv")
 
 
+@pytest.mark.slow
 def test_every_file_that_is_promised_is_there_and_no_other(written: WrittenNight, folder: Path) -> None:
     assert {path for path in folder.rglob("*") if path.is_file()} == set(written.paths)
     assert len(written.exposures) == 2 * (2 + 2 * (1 + 1 + 2 + 2))

@@ -15,7 +15,8 @@ from iris_core import Exposure, InstrumentMode, read_fits, run
 
 STAGES = ("subarray", "wcs", "dark", "flat", "photom", "resample")
 missing = [name for name in STAGES if find_spec(f"iris_{name}") is None]
-pytestmark = pytest.mark.skipif(bool(missing), reason=f"stages are not installed: {', '.join(missing)}")
+without = pytest.mark.skipif(bool(missing), reason=f"stages are not installed: {', '.join(missing)}")
+pytestmark = [without, pytest.mark.slow]
 
 RECIPE = """recipe: 1
 name: no-background
@@ -51,7 +52,6 @@ def assert_recovered(found: Table) -> None:
     assert np.max(found["offset_fits"]) < 0.05 * 4.0
 
 
-@pytest.mark.slow
 def test_dithered_exposures_agree_with_the_truth(mode: InstrumentMode, tmp_path: Path) -> None:
     made = simulate(
         instrument=mode, size=(300, 280), stars=8, dithers=2, filter="Hbb", position_angle=33.0, margin=45, seed=21
@@ -91,7 +91,6 @@ def test_a_window_agrees_with_the_truth_through_its_own_wcs(mode: InstrumentMode
         assert np.max(stars["offset"][wanted], initial=0.0) < 2.0
 
 
-@pytest.mark.slow
 def test_pixels_of_the_calibrated_exposure_pull_to_the_true_surface_brightness(
     mode: InstrumentMode, tmp_path: Path
 ) -> None:

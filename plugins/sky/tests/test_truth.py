@@ -11,8 +11,9 @@ from iris_sky import SkyParams, subtract_dither_sky
 
 from iris_core import Doubles, Exposure, Mask
 
+pytestmark = pytest.mark.slow
+
 SIGMA = 10.0  # of the exposures of the fixture, electron/s
-slow = pytest.mark.slow
 
 
 def subtract(made: Any, **params: Any) -> list[Exposure]:
@@ -89,7 +90,7 @@ def test_the_flux_of_stars_is_kept(fields: Any, number: int, limit: float) -> No
     assert measured >= 1
 
 
-@pytest.mark.parametrize("number", [2, 3, *(pytest.param(n, marks=slow) for n in (4, 5, 9))])
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 9])
 def test_ghosts_are_shallower_than_one_percent_of_those_without_masks(dither: Any, number: int) -> None:
     """Light f that is not masked leaves -f/(n - 1) where it falls in the other exposures."""
     made = dither(number, size=256, step=70.0, halo=8.0, places=[(128.0, 128.0)])
@@ -125,7 +126,6 @@ def test_pixels_that_no_other_exposure_shows_are_lost_and_counted(dither: Any) -
         assert np.isnan(exposure.data[light > 5 * SIGMA]).sum() > 100
 
 
-@slow
 def test_the_mask_reaches_to_where_the_halo_is_a_tenth_of_the_noise_of_the_stack(dither: Any) -> None:
     made = dither(5, size=300, step=120.0, halo=16.0, places=[(150.0, 150.0)])
     light = made.stars[0]
@@ -136,7 +136,6 @@ def test_the_mask_reaches_to_where_the_halo_is_a_tenth_of_the_noise_of_the_stack
     assert 0.75 * wanted < radius < 1.3 * wanted
 
 
-@slow
 def test_a_third_pass_sees_halos_that_the_first_sky_held(dither: Any) -> None:
     made = dither(3, size=256, step=60.0, halo=24.0, places=[(128.0, 128.0)])
     ring = np.abs(around((256, 256), *(made.places[0])) - 40) < 4

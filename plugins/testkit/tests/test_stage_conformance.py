@@ -255,6 +255,7 @@ def tried(module: Any, **attributes: Any) -> type[StageConformance]:
     return type("Tried", (StageConformance,), {"plugin": module, "realisations": 8, **attributes})
 
 
+@pytest.mark.slow
 def test_a_good_plugin_keeps_every_rule(make_plugin: MakePlugin, outcomes: Try) -> None:
     found = outcomes(tried(make_plugin(GOOD), params={"factor": 2.0}))
     assert found.failed == set()
@@ -277,7 +278,7 @@ def test_each_offence_is_caught_by_the_rule_meant_for_it(make_plugin: MakePlugin
 
 
 @pytest.mark.parametrize(("rule", "before", "after", "words"), FURTHER)
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_other_ways_to_break_a_rule_are_caught(
     make_plugin: MakePlugin, outcomes: Try, rule: str, before: str, after: str, words: str
 ) -> None:
@@ -308,6 +309,7 @@ class TestReadme:
     def test_it_survives_a_flat_without_errors_and_raises_no_warning(self, my_flat: ModuleType, outcomes: Try) -> None:
         assert outcomes(tried(my_flat), "reference-without-errors") == {"reference-without-errors": ""}
 
+    @pytest.mark.slow
     def test_it_breaks_the_rule_that_the_readme_shows_and_no_other(self, my_flat: ModuleType, outcomes: Try) -> None:
         found = outcomes(tried(my_flat))
         assert found.failed == {"wrong-unit"}

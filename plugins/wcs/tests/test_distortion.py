@@ -104,6 +104,7 @@ def test_header_that_says_the_same_gives_the_same(assign: Assign, linear: dict[s
 
 
 @pytest.mark.parametrize("window", [Window(1, 1, 64, 32), Window(1001, 3001, 512, 256), Window(4033, 4065, 64, 32)])
+@pytest.mark.slow
 def test_pixel_of_a_window_is_that_of_the_full_frame(assign: Assign, linear: dict[str, Any], window: Window) -> None:
     full = assign(exposure(linear), distortion(1e-3, 3e-3)).wcs
     part = assign(exposure(at(linear, window), window.shape, window=window), distortion(1e-3, 3e-3)).wcs
@@ -171,6 +172,7 @@ def test_window_that_the_header_does_not_give_is_noted(assign: Assign, linear: d
     assert assign(exposure(linear), distortion()).notes == ()
 
 
+@pytest.mark.slow
 def test_full_frame_smaller_than_the_detector_needs_no_note(assign: Assign, linear: dict[str, Any]) -> None:
     """A header that says that it is the full frame has said where the window begins."""
     small = exposure(linear, (64, 64))

@@ -14,6 +14,8 @@ from iris_testkit import make_exposure
 
 from iris_core import Exposure, InputError, blank_plane
 
+pytestmark = pytest.mark.slow
+
 Assign = Callable[..., Exposure]
 Difference = Callable[[WCS, Header, tuple[int, int]], float]
 
