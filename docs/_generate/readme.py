@@ -15,7 +15,7 @@ FENCE = re.compile(r"^ *```.*?^ *```$", flags=re.MULTILINE | re.DOTALL)
 
 
 def section_of(plugin: str, stage: str) -> str:
-    """Return what the README of a plugin says about a stage, one level down; empty where there is none.
+    """Return what the README of a plugin says about a stage, below a heading of level 2; empty where there is none.
 
     It is the section that bears the name of the stage, or everything without the title.
     """
@@ -25,7 +25,8 @@ def section_of(plugin: str, stage: str) -> str:
     text = path.read_text(encoding="utf-8")
     own = re.search(rf"^## `{stage}`\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     body = own[1] if own else text.partition("\n")[2]
-    return deeper(EMPTY_SECTION.sub("", PARAMETERS.sub("", body.strip() + "\n"))).strip() + "\n"
+    kept = EMPTY_SECTION.sub("", PARAMETERS.sub("", body.strip() + "\n"))
+    return (kept if own else deeper(kept)).strip() + "\n"
 
 
 def readme_of(plugin: str) -> Path | None:
