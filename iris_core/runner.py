@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -161,6 +161,21 @@ class _Line:
             for record in background.history:
                 if record.stage in stages and record.status == "COMPLETE":
                     yield from (f"{background.name}: {record.stage}: {note}" for note in record.notes)
+
+
+def follow(
+    steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure],
+    take: Callable[[PlannedStep, Result[Exposure]], None],
+) -> Exposure:
+    """Give what `calibrate_exposure` yields to a function, as it comes, and return the exposure at the end."""
+    while True:
+        try:
+            planned, made = next(steps)
+        except StopIteration as end:
+            last: Exposure = end.value
+            return last
+        take(planned, made)
+        del made  # the stages to come need the memory
 
 
 def like(image: Exposure, exposure: Exposure) -> Exposure:

@@ -24,7 +24,7 @@ from iris_core.plan import Plan, PlannedStep
 from iris_core.prepare import Run
 from iris_core.provenance import FORMAT
 from iris_core.report import ExposureResult, Job
-from iris_core.runner import calibrate_exposure
+from iris_core.runner import calibrate_exposure, follow
 from iris_core.workers.identity import run_identity
 
 if TYPE_CHECKING:
@@ -98,15 +98,9 @@ class Written:
         self, steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure], run: Run, identity: str
     ) -> Exposure:
         """Write what the steps of an exposure make, as it comes, and return the exposure at the end."""
-        while True:
-            try:
-                planned, made = next(steps)
-            except StopIteration as end:
-                last: Exposure = end.value
-                self.history = last.history
-                return last
-            self.write(made, planned.output, planned.suffix, planned.beside, run, identity)
-            del made  # the stages to come need the memory
+        last = follow(steps, lambda done, made: self.write(made, done.output, done.suffix, done.beside, run, identity))
+        self.history = last.history
+        return last
 
     def add(self, other: Written) -> None:
         """Add what was written elsewhere; of many exposures each product has the name of its file."""

@@ -10,7 +10,7 @@ from iris_core.exposures import Exposures, Result
 from iris_core.plan import Plan
 from iris_core.prepare import Run
 from iris_core.report import Calibrated
-from iris_core.runner import calibrate_exposure
+from iris_core.runner import calibrate_exposure, follow
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
 
@@ -55,13 +55,7 @@ class _Line:
         theirs = [plan.prepare(one) for one in self.backgrounds] if plan.job.backgrounds else []
         given = plan.prepare(exposure, *plan.notes), theirs, self.run.plugins, self.run.references
         steps = calibrate_exposure(plan, *given)
-        while True:
-            try:
-                planned, result = next(steps)
-            except StopIteration as end:
-                last: Exposure = end.value
-                return last
-            self.made.add_result(result, planned.suffix, is_one)
+        return follow(steps, lambda planned, result: self.made.add_result(result, planned.suffix, is_one))
 
     def keep(self, part: GroupPart, result: Result[Exposures | Exposure]) -> Result[Exposures | Exposure]:
         """Collect what a stage of many exposures has made."""

@@ -27,6 +27,7 @@ from iris_core import (
     References,
     Result,
     StageSkipped,
+    Step,
     calibrate,
     check_group,
     group_result,
@@ -35,7 +36,7 @@ from iris_core import (
     run,
     write_exposure,
 )
-from iris_testkit._alone import load_only, name_of, prepare
+from iris_testkit._alone import compile_step, load_only, name_of, prepare
 from iris_testkit._bench import Bench
 from iris_testkit._child import bring, carry, spawn
 from iris_testkit._compare import describe_difference, fingerprint
@@ -70,9 +71,7 @@ class _GroupBench(Bench):
         """Return what the stage makes of exposures, after its own check and with the checks of the runner."""
         many = Exposures.of(exposures, self.roles(len(exposures)))
         inputs = GroupInputs(exposures=many, references=self.references(), instrument=self.mode)
-        check_group(self.step, inputs)
-        with np.errstate(all="ignore"):
-            return group_result(self.step, many, self.step.hook(params=self.step.params, **inputs.arguments()))
+        return _call(self.step, inputs)
 
     @cached_property
     def recipe(self) -> Path:
@@ -234,17 +233,21 @@ def run_group(
     Result
         What it makes: an `Exposure` or `Exposures`, and tables and images.
     """
-    from iris_testkit._alone import compile_step
-
     mode = mode or iris_mode()
     plugins = load_only(plugin, needs)
     step = compile_step(plugins, name_of(plugin), stage, params)
     many = Exposures.of([prepare(one, mode, plugins) for one in exposures], roles)
     found = References({one.reftype: one for one in references})
     inputs = GroupInputs(exposures=many, references=found, instrument=mode)
+    return _call(step, inputs)
+
+
+def _call(step: Step, inputs: GroupInputs) -> Result[Any]:
+    """Return what a stage of many exposures makes, after its own check and with the checks of the runner."""
     check_group(step, inputs)
     with np.errstate(all="ignore"):
-        return group_result(step, many, step.hook(params=step.params, **inputs.arguments()))
+        made = step.hook(params=step.params, **inputs.arguments())
+    return group_result(step, inputs.exposures, made)
 
 
 def _realise(truth: Exposure, at: int) -> Exposure:
