@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from iris_core.dq import DQ
 
 Image = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -71,3 +73,30 @@ def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
     for integration in np.ndindex(*cube):
         for start in range(0, rows, step):
             yield (*integration, slice(start, start + step))
+
+
+def mask_together(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image]]:
+    """Return flags and planes of one shape in which NaN and DO_NOT_USE go together.
+
+    A pixel is invalid when any plane is not finite, or DO_NOT_USE is set. What has to change is changed in place
+    where it can be written to, and copied first where it cannot: the planes of an exposure are read-only.
+    """
+    for block in row_blocks(dq.shape):
+        unusable = (dq[block] & DQ.DO_NOT_USE) != 0
+        invalid = unusable | ~np.logical_and.reduce([np.isfinite(plane[block]) for plane in planes])
+        number = np.count_nonzero(invalid)
+        # Each of them is a part of what is invalid, and so the same where it has as many pixels.
+        if np.count_nonzero(unusable) != number:
+            dq = _writable(dq)
+            dq[block] |= invalid.view(np.uint8)
+        # An infinite value is as invalid as NaN, and has to become NaN.
+        wrong = [index for index, plane in enumerate(planes) if np.count_nonzero(np.isnan(plane[block])) != number]
+        if wrong:
+            planes = [_writable(plane) if index in wrong else plane for index, plane in enumerate(planes)]
+        for index in wrong:
+            planes[index][block][invalid] = np.nan
+    return dq, list(planes)
+
+
+def _writable(plane: Array) -> Array:
+    return plane if plane.flags.writeable else plane.copy()

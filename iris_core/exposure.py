@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iris_core.arrays import Array, Flags, Image, root_of_sum, row_blocks
+from iris_core.arrays import Array, Flags, Image, mask_together, root_of_sum
 from iris_core.dq import DQ
 from iris_core.errors import InputError, StageContractError
 from iris_core.keywords import KEYWORDS, meta_of_headers, with_meta
@@ -226,24 +226,10 @@ class Exposure:
 
         A pixel is invalid when its data or any variance component is not finite, or DO_NOT_USE is set.
         """
-        invalid = np.empty(self.data.shape, dtype=np.bool_)
-        planes = (self.data, *self.variance.values())
-        as_needed = [True] * (1 + len(planes))
-        for block in row_blocks(self.data.shape):
-            unusable = (self.dq[block] & DQ.DO_NOT_USE) != 0
-            invalid[block] = unusable | ~np.logical_and.reduce([np.isfinite(plane[block]) for plane in planes])
-            # An infinite value is as invalid as NaN, and has to become NaN.
-            marked = (unusable, *(np.isnan(plane[block]) for plane in planes))
-            as_needed = [
-                was and np.array_equal(one, invalid[block]) for was, one in zip(as_needed, marked, strict=True)
-            ]
-        if all(as_needed):
+        planes = [self.data, *self.variance.values()]
+        dq, (data, *components) = mask_together(self.dq, planes)
+        if all(new is old for new, old in zip((dq, data, *components), (self.dq, *planes), strict=True)):
             return self
-        data, *components = (
-            plane if right else np.where(invalid, np.float32(np.nan), plane)
-            for plane, right in zip(planes, as_needed[1:], strict=True)
-        )
-        dq = self.dq if as_needed[0] else self.dq | invalid.view(np.uint8)
         return self.replace(dq=dq, data=data, variance=dict(zip(self.variance, components, strict=True)))
 
     def note(self, text: str) -> Self:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
-from iris_core import arrays, blank_plane, row_blocks, variance_of_mean
-from iris_core.arrays import root_of_sum
+from iris_core import DQ, arrays, blank_plane, row_blocks, variance_of_mean
+from iris_core.arrays import mask_together, root_of_sum
 
 
 @pytest.mark.parametrize("shape", [(4096, 4096), (10, 4096, 4096), (0, 3)])
@@ -66,3 +66,27 @@ def test_a_mean_has_less_of_what_is_new_in_each_value_and_all_of_what_they_share
     variance, share = np.array([[4.0], [4.0], [np.nan]], dtype=np.float32), np.array([[0.5], [0.5], [0.0]])
     assert variance_of_mean(variance, share, common=False) == 2
     assert variance_of_mean(variance, share, common=True) == 4
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_planes_are_masked_in_place_where_they_can_be_written_to_and_copied_elsewhere(writable: bool) -> None:
+    dq = np.array([[DQ.DO_NOT_USE, DQ.HOT, 0, 0]], dtype=np.uint32)
+    data = np.array([[1, 2, np.inf, 4]], dtype=np.float32)
+    variance = np.array([[1, 2, 3, 4]], dtype=np.float32)
+    before = [plane.copy() for plane in (dq, data, variance)]
+    for plane in (dq, data, variance):
+        plane.flags.writeable = writable
+    flags, planes = mask_together(dq, [data, variance])
+    assert_array_equal(flags, [[DQ.DO_NOT_USE, DQ.HOT, DQ.DO_NOT_USE, 0]])
+    assert_array_equal(planes, [[[np.nan, 2, np.nan, 4]]] * 2)
+    for new, plane, old in zip((flags, *planes), (dq, data, variance), before, strict=True):
+        assert (new is plane) == writable
+        assert_array_equal(plane, new if writable else old)
+
+
+def test_what_is_masked_already_is_returned_as_it_is() -> None:
+    dq, data = np.array([[1, 0]], dtype=np.uint32), np.array([[np.nan, 1]], dtype=np.float32)
+    dq.flags.writeable = data.flags.writeable = False
+    flags, planes = mask_together(dq, [data])
+    assert flags is dq
+    assert planes[0] is data

@@ -9,10 +9,12 @@ from typing import Any
 import asdf
 import numpy as np
 import pytest
+import yaml
 from iris_testkit import make_exposure
 
 from iris_core import Exposure, InputError, Plugins, StageRecord, read_asdf, run, write_asdf
 from iris_core.io.asdf_files import restore_tree
+from iris_core.io.asdf_open import load_asdf
 
 RECORD = StageRecord(stage="flat_field", status="COMPLETE", notes=("noted",), params={"bits": ["HOT"], "box": {"x": 1}})
 
@@ -117,3 +119,14 @@ def test_a_product_has_the_format_of_its_exposure_or_the_one_that_is_asked_for(
     assert (product.data == 20).all()
     assert product.history[0].stage == "flat_field"
     assert product.header["FILENAME"] == made
+
+
+def test_the_extensions_of_asdf_are_read_by_libyaml_and_no_other_yaml_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    python, seen = yaml.SafeLoader, []
+    monkeypatch.setattr(yaml, "load", lambda stream, loader: seen.append(loader))
+    with asdf.config_context() as config:
+        config.reset_extensions()
+        monkeypatch.setattr(type(config), "extensions", property(lambda _: yaml.safe_load("")))
+        assert load_asdf() is asdf
+    assert seen == [yaml.CSafeLoader]
+    assert yaml.SafeLoader is python

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
-from iris_core import InputError, Window, read_fits
+from iris_core import InputError, Window, read_exposure, read_fits
 from iris_core.io.fits_open import open_fits
 
 RATE = np.arange(12.0, dtype=np.float32).reshape(3, 4)
@@ -277,3 +277,12 @@ def test_whatever_fails_while_a_file_is_open_is_an_input_error(path: Path) -> No
     write(path, image("SCI", RATE))
     with pytest.raises(InputError, match=r"x_rate\.fits: .*KeyError"), open_fits(path) as hdus:
         _ = hdus["NOPE"]
+
+
+def test_an_exposure_has_nan_and_do_not_use_together_and_a_file_is_read_as_it_is(path: Path) -> None:
+    write(path, image("SCI", RATE), image("ERR", RATE + 1), image("DQ", RATE.astype(np.uint32)))
+    as_it_is, exposure = read_fits(path), read_exposure(path)
+    assert_array_equal(as_it_is.data, RATE)
+    assert_array_equal(exposure.data, np.where(RATE % 2, np.nan, RATE))
+    assert_array_equal(exposure.variance["total"], np.where(RATE % 2, np.nan, (RATE + 1) ** 2))
+    assert exposure.mask_invalid() is exposure

@@ -24,7 +24,7 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure:
         return read_asdf(path, pixels)
     from iris_core.io.fits_read import read_fits
 
-    return read_fits(path, pixels, reftype)
+    return read_fits(path, pixels, reftype, masked=not reftype)
 
 
 @hookimpl

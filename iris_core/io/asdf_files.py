@@ -13,7 +13,7 @@ import numpy as np
 from iris_core.arrays import blank_plane
 from iris_core.errors import InputError, one_line
 from iris_core.exposure import Exposure
-from iris_core.io.asdf_open import open_asdf, refuse_bomb
+from iris_core.io.asdf_open import load_asdf, open_asdf, refuse_bomb
 from iris_core.io.files import require_file
 from iris_core.io.tree import common_elsewhere, describe, removed_before, restore
 from iris_core.keywords import meta_of_headers, parse_unit, unit_string
@@ -31,17 +31,16 @@ _CARD = 80
 
 def dump_tree(exposure: Exposure) -> bytes:
     """Return the ASDF extension of a product: ``meta.wcs`` (the gWCS) and ``iris`` (the provenance)."""
-    import asdf
-
     buffer = BytesIO()
-    asdf.AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
+    load_asdf().AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
     return buffer.getvalue()
 
 
 def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
     """Return the fields of an `Exposure` that an ASDF extension carries."""
-    import asdf
     from asdf.util import load_yaml
+
+    asdf = load_asdf()
 
     try:
         refuse_bomb(load_yaml(BytesIO(content), tagged=True), str(path))
@@ -71,8 +70,6 @@ def _wcs(tree: Mapping[str, Any]) -> WCS | None:
 
 def write_asdf(exposure: Exposure, path: str | Path) -> Path:
     """Write a product as ASDF, with the content of its FITS form."""
-    import asdf
-
     tree = {
         "meta": {"wcs": exposure.wcs},
         "iris": describe(exposure),
@@ -90,7 +87,7 @@ def write_asdf(exposure: Exposure, path: str | Path) -> Path:
     }
     # Given a name, asdf would write to a hidden file of its own first, and leave it there when it is killed.
     with Path(path).open("wb") as file:
-        asdf.AsdfFile(tree).write_to(file)
+        load_asdf().AsdfFile(tree).write_to(file)
     return Path(path)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core.arrays import Array, blank_plane
+from iris_core.arrays import Array, blank_plane, mask_together
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.headers import is_wcs_keyword
@@ -36,7 +36,7 @@ _STRUCTURE = (
 )
 
 
-def read_fits(path: str | Path, pixels: bool = True, reftype: str = "") -> Exposure:
+def read_fits(path: str | Path, pixels: bool = True, reftype: str = "", *, masked: bool = False) -> Exposure:
     """Return the exposure in a FITS file as it is: NaN and DO_NOT_USE may still stand alone.
 
     What is odd and harms nothing is logged as a warning, and noted in the exposure.
@@ -49,6 +49,8 @@ def read_fits(path: str | Path, pixels: bool = True, reftype: str = "") -> Expos
         Whether to read pixels; an outline is returned otherwise.
     reftype
         Of the reference file that it is: of its errors none may be negative. In an exposure these are NaN.
+    masked
+        Whether NaN and DO_NOT_USE are put together, which costs no copy here.
 
     Raises
     ------
@@ -58,13 +60,13 @@ def read_fits(path: str | Path, pixels: bool = True, reftype: str = "") -> Expos
     # A memory-mapped file stays resident until closed, so it is not mapped.
     path, remarks = Path(path), list[str]()
     with open_fits(path, pixels, remarks.append) as hdus:
-        exposure = _read(hdus, path, pixels, remarks, reftype)
+        exposure = _read(hdus, path, pixels, remarks, reftype, masked)
     for remark in dict.fromkeys(remarks) if pixels else ():
         log.warning("%s: %s", path, remark)
     return exposure.replace(notes=tuple(dict.fromkeys(remarks)))
 
 
-def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: str) -> Exposure:
+def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: str, masked: bool) -> Exposure:
     layout = find_layout(hdus, path)
     science, shape = layout.science, tuple(layout.science.shape)
     header, sci_header = _headers(hdus[0], science, remarks)
@@ -79,9 +81,14 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
     remarks += _lost(hdus, (*layout.hdus, extension)) if pixels else []
     further = {name: _plane(hdu, pixels) for name, hdu in layout.further.items()}
     data, variance = read_image(science, pixels, path), read_variance(layout, pixels, path, remarks, reftype)
+    dq = read_flags(layout, pixels, path)
+    if pixels and masked and all(plane.shape == data.shape for plane in variance.values()):
+        # Nobody else holds these planes yet, so they are changed in place.
+        dq, (data, *components) = mask_together(dq, (data, *variance.values()))
+        variance = dict(zip(variance, components, strict=True))
     return Exposure(
         data=data,
-        dq=read_flags(layout, pixels, path),
+        dq=dq,
         variance=variance,
         area=None if layout.area is None else read_image(layout.area, pixels, path),
         planes=further,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import model_validator
 
 from iris_background._frame import Frame
@@ -14,6 +15,9 @@ from iris_background._noise import MAD_TO_SIGMA, Noise
 from iris_background._sky import Sky, net_variance, shared_components
 from iris_background._stack import Stack, combine
 from iris_core import DQ, Exposure, Params, Removal, StageSkipped, parameter, stage, unit_string
+
+if TYPE_CHECKING:
+    from iris_core import Flags, Mask
 
 __all__ = [
     "MAD_TO_SIGMA",
@@ -134,35 +138,48 @@ def subtract_background(
     InputError
         When no background can be found.
     """
+    # The sky is let go before the copies are made that the mask needs.
+    return _without_sky(exposure, params, background_exposures).mask_invalid()
+
+
+def _without_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Exposure:
     sky = _find_sky(exposure, params, background_exposures)
     subtracted = exposure.replace(
         data=exposure.data - sky.data, variance=net_variance(exposure, sky), notes=(*exposure.notes, *sky.notes)
     )
     if sky.variance is not None:
         subtracted = subtracted.add_variance("background", sky.variance)
-    if sky.dq is not None and sky.dq.any():
-        subtracted = subtracted.replace(dq=subtracted.dq | sky.dq)
     alone = params.method == "exposures" and len(background_exposures) == 1
-    return _examined(subtracted.mask_invalid(), params, sky, alone)
+    return _examined(subtracted, params, sky, alone)
 
 
 def _examined(exposure: Exposure, params: BackgroundParams, sky: Sky, alone: bool) -> Exposure:
-    """Return the exposure with what is left of the sky in its header, and warnings for its user."""
-    from iris_background._level import lifted, too_dark
+    """Return the exposure with flags, what is left of the sky in its header, and warnings for its user."""
+    from iris_background._level import measure_residual, too_dark
     from iris_background._notes import warn_of_residual, warn_of_sources, warn_of_too_dark
 
     residual = measure_residual(exposure, sky.data)
     warnings = list(warn_of_residual(residual, exposure, params.method, params.match))
     if params.method == "exposures":
-        warnings += warn_of_sources(lifted(sky.data))
-    if alone and exposure.variance:
-        dark = too_dark(exposure, residual.left)
-        warnings += warn_of_too_dark(int(dark.sum()), exposure.name)
-        exposure = exposure.flag(dark, DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
+        warnings += warn_of_sources(residual.lifted)
+    dark = too_dark(exposure, residual.left) if alone and exposure.variance else None
+    if dark is not None:
+        warnings += warn_of_too_dark(int(np.count_nonzero(dark)), exposure.name)
     for warning in warnings:
         log.warning("%s: background: %s", exposure.name, warning)
     cards = {**_method_card(params), **residual.cards(unit_string(exposure.unit))}
-    return exposure.with_keywords(cards).replace(notes=(*exposure.notes, *warnings))
+    flagged = exposure.replace(dq=_joined(exposure.dq, sky.dq, dark), notes=(*exposure.notes, *warnings))
+    return flagged.with_keywords(cards)
+
+
+def _joined(dq: Flags, of_sky: Flags | None, dark: Mask | None) -> Flags:
+    """Return the flags of an exposure with those of its sky, and of what is darker than it can be."""
+    if of_sky is not None and of_sky.any():
+        dq = dq | of_sky
+    if dark is not None and dark.any():
+        dq = dq.copy()
+        dq[dark] |= np.uint32(DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
+    return dq
 
 
 def _find_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Sky:

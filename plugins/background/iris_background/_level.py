@@ -16,7 +16,7 @@ from iris_core import row_blocks
 if TYPE_CHECKING:
     from iris_core import Exposure, Image, Mask
 
-__all__ = ["Level", "Residual", "lifted", "measure_level", "measure_residual", "thinned", "too_dark"]
+__all__ = ["Level", "Residual", "measure_level", "measure_residual", "thinned", "too_dark"]
 
 # Standard deviations around the level within which values are looked at: light of faint sources is outside.
 _WINDOW = 1.5
@@ -51,11 +51,15 @@ class Residual:
         Level of the sky that is left.
     error
         Of `left`: its formal error, or the scatter of the levels of 8 x 8 blocks of the image where that is larger.
+    lifted
+        Fraction of the pixels of what was subtracted that sources have lifted: those 5 sigma above its level, less
+        those 5 below.
     """
 
     subtracted: float
     left: float
     error: float
+    lifted: float
 
     @property
     def is_significant(self) -> bool:
@@ -78,17 +82,25 @@ def measure_level(values: Image) -> Level:
     The median of the values within 1.5 standard deviations of it, found by iteration from the median of all. The
     standard deviation is that of the values below, where there is no light of sources.
     """
-    values = values[np.isfinite(values)]
+    # Once they are sorted, each selection by value is a slice, and its median stands in the middle.
+    values = np.sort(values[np.isfinite(values)])
     if not values.size:
         return Level(np.nan, np.nan, np.nan)
-    level, scatter = float(np.median(values)), 0.0
+    level, scatter = _middle(values), 0.0
     for _ in range(20):
-        below = values[values <= level] - level
+        below = values[: np.searchsorted(values, np.float32(level), "right")] - np.float32(level)
         scatter = float(np.sqrt(np.mean(np.square(below), dtype=np.float64)))
-        before, level = level, float(np.median(values[np.abs(values - level) <= _WINDOW * scatter]))
+        first, last = np.float32(level - _WINDOW * scatter), np.float32(level + _WINDOW * scatter)
+        near = values[np.searchsorted(values, first) : np.searchsorted(values, last, "right")]
+        before, level = level, _middle(near)
         if abs(level - before) <= 1e-4 * scatter:
             break
     return Level(level, _EFFICIENCY * scatter / values.size**0.5, scatter)
+
+
+def _middle(values: Image) -> float:
+    """Return the median of sorted values."""
+    return float(np.mean(values[(len(values) - 1) // 2 : len(values) // 2 + 1]))
 
 
 def measure_residual(exposure: Exposure, sky: Image) -> Residual:
@@ -106,8 +118,14 @@ def measure_residual(exposure: Exposure, sky: Image) -> Residual:
     blocks = np.array([measure_level(block).value for block in _blocks(seen)])
     blocks = blocks[np.isfinite(blocks)]
     scatter = MAD_TO_SIGMA * float(np.median(np.abs(blocks - np.median(blocks)))) if blocks.size else np.nan
-    subtracted = measure_level(thinned(sky)).value
-    return Residual(subtracted=subtracted, left=level.value, error=float(np.fmax(level.error, scatter)))
+    taken = thinned(sky)
+    subtracted = measure_level(taken)
+    return Residual(
+        subtracted=subtracted.value,
+        left=level.value,
+        error=float(np.fmax(level.error, scatter)),
+        lifted=_lifted(taken, subtracted),
+    )
 
 
 def thinned(data: Image) -> Image:
@@ -116,13 +134,10 @@ def thinned(data: Image) -> Image:
     return data[..., ::step, ::step]
 
 
-def lifted(values: Image) -> float:
-    """Return the fraction of values that sources have lifted: those 5 sigma above the sky, less those 5 below."""
-    seen = thinned(values)
-    level = measure_level(seen)
+def _lifted(values: Image, level: Level) -> float:
     reach = _CERTAIN * level.scatter
-    above, below = (np.count_nonzero(sign * (seen - level.value) > reach) for sign in (1, -1))
-    return float(above - below) / max(1, int(np.count_nonzero(np.isfinite(seen))))
+    above, below = (np.count_nonzero(sign * (values - level.value) > reach) for sign in (1, -1))
+    return float(above - below) / max(1, int(np.count_nonzero(np.isfinite(values))))
 
 
 def too_dark(exposure: Exposure, left: float) -> Mask:
