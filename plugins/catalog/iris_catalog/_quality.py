@@ -105,7 +105,7 @@ def _limit(scene: Scene, found: Measurement, occupied: Mask, params: CatalogPara
     cards: Cards = {"MAGLIMAP": (radii[best] * scene.pixel_scale, "[arcsec] radius of the aperture of MAGLIM")}
     if scene.is_janskys and limit > 0:
         known = "all light" if np.isfinite(factor[best]) else "no aperture correction"
-        cards["MAGLIM"] = (zero_point(limit), f"[mag] AB of a source of 5 sigma, {known}")
+        cards["MAGLIM"] = (zero_point(limit), f"[mag] AB of 5 sigma, {known}")
     ratio, number = _empty_ratio(scene, occupied, radii[best], params, found.detection.fwhm)
     if number < _LEAST_EMPTY:
         return cards, [f"the limit is not checked: {number} empty apertures have room, {_LEAST_EMPTY} are needed"]
