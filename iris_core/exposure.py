@@ -151,8 +151,9 @@ class Exposure:
     @property
     def status(self) -> Mapping[str, str]:
         """The ``S_*`` keywords of both headers, the primary's first: COMPLETE or SKIPPED by keyword."""
-        cards = [*self.sci_header.items(), *self.header.items()]
-        values = {key: str(value).strip().upper() for key, value in cards if key.startswith("S_")}
+        # Keywords first: astropy takes ten times as long over the value of a card.
+        named = [(header, key) for header in (self.sci_header, self.header) for key in header if key.startswith("S_")]
+        values = {key: str(header[key]).strip().upper() for header, key in named}
         return {key: _STATUS[value] for key, value in values.items() if value in _STATUS}
 
     def replace(self, **changes: Any) -> Self:

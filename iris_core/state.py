@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from iris_core.errors import InputError
@@ -31,7 +31,8 @@ def prepare_exposure(
         Remarks for the history of the product.
     """
     exposure = _as_rate(exposure, mode)
-    done = [spec for spec in specs if spec.name in exposure.done or _recorded(spec, exposure)]
+    status = exposure.status
+    done = [spec for spec in specs if spec.name in exposure.done or _recorded(spec, status)]
     unknown = dict.fromkeys((name for spec in done for name in spec.may_remove), Removal.UNKNOWN)
     whole = dict.fromkeys((spec.removes for spec in done if spec.removes), Removal.WHOLE)
     return exposure.replace(
@@ -60,9 +61,9 @@ def _as_rate(exposure: Exposure, mode: InstrumentMode) -> Exposure:
     return rate.replace(unit=unit / parse_unit("s")).note(f"counts were divided by the exposure time, {seconds:g} s")
 
 
-def _recorded(spec: StageSpec, exposure: Exposure) -> list[str]:
+def _recorded(spec: StageSpec, status: Mapping[str, str]) -> list[str]:
     """Return the keywords that record a stage as done, ours or another pipeline's."""
-    return [keyword for keyword in (spec.status, *spec.aliases) if exposure.status.get(keyword) == "COMPLETE"]
+    return [keyword for keyword in (spec.status, *spec.aliases) if status.get(keyword) == "COMPLETE"]
 
 
 def _done_elsewhere(specs: Iterable[StageSpec], exposure: Exposure) -> set[str]:
@@ -90,7 +91,7 @@ def check_state(step: Step, exposure: Exposure) -> None:
     if step.again:
         return
     if step.stage in exposure.done:
-        keyword = (_recorded(step.spec, exposure) or [step.spec.status])[0]
+        keyword = (_recorded(step.spec, exposure.status) or [step.spec.status])[0]
         remedy = f"skip the step with --skip {step.stage}=REASON, or put 'again: true' in the recipe"
         raise InputError(f"{exposure.name}: {step.stage} was done already ({keyword} is COMPLETE); {remedy}")
     name = step.spec.removes

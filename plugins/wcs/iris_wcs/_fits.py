@@ -66,15 +66,42 @@ def fit_sip(wcs: WCS, max_error: float, name: str) -> Header:
 
     WCSERR holds its largest error, measured off the grid of the fit on the header as it is written.
     """
-    errors: dict[int, float] = {}
-    for degree in range(1, MAX_DEGREE + 1):
-        errors[degree] = largest_difference(wcs, parse_fits(_sip(wcs, degree), name))
-        if errors[degree] <= max_error:
+    tried: list[tuple[float, Header]] = []
+    degree = 1
+    while degree <= MAX_DEGREE:
+        cards = _sip(wcs, degree, max_error)
+        error = largest_difference(wcs, fits := parse_fits(cards, name))
+        tried.append((error, cards))
+        if error <= max_error:
             break
-    best = min(errors, key=lambda degree: errors[degree])
-    cards = _sip(wcs, best, max_error)
-    cards["WCSERR"] = (float(f"{errors[best]:.3g}"), "[pixel] largest error of this WCS")
+        degree = max(degree + 1, _degree_for(wcs, fits, max_error)) if degree == 1 else degree + 1
+    error, cards = min(tried, key=lambda one: one[0])
+    cards["WCSERR"] = (float(f"{error:.3g}"), "[pixel] largest error of this WCS")
     return described(cards, wcs)
+
+
+def _degree_for(wcs: WCS, linear: fits_wcs.WCS, max_error: float) -> int:
+    """Return the lowest degree of polynomials that bring a linear WCS to `max_error` [pixel] of another, or the best.
+
+    Least squares on a grid take a thousandth of the time of a fit by gwcs.
+    """
+    x_range, y_range = wcs.bounding_box.bounding_box(order="F")
+    pixels = np.stack([axis.ravel() for axis in grid(x_range, y_range, 41)])
+    sky = wcs(*pixels, with_bounding_box=False)
+    order = (0, 1) if linear.wcs.lng < linear.wcs.lat else (1, 0)
+    moved = np.stack(linear.wcs_world2pix(*(sky[axis] for axis in order), 0)) - pixels
+    seen = np.isfinite(moved).all(axis=0)
+    x, y = (np.interp(axis, (axis.min(), axis.max()), (-1, 1)) for axis in pixels[:, seen])
+    terms = np.polynomial.polynomial.polyvander2d(x, y, (MAX_DEGREE, MAX_DEGREE)).reshape(len(x), -1)
+    total = np.add.outer(np.arange(MAX_DEGREE + 1), np.arange(MAX_DEGREE + 1)).ravel()
+    errors = {}
+    for degree in range(2, MAX_DEGREE + 1):
+        basis = terms[:, total <= degree]
+        left = moved[:, seen].T - basis @ np.linalg.lstsq(basis, moved[:, seen].T, rcond=None)[0]
+        errors[degree] = float(np.hypot(*left.T).max())
+        if errors[degree] <= max_error:
+            return degree
+    return min(errors, key=lambda degree: errors[degree])
 
 
 def _sip(wcs: WCS, degree: int, max_inverse_error: float | None = None) -> Header:
