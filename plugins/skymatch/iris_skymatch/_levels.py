@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from iris_wcs import Plane, choose_plane
 
 from iris_core import Array, Doubles, Exposure, Exposures
 from iris_skymatch._mask import read_mask
-from iris_skymatch._plane import Plane, choose_plane
 from iris_skymatch._solve import Levels, Samples, samples_of, solve, without_sources
 from iris_skymatch._tiles import Tiles, measure_tiles, tile_side
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from iris_wcs import PixelMap, Plane
 
 from iris_core import Array, Doubles, Exposure, Image, Mask
 from iris_skymatch._mask import SkyMask
-from iris_skymatch._plane import PixelMap, Plane
 
 __all__ = ["Tiles", "measure_tiles", "tile_side"]
 

@@ -14,7 +14,7 @@ import pytest
 from iris_skymatch import SkyMatchParams, match_sky
 from iris_skymatch._apply import Correction, corrections_of, subtract_level
 from iris_skymatch._levels import Found, find_levels
-from iris_skymatch._plane import PixelMap, choose_plane
+from iris_wcs import PixelMap, choose_plane
 from pydantic import ValidationError
 
 from iris_core import Array, Exposure, Exposures, Removal
