@@ -298,8 +298,11 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
 
 
 @hookspec
-def read_reference(path: Path, kind: str) -> object | None:
-    """Return what a reference file that is no image holds, ``"table"`` or ``"model"``; None for another kind of file.
+def read_reference(path: Path, kind: str, reftype: str) -> object | None:
+    """Return what a reference file that is no image holds, as the kind of its type says; None for another file.
+
+    A ``"table"`` or ``"model"`` is one of astropy's; what an ``"other"`` is the package of the type knows. It has the
+    keywords of the file as a mapping `meta`.
 
     Examples
     --------

@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy import wcs as astropy_wcs
-from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from iris_skymatch._mask import SkyMask
 from iris_skymatch._solve import Samples, islands_of, samples_of, solve, without_sources
 from iris_skymatch._tiles import Tiles, clipped_medians, find_sources, measure_tiles, tile_side
 from iris_wcs import choose_plane
@@ -20,13 +17,6 @@ from iris_wcs import choose_plane
 from iris_core import Doubles, Exposure, Image
 
 Look = Callable[..., Exposure]
-
-
-def tan_header(**changes: float) -> fits.Header:
-    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg"})
-    header.update({"CRPIX1": 1.0, "CRPIX2": 1.0, "CRVAL1": 150.1, "CRVAL2": 2.2})
-    header.update({"CDELT1": -0.004 / 3600, "CDELT2": 0.004 / 3600, **changes})
-    return header
 
 
 # --- tiles -------------------------------------------------------------------------------------------------------
@@ -102,17 +92,6 @@ def test_sources_are_found_and_grown() -> None:
     assert found[97:106, 47:56].all()
     assert found.mean() < 0.02
     assert not find_sources(np.zeros((20, 20), dtype=np.float32)).any()
-
-
-def test_a_mask_covers_the_same_sky_in_each_exposure(look: Look) -> None:
-    sources = np.zeros((40, 60), dtype=bool)
-    sources[10:20, 30:45] = True
-    mask = SkyMask(sources, astropy_wcs.WCS(tan_header()))
-    for dx, dy in ((0, 0), (5, -3), (-20, 7)):
-        found = mask.of_exposure(look((dx, dy), shape=(80, 100)))
-        rows, columns = np.nonzero(found)
-        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10 - dy, 19 - dy, 30 - dx, 44 - dx)
-        assert found.sum() == 150
 
 
 # --- least squares -----------------------------------------------------------------------------------------------
