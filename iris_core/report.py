@@ -182,6 +182,9 @@ class Products(Protocol):
     ) -> Iterable[tuple[Job, IrisError]]:
         """Return the exposures whose products would replace other files of the run."""
 
+    def room(self, paths: Sequence[Path], size: int) -> Sequence[IrisError]:
+        """Return an error where `scratch` beside the first of some products would have no room for `size` bytes."""
+
     def scratch(self, beside: Path, size: int) -> AbstractContextManager[Path]:
         """Make a folder for `size` bytes that is gone after the run, also after one that was killed."""
 

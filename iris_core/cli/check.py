@@ -43,6 +43,7 @@ def _lines(plan: JobPlan) -> Iterator[tuple[str, str]]:
         yield one.step.stage, f"skipped: {one.skip}" if one.skip else str(one.step.implementation)
         yield from ((f"  {name}", f"{used.path} ({used.provider})") for name, used in one.references.items())
         yield from (("    note", note) for note in one.notes)
+    yield from plan.facts.items()
 
 
 def _members(plan: JobPlan) -> str:
@@ -101,6 +102,7 @@ def _count(number: int, noun: str) -> str:
 
 def _plain(plan: JobPlan) -> dict[str, Any]:
     facts = {"path": plan.job.path, "mode": plan.mode.name, "backgrounds": plan.job.backgrounds, "notes": plan.notes}
+    facts |= {"facts": dict(plan.facts)} if plan.facts else {}
     return {**facts, "steps": [*map(_plain_step, plan.steps)]}
 
 
