@@ -281,6 +281,20 @@ def open_store(folder: Path, plugins: Any) -> object | None:
 
 
 @hookspec
+def add_to_store(folder: Path, files: Sequence[Path], plugins: Any, replace: bool) -> Sequence[str] | None:
+    """Add reference files to a folder of them, all or none, and return their names there; None for another folder.
+
+    ``iris run --add-to FOLDER`` calls it with what the run has made. Raise `Problems` where a file is no valid one.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def add_to_store(folder, files):
+    ...     return upload(files) if folder.name == "archive" else None
+    """
+
+
+@hookspec
 def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     """Return the exposure in a file, or None where this reader does not know the file.
 
