@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from iris_references import add_references
 from iris_testkit import make_exposure, run_stage
 
-from iris_core import DQ, Exposure, load_plugins, read_exposure, run, write_exposure
+from iris_core import DQ, Exposure, load_plugins, parse_unit, read_exposure, run, write_exposure
 from iris_core.cli import main
 
 SHAPE = (48, 64)
@@ -145,7 +145,7 @@ class TestAddTo:
         raw, store = tmp_path / "raw", tmp_path / "store"
         self.darks(raw)
         bad = self.darks(raw, read_mode="UTR")[1]
-        write_exposure(read_exposure(bad).replace(unit="DN/s"), bad, overwrite=True)
+        write_exposure(read_exposure(bad).replace(unit=parse_unit("DN/s")), bad, overwrite=True)
         done = self.run("create-dark", raw, store=store)
         assert done.exit_code == 1
         assert "nothing was added, since" in done.output
