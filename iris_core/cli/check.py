@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.cli.tables import print_errors, print_json, say
+from iris_core.errors import some_of
 from iris_core.plan import JobPlan, PlannedStep
 from iris_core.prepare import Check
+from iris_core.report import Job
 
 # What is shown of a plan and compared with others: labels and texts.
 Lines = tuple[tuple[str, str], ...]
@@ -27,12 +29,12 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
     if same:
         _print_plans(same)
     notes = _by_text((plan.job.path, note) for plan in plans for note in plan.notes)
-    _say_some([f"note: {note} ({_names(names)})" for note, names in notes], 10, "yellow")
-    bad = ((job.path, str(error)) for job, errors in checked.bad.items() for error in errors)
+    _say_some([f"note: {note} ({some_of(names)})" for note, names in notes], 10, "yellow")
+    bad = ((_named(job, str(error)), str(error)) for job, errors in checked.bad.items() for error in errors)
     general = dict.fromkeys(map(str, checked.problems))
     print_errors("\n".join(general))
     for message, names in _by_text((path, text) for path, text in bad if text not in general):
-        print_errors(f"{message} (the same for {_names(names[1:])})" if names[1:] else message)
+        print_errors(f"{message} (the same for {some_of(names[1:])})" if names[1:] else message)
     exposures = f"{len(plans)} of {_count(len(checked.jobs), 'exposure')} can be calibrated, " if checked.jobs else ""
     say(f"{recipe}: {exposures}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
 
@@ -68,7 +70,7 @@ def _print_plans(same: Mapping[Lines, Sequence[JobPlan]]) -> None:
 
 
 def _files(plans: Sequence[JobPlan]) -> str:
-    return _names([plan.job.path.name for plan in plans])
+    return some_of([plan.job.path.name for plan in plans])
 
 
 def _say_some(lines: Sequence[str], most: int, style: str = "") -> None:
@@ -84,16 +86,17 @@ def _difference(first: Lines, lines: Lines) -> str:
     return ", ".join([*changed, *(f"no {label}" for label in sorted(gone))])
 
 
+def _named(job: Job, text: str) -> Path:
+    """Return the exposure that an error names: of many it may be any."""
+    return next((path for _, path in job.members if path.name in text), job.path)
+
+
 def _by_text(texts: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, list[str]]]:
     """Yield each text once, with the names of its files; texts that differ in the name of the file only are one."""
     found: dict[str, tuple[str, list[str]]] = {}
     for path, text in texts:
         found.setdefault(text.replace(str(path), "").replace(path.name, ""), (text, []))[1].append(path.name)
     yield from found.values()
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]} ({len(names)} exposures)"
 
 
 def _count(number: int, noun: str) -> str:
