@@ -91,6 +91,11 @@ RULES: Mapping[str, Rule] = {
         kinds={"master_dark": "dark", "master_flat": "flat"},
         name=("DETECTOR",),
     ),
+    "create-flat-together": Rule(
+        each=("INSTRUME", "FILTER", "PUPIL"),
+        kinds={"master_flat": "flat"},
+        name=("FILTER", "PUPIL"),
+    ),
     "merge-subarrays": Rule(
         members={"science": (1, 1), "subarray": (0, None)},  # of a command, not of a recipe
         each=("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "PROGNUM", "OBSNUM", "EXPNUM"),

@@ -226,7 +226,9 @@ def test_a_role_that_the_recipe_does_not_take_is_left_out(exposure: Make) -> Non
     assert reason(found, "sky") == "IMTYPE is SKY; nirc2-deep takes science, refcat"
 
 
-@pytest.mark.parametrize("recipe", ["create-dark", "create-flat", "create-skyflat", "create-badpix", "image3"])
+@pytest.mark.parametrize(
+    "recipe", ["create-dark", "create-flat", "create-skyflat", "create-badpix", "create-flat-together", "image3"]
+)
 def test_the_installed_recipes_say_how_many_they_take(recipe: str) -> None:
     members = members_of(recipe)
     assert set(RULES[recipe].kinds.values()) <= set(members)
