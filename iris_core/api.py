@@ -13,7 +13,7 @@ from iris_core.instruments import InstrumentMode, Offered
 from iris_core.loading import load_plugins
 from iris_core.plan import JobPlan, Plan
 from iris_core.plugins import WATCH, Plugins
-from iris_core.prepare import Check, Run, check_jobs, start_run
+from iris_core.prepare import Check, Run, add_files, check_jobs, start_run
 from iris_core.recipe import Overrides, Recipe
 from iris_core.report import Calibrated, ExposureResult, Job, Report
 from iris_core.runner import calibrate_exposure
@@ -248,8 +248,9 @@ def calibrate(
         raise TypeError(f"calibrate takes an Exposure, or several, not {exposure!r:.60}; {remedy}")
     options = Overrides.model_validate(locals())
     own = load_plugins() if plugins is None else plugins.copy()
+    add_files(own, options.plugin_files)  # they may declare the stages that are given
     given = {name: _add_function(name, function, own) for name, function in (stages or {}).items()}
-    changes = {"use": {**options.use, **given}, "overwrite": True}
+    changes = {"use": {**options.use, **given}, "overwrite": True, "plugin_files": ()}
     started = start_run(recipe, options.model_copy(update=changes), own)
     job = Job(members[0].meta.path, tuple(one.meta.path for one in backgrounds))
     try:

@@ -5,7 +5,7 @@ A message says what is wrong, where, what would be right, and what exists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -80,6 +80,11 @@ def collect(problems: list[IrisError], what: str) -> Iterator[None]:
 def choices(names: Iterable[object]) -> str:
     """Return `names` sorted and joined for an error message, or ``none``."""
     return ", ".join(sorted(str(name) for name in names)) or "none"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return names joined for a message: of more than three the first, the last and how many they are."""
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]} ({len(names)} exposures)"
 
 
 def one_line(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overloa
 import numpy as np
 
 from iris_core.arrays import Array, Flags, Image, blank_plane, total
-from iris_core.errors import InputError
+from iris_core.errors import InputError, some_of
 from iris_core.exposure import Exposure
 
 if TYPE_CHECKING:
@@ -349,11 +349,14 @@ class Exposures(Sequence[Exposure]):
             alike = [[_equal(value, other, tolerance) for other in values] for value in values]
             usual = max(alike, key=sum, default=[])
             each = zip(self.outlines, values, usual, strict=True)
-            odd = [f"{value} in {one.name}" for one, value, same in each if not same]
+            odd: dict[str, list[str]] = {}
+            for one, value, same in each:
+                if not same:
+                    odd.setdefault(str(value), []).append(one.name)
             if odd:
-                most = values[alike.index(usual)]
-                others = len(values) - len(odd)
-                raise InputError(f"the exposures differ in {name}: {', '.join(odd)}, and {most} in {others} others")
+                listed = ", ".join(f"{value} in {some_of(names)}" for value, names in odd.items())
+                most, others = values[alike.index(usual)], len(values) - sum(map(len, odd.values()))
+                raise InputError(f"the exposures differ in {name}: {listed}, and {most} in {others} others")
 
 
 def _value(outline: Exposure, name: str) -> Any:

@@ -281,6 +281,20 @@ def open_store(folder: Path, plugins: Any) -> object | None:
 
 
 @hookspec
+def add_to_store(folder: Path, files: Sequence[Path], plugins: Any, replace: bool) -> Sequence[str] | None:
+    """Add reference files to a folder of them, all or none, and return their names there; None for another folder.
+
+    ``iris run --add-to FOLDER`` calls it with what the run has made. Raise `Problems` where a file is no valid one.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def add_to_store(folder, files):
+    ...     return upload(files) if folder.name == "archive" else None
+    """
+
+
+@hookspec
 def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
     """Return the exposure in a file, or None where this reader does not know the file.
 
@@ -298,8 +312,11 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure | None:
 
 
 @hookspec
-def read_reference(path: Path, kind: str) -> object | None:
-    """Return what a reference file that is no image holds, ``"table"`` or ``"model"``; None for another kind of file.
+def read_reference(path: Path, kind: str, reftype: str) -> object | None:
+    """Return what a reference file that is no image holds, as the kind of its type says; None for another file.
+
+    A ``"table"`` or ``"model"`` is one of astropy's; what an ``"other"`` is the package of the type knows. It has the
+    keywords of the file as a mapping `meta`.
 
     Examples
     --------

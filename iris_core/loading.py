@@ -69,13 +69,13 @@ def add_file(plugins: Plugins, path: str | Path) -> str:
     PluginError
         When there is no such file, its import fails, or it does not fit the hooks.
     """
-    from hashlib import sha256
+    from iris_core.provenance import sha256_of
 
     path = Path(path)
     if path.suffix != ".py" or not path.is_file():
         raise PluginError(f"plugin {path}: no such Python file; a single-file plugin is a module, my_stage.py")
     try:
-        module, digest = _import_file(path), sha256(path.read_bytes()).hexdigest()
+        module, digest = _import_file(path), sha256_of(path)
     except (Exception, SystemExit) as error:
         raise PluginError(f"plugin {path}: {one_line(error)}") from error
     plugins.add(path.stem, module, f"sha256:{digest[:12]}", str(path), digest)

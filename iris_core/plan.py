@@ -106,6 +106,11 @@ class Plan:
         return prepare_exposure(exposure.mask_invalid(), self.mode, self.specs, notes)
 
     @property
+    def facts(self) -> Mapping[str, str]:
+        """What else is known of it, for `iris check`: nothing."""
+        return {}
+
+    @property
     def references(self) -> Iterator[References]:
         """The reference files that the steps will read, for the exposure and for its background exposures."""
         for planned in self.steps:
@@ -146,6 +151,10 @@ class JobPlan(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the product."""
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What else is known of it, for `iris check`."""
 
     @property
     def references(self) -> Iterator[References]:

@@ -314,11 +314,11 @@ class Plugins:
         return found
 
     def read_reference(self, path: Path, reftype: str, pixels: bool = True) -> Any:
-        """Return what a reference file holds: an exposure, a table or a model, as its type declares."""
+        """Return what a reference file holds: an exposure, a table, a model or other, as its type declares."""
         kind = self.reference_type(reftype, path).kind
         if kind == "image":
             return self.read_exposure(path, pixels, reftype)
-        found = self.ask_one("read_reference", path, path=path, kind=kind)
+        found = self.ask_one("read_reference", path, path=path, kind=kind, reftype=reftype)
         if found is None:
             raise InputError(f"{path}: no installed reader accepts this file as the {kind} of a {reftype} reference")
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -137,6 +137,22 @@ class Check:
         return f"Check({len(self.plans)} of {len(self.jobs)} exposures can be calibrated, {len(self.errors)} errors)"
 
 
+def add_files(plugins: Plugins, paths: Iterable[Path]) -> None:
+    """Add single-file plugins.
+
+    Raises
+    ------
+    Problems
+        What is wrong with any of them.
+    """
+    problems: list[IrisError] = []
+    for path in paths:
+        with collect(problems, f"plugin {path}"):
+            add_file(plugins, path)
+    if problems:
+        raise Problems(problems)
+
+
 def start_run(recipe: str | Path | Recipe, overrides: Overrides, plugins: Plugins) -> Run:
     """Read a recipe with the overrides put over it, and choose the plugins it names.
 
@@ -145,12 +161,8 @@ def start_run(recipe: str | Path | Recipe, overrides: Overrides, plugins: Plugin
     Problems
         When nothing of the recipe can be used; errors that leave something of it are in `Run.problems`.
     """
+    add_files(plugins, overrides.plugin_files)
     problems: list[IrisError] = []
-    for path in overrides.plugin_files:
-        with collect(problems, f"plugin {path}"):
-            add_file(plugins, path)
-    if problems:
-        raise Problems(problems)
     try:
         given = str(recipe) if isinstance(recipe, Path) else recipe
         resolved: Recipe = plugins.ask_one("read_recipe", given, recipe=given, overrides=overrides, plugins=plugins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from iris_core.step import Step
 
 # Of the products: 1 is that of version 0.1, 2 keeps what has been removed from the pixels.
 FORMAT = 2
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def record_step(

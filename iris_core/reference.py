@@ -33,7 +33,8 @@ class ReferenceType:
     name
         As in REFTYPE, lower case: ``flat``.
     kind
-        What a file holds: one image, a table (FITS, ECSV), or an astropy model (ASDF, under ``model``).
+        What a file holds: one image, a table (FITS, ECSV), an astropy model (ASDF, under ``model``), or something
+        other, which the package reads with the hook ``read_reference`` and a stage finds in `Reference.content`.
     selectors
         Keywords by which a file is chosen for an exposure, of INSTRUME, DETECTOR, FILTER, PUPIL and READMODE.
     stated
@@ -50,7 +51,7 @@ class ReferenceType:
     """
 
     name: str
-    kind: Literal["image", "table", "model"] = "image"
+    kind: Literal["image", "table", "model", "other"] = "image"
     selectors: tuple[str, ...] = SELECTORS
     stated: tuple[str, ...] = ("INSTRUME", "DETECTOR")
     firm: tuple[str, ...] = ("INSTRUME", "DETECTOR")

@@ -45,6 +45,14 @@ class Job:
     members: tuple[tuple[str, Path], ...] = ()
     references: tuple[tuple[str, Path], ...] = ()
 
+    @classmethod
+    def of(cls, members: Sequence[tuple[str, Path]], name: str = "", problem: str = "") -> Job:
+        """Return the job of exposures with their roles: one science exposure with its background exposures, or many."""
+        science, backgrounds = ([path for role, path in members if role == one] for one in ("science", "background"))
+        if len(science) == 1 and len(members) == 1 + len(backgrounds):
+            return cls(science[0], tuple(backgrounds), name, problem)
+        return cls(members[0][1], name=name, problem=problem, members=tuple(members))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureResult:
@@ -173,6 +181,9 @@ class Products(Protocol):
         self, outputs: Mapping[Job, Sequence[Path]], inputs: Iterable[Path]
     ) -> Iterable[tuple[Job, IrisError]]:
         """Return the exposures whose products would replace other files of the run."""
+
+    def room(self, paths: Sequence[Path], size: int) -> Sequence[IrisError]:
+        """Return an error where `scratch` beside the first of some products would have no room for `size` bytes."""
 
     def scratch(self, beside: Path, size: int) -> AbstractContextManager[Path]:
         """Make a folder for `size` bytes that is gone after the run, also after one that was killed."""

@@ -90,6 +90,24 @@ def test_a_function_that_does_not_fit_is_refused(write_recipe: Write, bare: Plug
         iris_core.calibrate(make_exposure(), write_recipe(), stages=given, plugins=bare)
 
 
+def test_a_stage_that_a_plugin_file_declares_can_be_swapped(write_recipe: Write, bare: Plugins, tmp_path: Path) -> None:
+    """The plugin file's own implementation multiplies by 100, that of the test by 2."""
+    path = tmp_path / "lab.py"
+    path.write_text(
+        "from iris_core import stage, stage_spec\n\n"
+        "@stage_spec(status='S_GHOST')\n"
+        "def remove_ghosts(exposure, params, references, background_exposures, instrument):\n    'Remove.'\n\n"
+        "@stage('remove_ghosts')\ndef work(exposure):\n    return exposure.scale(100)\n"
+    )
+    recipe = tmp_path / "ghosts.yaml"
+    recipe.write_text("recipe: 1\nname: ghosts\ninstrument: iris-imager\nsteps: [{remove_ghosts: {save: cal}}]\n")
+    for given, value in (({}, 100), ({"remove_ghosts": double}, 2)):
+        product = iris_core.calibrate(make_exposure(value=1), recipe, stages=given, plugin_files=path)["cal"]
+        assert product.data[0, 0] == value
+    with pytest.raises(iris_core.Problems, match="no such Python file"):
+        iris_core.calibrate(make_exposure(), recipe, stages={"remove_ghosts": double}, plugin_files=tmp_path / "no.py")
+
+
 @pytest.mark.parametrize("given", ["x_rate.fits", Path("x_rate.fits"), ["x_rate.fits"], None])
 def test_calibrate_names_the_functions_for_files(bare: Plugins, write_recipe: Write, given: Any) -> None:
     with pytest.raises(TypeError, match="Exposure") as caught:

@@ -124,6 +124,16 @@ def test_exposures_that_differ_in_what_has_to_be_the_same_are_named(name: str, o
         Exposures.of([exposures[0], other, *exposures[1:]]).check_alike(name)
 
 
+def test_exposures_that_differ_are_counted_where_there_are_many() -> None:
+    """Two filters of a night, named as files: each value once, with the first, the last and the number of its files."""
+    names = ["K"] * 12 + ["H"] * 9 + ["J"]
+    many = [make_exposure((2, 2), filter=name, path=Path(f"{at}.fits")) for at, name in enumerate(names)]
+    with pytest.raises(InputError) as raised:
+        Exposures.of(many).check_alike("filter")
+    wanted = "the exposures differ in filter: H in 12.fits ... 20.fits (9 exposures), J in 21.fits, and K in 12 others"
+    assert str(raised.value) == wanted
+
+
 def test_keywords_are_compared_whatever_their_case_and_numbers_up_to_a_tolerance() -> None:
     def with_coadds(value: object) -> Exposure:
         return make_exposure((6, 4), header={"COADDS": value})

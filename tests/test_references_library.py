@@ -31,9 +31,9 @@ from iris_core import (
     hookimpl,
     read_fits,
     run,
-    sha256_of,
     stage,
 )
+from iris_core.provenance import sha256_of
 from iris_core.references import library
 from iris_core.references.library import ReferenceLibrary
 

@@ -31,6 +31,7 @@ GROUPS = {
         "explain_reference",
         "check_reference",
         "open_store",
+        "add_to_store",
         "open_references",
     ),
     "Files": ("read_exposure", "read_reference", "read_association", "read_jobs", "write_product", "open_products"),

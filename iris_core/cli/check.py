@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.cli.tables import print_errors, print_json, say
+from iris_core.errors import some_of
 from iris_core.plan import JobPlan, PlannedStep
 from iris_core.prepare import Check
+from iris_core.report import Job
 
 # What is shown of a plan and compared with others: labels and texts.
 Lines = tuple[tuple[str, str], ...]
@@ -27,12 +29,12 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
     if same:
         _print_plans(same)
     notes = _by_text((plan.job.path, note) for plan in plans for note in plan.notes)
-    _say_some([f"note: {note} ({_names(names)})" for note, names in notes], 10, "yellow")
-    bad = ((job.path, str(error)) for job, errors in checked.bad.items() for error in errors)
+    _say_some([f"note: {note} ({some_of(names)})" for note, names in notes], 10, "yellow")
+    bad = ((_named(job, str(error)), str(error)) for job, errors in checked.bad.items() for error in errors)
     general = dict.fromkeys(map(str, checked.problems))
     print_errors("\n".join(general))
     for message, names in _by_text((path, text) for path, text in bad if text not in general):
-        print_errors(f"{message} (the same for {_names(names[1:])})" if names[1:] else message)
+        print_errors(f"{message} (the same for {some_of(names[1:])})" if names[1:] else message)
     exposures = f"{len(plans)} of {_count(len(checked.jobs), 'exposure')} can be calibrated, " if checked.jobs else ""
     say(f"{recipe}: {exposures}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
 
@@ -43,6 +45,7 @@ def _lines(plan: JobPlan) -> Iterator[tuple[str, str]]:
         yield one.step.stage, f"skipped: {one.skip}" if one.skip else str(one.step.implementation)
         yield from ((f"  {name}", f"{used.path} ({used.provider})") for name, used in one.references.items())
         yield from (("    note", note) for note in one.notes)
+    yield from plan.facts.items()
 
 
 def _members(plan: JobPlan) -> str:
@@ -67,7 +70,7 @@ def _print_plans(same: Mapping[Lines, Sequence[JobPlan]]) -> None:
 
 
 def _files(plans: Sequence[JobPlan]) -> str:
-    return _names([plan.job.path.name for plan in plans])
+    return some_of([plan.job.path.name for plan in plans])
 
 
 def _say_some(lines: Sequence[str], most: int, style: str = "") -> None:
@@ -83,6 +86,11 @@ def _difference(first: Lines, lines: Lines) -> str:
     return ", ".join([*changed, *(f"no {label}" for label in sorted(gone))])
 
 
+def _named(job: Job, text: str) -> Path:
+    """Return the exposure that an error names: of many it may be any."""
+    return next((path for _, path in job.members if path.name in text), job.path)
+
+
 def _by_text(texts: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, list[str]]]:
     """Yield each text once, with the names of its files; texts that differ in the name of the file only are one."""
     found: dict[str, tuple[str, list[str]]] = {}
@@ -91,16 +99,13 @@ def _by_text(texts: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, list[str]
     yield from found.values()
 
 
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]} ({len(names)} exposures)"
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _plain(plan: JobPlan) -> dict[str, Any]:
     facts = {"path": plan.job.path, "mode": plan.mode.name, "backgrounds": plan.job.backgrounds, "notes": plan.notes}
+    facts |= {"facts": dict(plan.facts)} if plan.facts else {}
     return {**facts, "steps": [*map(_plain_step, plan.steps)]}
 
 

@@ -33,22 +33,37 @@ def _quickly() -> Iterator[None]:
 @_recipe
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @recipe_options
+@click.option(
+    "--add-to",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="STORE",
+    help="Add the reference files that are made to this store, all or none; --overwrite replaces there, too.",
+)
 @click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append the log to this file.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log.")
 @click.pass_obj
-def run(arguments: tuple[str, ...], /, recipe: str, files: tuple[Path, ...], **options: Any) -> None:
+def run(
+    arguments: tuple[str, ...], /, recipe: str, files: tuple[Path, ...], add_to: Path | None, **options: Any
+) -> None:
     """Calibrate FILES (exposures, associations) with RECIPE, a name or a YAML file.
 
     \b
     iris run image2 x_rate.fits --reference store=references
     iris run image2 night.json --set resample.pixfrac=0.8 --save-bsub
+    iris run create-dark raw --output-dir masters --add-to store
     """  # noqa: D301 - click wants the character, not a backslash
     import iris_core
+    from iris_core.cli.masters import add_masters, check_can_add
     from iris_core.cli.run import RunDisplay
 
     shown = {name: options.pop(name) for name in ("as_json", "traceback", "log_file", "verbose")}
     with RunDisplay(arguments, **shown) as display:
-        display.finish(iris_core.run(recipe, *files, watch=display, on_result=display.add, **_names(options)))
+        if add_to is not None:
+            check_can_add()
+        report = iris_core.run(recipe, *files, watch=display, on_result=display.add, **_names(options))
+        display.finish(report)
+        if add_to is not None:
+            display.added(add_masters(report, add_to, replace=options["overwrite"]), add_to)
     if any(result.error for result in display.results):
         raise SystemExit(1)
 

@@ -127,6 +127,12 @@ class RunDisplay:
         else:
             self._say(f"\n{report.summary}", "bold")
 
+    def added(self, names: Sequence[str], store: Path) -> None:
+        """Show what was added to a store of reference files."""
+        log.info("added to %s: %s", store, ", ".join(names))
+        if not self.as_json:
+            self._say(f"added to {store}: {', '.join(names)}", "green")
+
     def _fail(self, message: str) -> None:
         log.error("%s", message)
         for line in message.splitlines():

@@ -29,7 +29,9 @@ def read_exposure(path: Path, pixels: bool, reftype: str) -> Exposure:
 
 @hookimpl
 def read_reference(path: Path, kind: str) -> Any:
-    """Read a table from FITS or ECSV, a model from ASDF."""
+    """Read a table from FITS or ECSV, a model from ASDF; what else there is, the package of its type reads."""
+    if kind not in ("table", "model"):
+        return None
     from iris_core.io.tables import read_model, read_table
 
     return read_table(path) if kind == "table" else read_model(path)

@@ -127,10 +127,7 @@ def _job(product: _Product, path: Path, allow_outside: bool) -> Job:
         return Job(path, name=product.name, problem=problem)
     missing = [str(member) for _, member in members if not isfile(member)]
     problem = f"{where}: no such file: {', '.join(missing)}" if missing else ""
-    science, backgrounds = ([one for role, one in members if role == wanted] for wanted in ("science", "background"))
-    if len(science) == 1 and len(members) == 1 + len(backgrounds):
-        return Job(science[0], tuple(backgrounds), product.name, problem)
-    return Job(members[0][1], name=product.name, problem=problem, members=tuple(members))
+    return Job.of(members, product.name, problem)
 
 
 def _is_inside(member: Path, folder: Path) -> bool:

@@ -16,7 +16,7 @@ from time import time
 
 from iris_core.errors import InputError
 
-__all__ = ["atomic", "real_path", "scratch_folder", "unusable"]
+__all__ = ["atomic", "no_room", "real_path", "scratch_folder", "unusable"]
 
 _PARTS = re.compile(r"\.iris-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 _LOCK = ".lock"
@@ -70,6 +70,15 @@ def atomic(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def no_room(folder: Path, size: int) -> str:
+    """Return why a folder, which may have to be made, cannot hold `size` bytes of scratch; ``""`` where it can."""
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    free = disk_usage(there).free
+    need = f"{size / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free"
+    remedy = f"no room for the exposures between two stages: {need}; --scratch names another"
+    return f"{folder}: {remedy}" if free < size else ""
+
+
 @contextmanager
 def scratch_folder(parent: Path, size: int) -> Iterator[Path]:
     """Make a hidden folder for `size` bytes; it is removed at the end, or by the next run after one that was killed.
@@ -82,10 +91,8 @@ def scratch_folder(parent: Path, size: int) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent)
-        free = disk_usage(parent).free
-        if free < size:
-            need = f"{size / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free"
-            raise InputError(f"{parent}: no room for the exposures between two stages: {need}; --scratch names another")
+        if why := no_room(parent, size):
+            raise InputError(why)
         with _hidden_folder(parent) as folder:
             yield folder
     except OSError as error:

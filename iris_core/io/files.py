@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from iris_core.errors import InputError, IrisError, RecipeError
 from iris_core.exposure import Exposure
-from iris_core.io.atomic import atomic, real_path, scratch_folder, unusable
+from iris_core.io.atomic import atomic, no_room, real_path, scratch_folder, unusable
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
 from iris_core.report import Job
@@ -124,6 +124,13 @@ class ProductFiles:
                 yield job, RecipeError(f"{job.path}: its product {taken[0]} {why}; give it another name")
             else:
                 owners |= {real_path(path): f"is also that of {job.path}" for path in paths}
+
+    def room(self, paths: Sequence[Path], size: int) -> list[IrisError]:
+        """Return an error where `scratch` beside the first of some products would have no room for `size` bytes."""
+        beside = [path.parent for path in paths[:1]]
+        wanted = [Path(self._scratch)] if self._scratch else beside
+        found = [why for parent in wanted if (why := no_room(parent, size))]
+        return [InputError(why) for why in found]
 
     def scratch(self, beside: Path, size: int) -> AbstractContextManager[Path]:
         """Make a folder for `size` bytes that is gone after the run, also after one that was killed.

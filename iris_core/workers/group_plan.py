@@ -20,6 +20,7 @@ from iris_core.reference import References, references_of
 from iris_core.report import Job
 from iris_core.state import pass_through
 from iris_core.step import GroupInputs, Step
+from iris_core.workers.needs import Needs, needs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,12 @@ class GroupPart:
     outputs: tuple[Path, ...] = ()
     plans: tuple[Plan, ...] = ()
 
+    @property
+    def made(self) -> tuple[Exposure, ...]:
+        """The outline of the one exposure that the stage makes; none where it makes many."""
+        one = self.planned.step.spec.makes == "one" and not self.planned.skip
+        return tuple(plan.outline for plan in self.plans) if one else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPlan:
@@ -57,6 +64,8 @@ class GroupPlan:
         The steps before the first stage of many exposures, for each exposure.
     parts
         Every stage of many exposures, with the steps that follow it.
+    needs
+        What it takes of the machine.
     notes, provenance
         See `Plan`.
     """
@@ -66,6 +75,7 @@ class GroupPlan:
     roles: tuple[str, ...]
     plans: tuple[Plan, ...]
     parts: tuple[GroupPart, ...]
+    needs: Needs
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -74,6 +84,13 @@ class GroupPlan:
         """All steps, in order, as the first exposure goes through them."""
         after = (step for part in self.parts for step in (part.planned, *part.plans[0].steps))
         return (*self.plans[0].steps, *after)
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The size of what is made of all exposures, and what that takes of the machine."""
+        made = {part.planned.step.stage: outline.shape for part in self.parts for outline in part.made}
+        sizes = {f"size after {stage}": f"{columns} x {rows} pixels" for stage, (rows, columns) in made.items()}
+        return {**sizes, "needs": str(self.needs)}
 
     @property
     def references(self) -> Iterator[References]:
@@ -139,6 +156,11 @@ def make_group_plan(
         if own is not run:
             own.references.close()
     problems = [*(own.problems if own is not run else ()), *maker.problems, *run.products.obstacles(plan.outputs)]
+    if not any(any(outline.data.strides) for _, outline in members):  # those that are in memory need neither
+        problems += [
+            *plan.needs.refuse(job.name or str(job.path)),
+            *run.products.room(plan.outputs, plan.needs.scratch),
+        ]
     if problems:
         raise Problems({str(problem): problem for problem in problems}.values())
     return plan
@@ -190,9 +212,16 @@ class _Maker:
                 break
             outlines = [plan.outline for plan in (parts[-1].plans if parts else plans)]
             parts.append(self.plan_part(step, following, Exposures.of(outlines, roles[: len(outlines)])))
-        provenance = self.run.provenance
+        made = (outline for part in parts for outline in part.made)
+        left = [plan.outline for plan in plans] or [outline for _, outline in members]
         return GroupPlan(
-            job=self.job, mode=self.mode, roles=roles, plans=plans, parts=tuple(parts), provenance=provenance
+            job=self.job,
+            mode=self.mode,
+            roles=roles,
+            plans=plans,
+            parts=tuple(parts),
+            needs=needs_of(left, made, self.run.recipe.executor, len(backgrounds)),
+            provenance=self.run.provenance,
         )
 
     def plan_each(

@@ -8,24 +8,23 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import file_digest
-from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from iris_core.errors import InputError, IrisError
 from iris_core.exposure import Exposure
-from iris_core.exposures import Exposures, InMemory, Member, Result, planes_of
+from iris_core.exposures import Exposures, InMemory, Member, Result
 from iris_core.plan import Plan
 from iris_core.prepare import Run
+from iris_core.provenance import sha256_of
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
 from iris_core.workers.here import Planned, Written, failure, read_inputs
 from iris_core.workers.identity import run_identity
-from iris_core.workers.memory import memory_of_machine, rows_budget, workers_within
+from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Spilled, spill
 
 __all__ = ["calibrate_groups"]
@@ -81,21 +80,13 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
     with ExitStack() as stack:
         if plan.job.references:
             stack.enter_context(closing(run.references))
-        folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, 2 * _bytes_of(plan)))
-        memory = run.recipe.executor.memory or memory_of_machine()
-        workers = workers_within(memory, run.recipe.executor.workers or 2, _bytes_of(plan) // len(plan.plans))
-        pool = DiskPool(folder, executor, workers, rows_budget(memory))
+        folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
+        pool = DiskPool(folder, executor, plan.needs.workers, rows_budget(plan.needs.allowed))
         line = _Line(run, plan, written, pool, replan)
         stack.enter_context(line.hashing)
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
-
-
-def _bytes_of(plan: GroupPlan) -> int:
-    """Return what the planes of all exposures take."""
-    planes = (plane for one in plan.plans for plane in planes_of(one.outline).values())
-    return sum(prod(plane.shape) * plane.dtype.itemsize for plane in planes)
 
 
 @dataclass(slots=True)
@@ -116,7 +107,7 @@ class _Line:
 
     def __post_init__(self) -> None:
         self.identity = run_identity(self.plan)
-        self.hashes = {path: self.hashing.submit(_sha256, path) for _, path in self.plan.job.members}
+        self.hashes = {path: self.hashing.submit(sha256_of, path) for _, path in self.plan.job.members}
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -193,11 +184,6 @@ class _Line:
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         self.written.write(made, output, suffix, beside, self.run, self.identity)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:

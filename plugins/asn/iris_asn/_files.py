@@ -1,9 +1,7 @@
-"""Exposures read by their headers, associations written."""
+"""Exposures read by their headers, and the jobs that are made of their groups."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os.path import lexists, realpath
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from iris_asn._group import Group
-from iris_core import Exposure, InputError, IrisError, Problems, atomic, read_exposure
+from iris_core import Exposure, InputError, IrisError, Job, Problems, read_exposure
 
-__all__ = ["check_target", "describe_groups", "outside", "read_outlines", "require_catalog", "write_association"]
+__all__ = ["check_target", "job_of", "jobs_of", "outside", "read_outlines", "require_catalog"]
 
 _PRODUCT = "a product of a run (RUNID): name the file to take it"
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
@@ -45,9 +43,7 @@ def read_outlines(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, str
     named = {realpath(one.meta.path) for one in outlines}
     files = [file for folder in given if folder.is_dir() for file in _exposures_in(folder)]
     found, unread = _read(file for file in dict.fromkeys(files) if realpath(file) not in named)
-    products = {
-        one.meta.path: "a product of a run (RUNID): name the file to take it" for one in found if _is_product(one)
-    }
+    products = {one.meta.path: _PRODUCT for one in found if _is_product(one)}
     left_out = {path: str(problem) for path, problem in unread.items()} | products
     return [*outlines, *(one for one in found if one.meta.path not in products)], left_out
 
@@ -87,31 +83,24 @@ def _is_product(outline: Exposure) -> bool:
     return "RUNID" in outline.header and "REFTYPE" not in outline.header
 
 
-def describe_groups(groups: Sequence[Group], recipe: str, folder: Path) -> dict[str, Any]:
-    """Return groups as the content of an association file in a folder; the paths of members are relative to it.
+def jobs_of(groups: Iterable[Group]) -> list[Job]:
+    """Return groups as a run takes them, and an association has them.
 
     Raises
     ------
     InputError
         When two groups have the same name, so that their products would, too.
     """
-    # The one place that knows the format of an association with roles.
+    groups = list(groups)
     counts = Counter(group.name for group in groups)
     if twice := [str(group.first.path) for group in groups if counts[group.name] > 1]:
         raise InputError(f"these would have products of the same name: {', '.join(twice)}; make an association of each")
-    return {"asn_type": recipe, "products": [_product(group, folder) for group in groups]}
+    return [job_of(group) for group in groups]
 
 
-def _product(group: Group, folder: Path) -> dict[str, Any]:
-    pairs = [(one.path, role) for role, several in group.members.items() for one in several]
-    return {
-        "name": group.name,
-        "members": [{"expname": _relative(path, folder), "exptype": role} for path, role in pairs],
-    }
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+def job_of(group: Group) -> Job:
+    """Return a group as a run takes it."""
+    return Job.of([(role, one.path) for role, several in group.members.items() for one in several], group.name)
 
 
 def outside(content: Mapping[str, Any]) -> list[str]:
@@ -134,15 +123,3 @@ def check_target(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None
         raise InputError(f"{path} is one of the exposures")
     if lexists(path) and not overwrite:
         raise InputError(f"{path} exists; --overwrite replaces it")
-
-
-def write_association(content: Mapping[str, Any], path: Path, *, overwrite: bool) -> None:
-    """Write an association file.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
-    """
-    with atomic(path, replace=overwrite) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from iris_asn._keys import Keys, name_of, unique
 from iris_asn._kinds import kind_of
 from iris_asn._member import Member
-from iris_asn._rules import Rule, find_rule
+from iris_asn._rules import Numbers, Rule, find_rule
 from iris_core import InputError, Meta, Window, choices
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def group_exposures(
     recipe: str,
     *,
     like: str = "",
+    members: Mapping[str, Numbers] | None = None,
     roles: Mapping[Path, str] | None = None,
     refcat: Path | None = None,
     most: int | None = None,
@@ -79,6 +80,9 @@ def group_exposures(
         Name of the recipe: its rule (`RULES`) says what exposures of a group have in common, and their roles.
     like
         The recipe whose rule is used in place of its own.
+    members
+        How many exposures of each role the recipe takes (`Recipe.members`); by default one in the first role or more,
+        and any number in the others.
     roles
         The role of exposures whatever their headers say, by file.
     refcat
@@ -104,12 +108,12 @@ def group_exposures(
     >>> group_exposures([], "create-dark")
     Grouping(groups=(), left_out={})
     """
-    rule = find_rule(recipe, like)
+    rule = find_rule(recipe, like, members)
     stated = {path: _checked(role, rule, recipe) for path, role in (roles or {}).items()}
     tables = {} if refcat is None else {_checked("refcat", rule, recipe): (Member(refcat, Meta(path=refcat)),)}
-    members = sorted({one.meta.path: Member.of(one) for one in outlines}.values(), key=lambda one: one.moment)
-    sorted_out, left_out = _sort_out(members, rule, recipe, stated)
-    formed = list(_form(sorted_out, rule, Keys(members), most))
+    given = sorted({one.meta.path: Member.of(one) for one in outlines}.values(), key=lambda one: one.moment)
+    sorted_out, left_out = _sort_out(given, rule, recipe, stated)
+    formed = list(_form(sorted_out, rule, Keys(given), most))
     groups = [group for group in formed if not _shortage(group, rule, recipe)]
     used = {one.path for group in groups for one in group.everything}
     for group in formed:
@@ -136,7 +140,7 @@ def _sort_out(
     for one in members:
         kind = kind_of(one)
         role = stated.get(one.path) or rule.kinds.get(kind.name)
-        if role:
+        if role in by_role:
             by_role[role].append(one)
         else:
             left_out[one.path] = f"{kind.evidence}; {recipe} takes {', '.join(rule.members)}"
@@ -187,9 +191,9 @@ def _nearest(members: Iterable[Member], science: Member, most: int | None) -> li
 def _shortage(group: Group, rule: Rule, recipe: str) -> str:
     """Return in which role a group has too few or too many exposures; ``""`` where it is complete."""
     for role in rule.members:
-        number, (least, most) = len(group.members.get(role, ())), rule.limits(role)
-        if not least <= number <= most:
-            return f"{number} {role} in the group of {group.first.path.name}; {recipe} takes {rule.members[role]}"
+        number = len(group.members.get(role, ()))
+        if not rule.takes(role, number):
+            return f"{number} {role} in the group of {group.first.path.name}; {recipe} takes {rule.text(role)}"
     return ""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, field, replace
 
 from iris_core import RecipeError, choices, did_you_mean
 
-__all__ = ["ROLES", "RULES", "Rule", "find_rule"]
+__all__ = ["ROLES", "RULES", "Numbers", "Rule", "find_rule"]
+
+# The least and the greatest number of exposures; None for no limit.
+Numbers = tuple[int, int | None]
 
 # What a member of an association can be.
 ROLES = ("science", "background", "dark", "flat", "flat_off", "subarray", "refcat")
@@ -20,35 +22,38 @@ class Rule:
 
     Parameters
     ----------
-    members
-        The roles that it takes, and how many of each: ``1``, ``1+``, ``0-1``. Those in the first role make the groups.
     each
         Keywords: exposures that are alike in all of them are one group. ``WINDOW`` is the window that was read.
     kinds
-        The role of each kind of exposure (`kind_of`) that it takes.
+        The role of each kind of exposure (`kind_of`) that it takes. Those in the first role make the groups.
     name
         Keywords whose values make the name of a product; without, it has that of its first file.
     alone
         Whether each exposure in the first role is a group by itself.
+    members
+        The least and the greatest number (None for no limit) of exposures by role: as the recipe says with `members`.
     """
 
-    members: Mapping[str, str]
     each: tuple[str, ...]
     kinds: Mapping[str, str]
     name: tuple[str, ...] = ()
     alone: bool = False
+    members: Mapping[str, Numbers] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
         """The role of the exposures that make the groups."""
-        return next(iter(self.members))
+        return next(iter((*self.members, *self.kinds.values())))
 
-    def limits(self, role: str) -> tuple[float, float]:
-        """Return the least and the largest number of members of a role."""
-        least, _, most = self.members[role].partition("-")
-        if least.endswith("+"):
-            return int(least[:-1]), inf
-        return int(least), int(most or least)
+    def takes(self, role: str, number: int) -> bool:
+        """Return whether a group may have so many exposures in a role."""
+        least, most = self.members[role]
+        return least <= number and (most is None or number <= most)
+
+    def text(self, role: str) -> str:
+        """Return how many exposures in a role a group takes, as a recipe says it."""
+        least, most = self.members[role]
+        return f"{least}+" if most is None else f"{least}" if least == most else f"{least}-{most}"
 
 
 _CAMERA = ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "READMODE")
@@ -56,51 +61,58 @@ _FLAT = ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "WINDOW")
 
 RULES: Mapping[str, Rule] = {
     "image2": Rule(
-        members={"science": "1", "background": "0+"},
+        members={"science": (1, 1), "background": (0, None)},  # as every recipe of single exposures
         each=(*_CAMERA, "OBJECT", "WINDOW"),
         kinds={"science": "science", "subarray": "science", "background": "background"},
         alone=True,
     ),
     "image3": Rule(
-        members={"science": "1+", "background": "0+", "refcat": "0-1"},
         each=("INSTRUME", "FILTER", "PUPIL", "OBJECT"),
         kinds={"science": "science", "background": "background"},
         name=("OBJECT", "FILTER", "PUPIL"),
     ),
     "create-dark": Rule(
-        members={"dark": "1+"},
         each=("INSTRUME", "DETECTOR", "READMODE", "EXPTIME", "COADDS", "WINDOW"),
         kinds={"dark": "dark"},
         name=("DETECTOR", "READMODE", "EXPTIME", "COADDS", "WINDOW"),
     ),
     "create-flat": Rule(
-        members={"flat": "1+", "flat_off": "0+"},
         each=_FLAT,
         kinds={"flat": "flat", "flat_on": "flat", "flat_off": "flat_off"},
         name=("DETECTOR", "FILTER", "PUPIL", "WINDOW"),
     ),
     "create-skyflat": Rule(
-        members={"flat": "3+"},
         each=_FLAT,
         kinds={"flat": "flat", "sky_flat": "flat"},
         name=("DETECTOR", "FILTER", "PUPIL", "WINDOW"),
     ),
     "create-badpix": Rule(
-        members={"dark": "1+", "flat": "1+"},
         each=("INSTRUME", "DETECTOR"),
         kinds={"master_dark": "dark", "master_flat": "flat"},
         name=("DETECTOR",),
     ),
+    "create-flat-together": Rule(
+        each=("INSTRUME", "FILTER", "PUPIL"),
+        kinds={"master_flat": "flat"},
+        name=("FILTER", "PUPIL"),
+    ),
     "merge-subarrays": Rule(
-        members={"science": "1", "subarray": "0+"},
+        members={"science": (1, 1), "subarray": (0, None)},  # of a command, not of a recipe
         each=("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "PROGNUM", "OBSNUM", "EXPNUM"),
         kinds={"science": "science", "subarray": "subarray"},
     ),
 }
 
 
-def find_rule(recipe: str, like: str = "") -> Rule:
+def find_rule(recipe: str, like: str = "", members: Mapping[str, Numbers] | None = None) -> Rule:
     """Return the rule of a recipe, or of the recipe `like` where that is given.
+
+    Parameters
+    ----------
+    recipe, like
+        Names of recipes.
+    members
+        What the recipe takes, its `members`; by default one in the first role or more, and any number in the others.
 
     Raises
     ------
@@ -112,4 +124,6 @@ def find_rule(recipe: str, like: str = "") -> Rule:
         remedy = "" if like else "; --like NAME groups as for another recipe"
         known = f"{did_you_mean(wanted, RULES)} Recipes: {choices(RULES)}{remedy}"
         raise RecipeError(f"it is not known how exposures are grouped for the recipe '{wanted}'{known}")
-    return RULES[wanted]
+    rule = RULES[wanted]
+    any_number = {role: (1 if role == rule.first else 0, None) for role in rule.kinds.values()}
+    return replace(rule, members=dict(members or rule.members or any_number))

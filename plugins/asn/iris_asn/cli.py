@@ -66,27 +66,31 @@ def asn(
     iris run image2 night.json
     iris asn --recipe create-dark night/ -o night/darks.json
     """  # noqa: D301 - click wants the character, not a backslash
-    from iris_asn._files import check_target, describe_groups, outside, write_association
+    from iris_asn._files import check_target, jobs_of, outside
+    from iris_asn._recipes import members_of
     from iris_asn._rules import find_rule
     from iris_asn._show import show_grouping
-    from iris_core import InputError, print_json, printable
+    from iris_core import InputError, describe_asn, print_json, printable, write_asn
 
-    rule = find_rule(recipe, like)
+    find_rule(recipe, like)  # an unknown one is refused before its numbers are looked up
+    taken = members_of(recipe, like)
+    rule = find_rule(recipe, like, taken)
     if most is not None and not rule.alone:
         raise click.UsageError(f"--max-backgrounds: {recipe} takes all background exposures of a group")
     if output is not None:
         check_target(output, overwrite=overwrite, inputs=(*files, *members, *backgrounds))
     roles = members | dict.fromkeys(backgrounds, "background")
-    grouping = _group(files, recipe, roles, like=like, most=most)
+    grouping = _group(files, recipe, roles, like=like, members=taken, most=most)
     if not grouping.groups:
         with redirect_stdout(sys.stderr):
             show_grouping(grouping, rule)
         raise InputError(f"no {rule.first} exposure is among the files, so there is nothing to associate")
-    content = describe_groups(grouping.groups, recipe, output.parent if output else Path())
+    jobs = jobs_of(grouping.groups)
+    content = describe_asn(jobs, output.parent if output else Path(), recipe)
     if output is None:
         print_json(content)
     else:
-        write_association(content, output, overwrite=overwrite)
+        write_asn(jobs, output, recipe=recipe, overwrite=overwrite)
     # The association alone goes to standard output where no file was named.
     with redirect_stdout(sys.stderr) if output is None else nullcontext():
         show_grouping(grouping, rule)

@@ -60,6 +60,12 @@ def test_science_exposures_are_grouped_by_filter(jobs: Jobs, recipe: str) -> Non
     assert found == {("e3_rate.fits", "e4_rate.fits"), ("e5_rate.fits",)}
 
 
+def test_own_recipes_are_grouped_by_the_role_that_they_start_with(jobs: Jobs) -> None:
+    """Two darks or more: that of the other exposure time is left out."""
+    (job,) = jobs("lab-dark", dark=(2, None))
+    assert names(job) == ["e0_rate.fits", "e1_rate.fits"]
+
+
 def test_a_recipe_of_single_exposures_gets_each_science_exposure(jobs: Jobs) -> None:
     assert sorted(job.path.name for job in jobs("image2")) == ["e3_rate.fits", "e4_rate.fits", "e5_rate.fits"]
 

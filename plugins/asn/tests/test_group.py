@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_asn import RULES, Grouping, group_exposures
+from iris_asn import RULES, Grouping, find_rule, group_exposures
+from iris_asn._recipes import members_of
 from iris_asn._rules import ROLES
 
 from iris_core import Exposure, InputError, RecipeError, Window
@@ -106,7 +107,7 @@ def test_sky_flats_are_three_at_least(exposure: Make) -> None:
     flats = [exposure(f"k{n}", "TWILIGHT", n, filter="K") for n in range(3)]
     flats += [exposure(f"j{n}", "FLAT", n, filter="J") for n in range(2)]
     flats += [exposure("lamp", "FLAT", 5, filter="K", header=ON)]
-    found = group_exposures(flats, "create-skyflat")
+    found = group_exposures(flats, "create-skyflat", members={"flat": (3, None)})
     assert groups(found) == {"IMG1_K": {"flat": ["k0", "k1", "k2"]}}
     assert reason(found, "j0") == "2 flat in the group of j0_rate.fits; create-skyflat takes 3+"
     assert reason(found, "lamp") == "IMTYPE is FLAT and LAMP is on; create-skyflat takes flat"
@@ -120,7 +121,7 @@ def test_bad_pixels_come_from_masters_of_a_detector(exposure: Make) -> None:
         exposure("dark2", "DARK", header={"REFTYPE": "DARK"}, detector="IMG2"),
         exposure("raw", "DARK"),
     ]
-    found = group_exposures(masters, "create-badpix")
+    found = group_exposures(masters, "create-badpix", members={"dark": (1, None), "flat": (1, None)})
     assert groups(found) == {"IMG1": {"dark": ["dark1"], "flat": ["flat1", "flat2"]}}
     assert reason(found, "dark2") == "0 flat in the group of dark2_rate.fits; create-badpix takes 1+"
     assert reason(found, "raw") == "IMTYPE is DARK; create-badpix takes dark, flat"
@@ -138,7 +139,8 @@ def test_science_of_all_detectors_is_together_with_the_skies_of_its_cameras(expo
         exposure("sky3", "SKY", 7, target="blank", detector="IMG3"),
         exposure("sub", "SCI", 8, subarray_id=1),
     ]
-    found = group_exposures(night, "image3", refcat=Path("stars.ecsv"))
+    members = {"science": (1, None), "background": (0, None), "refcat": (0, 1)}
+    found = group_exposures(night, "image3", refcat=Path("stars.ecsv"), members=members)
     refcat = {"refcat": ["stars.ecsv"]}
     assert groups(found) == {
         "M31_J": {"science": ["j1"], **refcat},
@@ -197,12 +199,45 @@ def test_names_of_products_can_be_names_of_files(exposure: Make) -> None:
 
 @pytest.mark.parametrize("recipe", RULES)
 def test_a_rule_is_whole(recipe: str) -> None:
-    rule = RULES[recipe]
+    rule = find_rule(recipe)
     assert set(rule.members) <= set(ROLES)
     assert set(rule.kinds.values()) <= set(rule.members)
     assert set(rule.name) <= set(rule.each)
-    assert rule.limits(rule.first)[0] >= 1
-    assert all(least <= most for least, most in map(rule.limits, rule.members))
+    assert rule.first == next(iter(RULES[recipe].kinds.values()))
+    assert not rule.takes(rule.first, 0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text", "taken"),
+    [((1, 1), "1", [1]), ((2, None), "2+", [2, 3]), ((0, 1), "0-1", [0, 1])],
+)
+def test_a_group_takes_as_many_as_the_recipe_says(
+    exposure: Make, numbers: tuple[int, int | None], text: str, taken: list[int]
+) -> None:
+    rule = find_rule("my-dark", "create-dark", {"dark": numbers})
+    assert rule.text("dark") == text
+    assert [number for number in range(4) if rule.takes("dark", number)] == taken
+
+
+def test_a_role_that_the_recipe_does_not_take_is_left_out(exposure: Make) -> None:
+    night = [exposure("a"), exposure("sky", "SKY")]
+    found = group_exposures(night, "nirc2-deep", like="image3", members={"science": (1, None), "refcat": (0, 1)})
+    assert groups(found) == {"M31_Kbb": {"science": ["a"]}}
+    assert reason(found, "sky") == "IMTYPE is SKY; nirc2-deep takes science, refcat"
+
+
+@pytest.mark.parametrize(
+    "recipe", ["create-dark", "create-flat", "create-skyflat", "create-badpix", "create-flat-together", "image3"]
+)
+def test_the_installed_recipes_say_how_many_they_take(recipe: str) -> None:
+    members = members_of(recipe)
+    assert set(RULES[recipe].kinds.values()) <= set(members)
+    assert find_rule(recipe, members=members).first == RULES[recipe].first
+
+
+def test_recipes_of_single_exposures_and_unknown_ones_say_nothing() -> None:
+    assert members_of("image2") == members_of("no-such-recipe") == {}
+    assert members_of("no-such-recipe", "create-skyflat") == {"flat": (3, None)}
 
 
 said = st.fixed_dictionaries(
@@ -236,7 +271,7 @@ def test_every_exposure_is_in_one_group_or_left_out_in_any_order(
 ) -> None:
     """Background exposures may be in several groups: those of one filter serve every target."""
     outlines = [exposure(f"n{number}", **one) for number, one in enumerate(night)]
-    found, rule = group_exposures(outlines, recipe), RULES[recipe]
+    found, rule = group_exposures(outlines, recipe), find_rule(recipe)
     placed = [(one.path, role) for group in found.groups for role, several in group.members.items() for one in several]
     once = [path for path, role in placed if role != "background"]
     assert len(once) == len(set(once))
@@ -247,8 +282,7 @@ def test_every_exposure_is_in_one_group_or_left_out_in_any_order(
     assert len(names) == len(set(names))
     for group in found.groups:
         for role in rule.members:
-            least, most = rule.limits(role)
-            assert least <= len(group.members.get(role, ())) <= most
+            assert rule.takes(role, len(group.members.get(role, ())))
     random.shuffle(outlines)
     assert group_exposures(outlines, recipe) == found
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_asn import group_exposures
-from iris_asn._files import describe_groups, write_association
+from iris_asn._files import jobs_of
 
-from iris_core import Exposure, Window, read_asn
+from iris_core import Exposure, Window, read_asn, write_asn
 
 Make = Callable[..., Exposure]
 
@@ -128,7 +128,7 @@ def test_what_is_written_is_read_back(
         one.meta.path.touch()
     groups = group_exposures(placed, "image2").groups
     if groups:
-        write_association(describe_groups(groups, "image2", folder), folder / "asn.json", overwrite=False)
+        write_asn(jobs_of(groups), folder / "asn.json", overwrite=False)
         jobs = read_asn(folder / "asn.json")
         assert [(job.name, job.path) for job in jobs] == [(group.name, group.first.path) for group in groups]
         skies = [tuple(one.path for one in group.members.get("background", ())) for group in groups]

@@ -98,3 +98,27 @@ def test_one_exposure_has_no_sky_of_others_and_goes_without(take: Take) -> None:
     found = plan(alone, dither_sky="one frame")
     assert not found.errors
     assert "e0_i2d.fits" in names(found)
+
+
+def test_a_check_tells_the_grid_of_the_mosaic_and_what_a_run_needs(take: Take) -> None:
+    """Exposures of 16 x 16 in steps of 20 pixels: 56 rows and a margin."""
+    (planned,) = plan(*[take(f"e{at}", north=20.0 * at) for at in range(3)]).plans.values()
+    columns, _, rows, _ = planned.facts["size after mosaic"].split()
+    assert 56 <= int(rows) <= 62
+    assert 16 <= int(columns) <= 22
+    assert "GiB of memory" in planned.facts["needs"]
+    assert "GiB of disk" in planned.facts["needs"]
+
+
+def test_an_exposure_of_another_field_is_refused_by_name(take: Take) -> None:
+    """At a distance of 100,000 pixels, with and without the stages before the mosaic."""
+    files = [take("e0", north=0.0), take("e1", north=20.0), take("far", north=1e5)]
+    for skips in ({}, dict.fromkeys(("dither_sky", "align", "sky_match", "outlier_detection"), "only the grid")):
+        found = plan(*files, **skips)
+        assert any("far" in str(error) for error in found.errors), found.errors
+
+
+def test_an_exposure_without_wcs_is_refused_by_name(take: Take, tmp_path: Path) -> None:
+    bare = write_exposure(make_exposure((16, 16), value=1.0, seed=1), tmp_path / "bare_rate.fits")
+    found = plan(take("e0", north=0.0), take("e1", north=20.0), bare)
+    assert any("bare" in str(error) for error in found.errors)

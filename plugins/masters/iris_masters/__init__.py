@@ -13,6 +13,7 @@ from iris_masters.hookspecs import (
     combine_frames,
     flag_dark,
     flag_flat,
+    level_flats,
     make_mask,
     make_reference,
     normalize,
@@ -28,6 +29,7 @@ from iris_masters.single import (
     flag_response,
     set_reference_keywords,
 )
+from iris_masters.together import TogetherParams, bring_together, check_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +42,12 @@ __all__ = [
     "MaskParams",
     "NormalizeParams",
     "ReferenceParams",
+    "TogetherParams",
+    "bring_together",
     "check_flats",
     "check_frames",
     "check_members",
+    "check_together",
     "combine_exposures",
     "combine_flat",
     "combine_flats",
@@ -52,6 +57,7 @@ __all__ = [
     "flag_flat",
     "flag_hot",
     "flag_response",
+    "level_flats",
     "make_mask",
     "make_reference",
     "mask_pixels",
@@ -62,5 +68,5 @@ __all__ = [
 
 @hookimpl
 def recipes() -> Mapping[str, Path]:
-    """Return the recipes ``create-dark``, ``create-flat``, ``create-skyflat`` and ``create-badpix``."""
+    """Return the recipes: ``create-dark``, ``create-flat`` and others."""
     return {path.stem: path for path in Path(__file__).with_name("recipes").glob("*.yaml")}

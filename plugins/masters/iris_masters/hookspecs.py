@@ -47,6 +47,20 @@ def combine_flat(exposures: Exposures, params: Params, references: References, i
     """
 
 
+@stage_spec(status="S_LEVFLT", group=True)
+def level_flats(exposures: Exposures, params: Params, references: References, instrument: InstrumentMode) -> Exposures:
+    """Bring the flats of several detectors to one level, so that a flat keeps how sensitive its detector is.
+
+    Units: unchanged, none. The errors are scaled with the values.
+
+    Examples
+    --------
+    >>> @stage("level_flats")
+    ... def leave(exposures):
+    ...     return exposures
+    """
+
+
 @stage_spec(status="S_MKMASK", group=True, makes="one", unit="1", reshapes=True, dq=_PIXELS | DQ.SATURATED)
 def make_mask(exposures: Exposures, params: Params, references: References, instrument: InstrumentMode) -> Exposure:
     """Flag the bad pixels that darks and flats show; the roles ``dark`` and ``flat`` tell which is which.

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import yaml
 from astropy.table import Table
+from click.testing import CliRunner, Result
 from iris_references import add_references
 from iris_testkit import make_exposure, run_stage
 
-from iris_core import DQ, Exposure, load_plugins, read_exposure, run, write_exposure
+from iris_core import DQ, Exposure, load_plugins, parse_unit, read_exposure, run, write_exposure
+from iris_core.cli import main
 
 SHAPE = (48, 64)
 # The full frame is that of the test.
@@ -107,3 +109,72 @@ def test_the_recipes_name_stages_and_parameters_that_exist(path: Path) -> None:
         name, options = next(iter(step.items())) if isinstance(step, dict) else (step, {})
         (implementation,) = plugins.implementations(name).values()
         implementation.declared.params(**options.get("params", {}))
+
+
+class TestAddTo:
+    """`iris run RECIPE FILES --add-to STORE`."""
+
+    def darks(self, folder: Path, *, read_mode: str = "CDS") -> list[Path]:
+        folder.mkdir(exist_ok=True)
+        return [
+            write_exposure(
+                taken(MORNING, 2.0, seed=at, read_mode=read_mode, image_type="DARK"),
+                folder / f"{read_mode}{at}_rate.fits",
+            )
+            for at in range(3)
+        ]
+
+    def run(self, recipe: str, *files: Path, store: Path, **options: str) -> Result:
+        named = [word for name, value in options.items() for word in (f"--{name}", value) if word]
+        where = ["--output-dir", str(store.parent / "masters"), "--add-to", str(store)]
+        return CliRunner().invoke(main, ["run", recipe, *map(str, files), *where, *named])
+
+    def test_masters_are_found_by_the_next_run(self, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        done = self.run("create-dark", *self.darks(tmp_path / "raw"), store=store)
+        assert done.exit_code == 0, done.output
+        assert f"added to {store}: CDS0_dark.fits" in done.output
+        science = write_exposure(taken(NIGHT, 102.0, seed=30), tmp_path / "night_rate.fits")
+        recipe = tmp_path / "recipe.yaml"
+        recipe.write_text(yaml.safe_dump({"recipe": 1, "name": "night", "steps": ["dark_current"]}), encoding="utf-8")
+        report = run(recipe, science, references={"store": store}, directory=tmp_path)
+        assert read_exposure(report.products[0]).header["R_DARK"] == "CDS0_dark.fits"
+
+    def test_all_of_them_are_added_or_none(self, tmp_path: Path) -> None:
+        """Of two groups one fails: what the other has made is written, and not added."""
+        raw, store = tmp_path / "raw", tmp_path / "store"
+        self.darks(raw)
+        bad = self.darks(raw, read_mode="UTR")[1]
+        write_exposure(read_exposure(bad).replace(unit=parse_unit("DN/s")), bad, overwrite=True)
+        done = self.run("create-dark", raw, store=store)
+        assert done.exit_code == 1
+        assert "nothing was added, since" in done.output
+        assert len(list((tmp_path / "masters").glob("*_dark.fits"))) == 1
+        assert not store.exists()
+
+    def test_masters_that_are_there_are_replaced_on_request_only(self, tmp_path: Path) -> None:
+        store, files = tmp_path / "store", self.darks(tmp_path / "raw")
+        assert self.run("create-dark", *files, store=store).exit_code == 0
+        (tmp_path / "masters" / "CDS0_dark.fits").unlink()
+        again = self.run("create-dark", *files[:2], store=store)
+        assert again.exit_code == 1
+        assert "CDS0_dark.fits" in again.output
+        assert self.run("create-dark", *files[:2], store=store, overwrite="").exit_code == 0
+
+    def test_a_recipe_that_makes_no_reference_file_is_an_error(self, tmp_path: Path) -> None:
+        science = write_exposure(taken(NIGHT, 102.0, seed=30), tmp_path / "night_rate.fits")
+        recipe = tmp_path / "recipe.yaml"
+        content = {"recipe": 1, "name": "mine", "steps": [{"parse_subarray_map": {"skip": "none", "save": "cal"}}]}
+        recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+        done = self.run(str(recipe), science, store=tmp_path / "store")
+        assert done.exit_code == 1
+        assert "no product is a reference file (REFTYPE); mine made night_cal.fits" in done.output
+
+    def test_without_a_plugin_for_stores_the_run_does_not_begin(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("IRIS_LOAD_PLUGINS", "iris-masters,iris-imager")
+        done = self.run("create-dark", *self.darks(tmp_path / "raw"), store=tmp_path / "store")
+        assert done.exit_code == 1
+        assert "hook add_to_store" in done.output
+        assert not (tmp_path / "masters").exists()

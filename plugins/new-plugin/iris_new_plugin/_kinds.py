@@ -80,11 +80,16 @@ def stage(name: str, of: str, installed: Installed) -> Blueprint:
     Raises
     ------
     InputError
-        When no installed package declares the stage.
+        When no installed package declares the stage, or it is one of many exposures.
     """
     if of not in installed.stages:
         raise no_such_stage(of, installed.stages, installed.broken)
     declared = installed.stages[of]
+    if declared.spec.group:
+        raise InputError(
+            f"'{of}' is a stage of many exposures, and there are no templates for another implementation of one; "
+            f"start from what iris new-plugin new-stage {name} --stage NAME --group makes"
+        )
     start = of if of in IMAGE2 else "background" if declared.spec.consumes_backgrounds else "generic"
     noun, needs = (IMAGE2[start].noun, IMAGE2[start].needs) if start in IMAGE2 else ("limit", ())
     values = _values(
@@ -123,8 +128,8 @@ def _needed(by: Package | None, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def new_stage(name: str, called: str, installed: Installed) -> Blueprint:
-    """Return what a new stage is made of.
+def new_stage(name: str, called: str, installed: Installed, *, group: bool = False) -> Blueprint:
+    """Return what a new stage is made of: of one exposure, or of many where it is a `group` stage.
 
     Raises
     ------
@@ -139,7 +144,7 @@ def new_stage(name: str, called: str, installed: Installed) -> Blueprint:
         )
     check_stage_name(called, installed.hooks)
     values = _values(
-        "new-stage",
+        "new-stage --group" if group else "new-stage",
         name,
         (_NUMPY,),
         description=f"The stage {called} for iris",
@@ -148,7 +153,7 @@ def new_stage(name: str, called: str, installed: Installed) -> Blueprint:
         status=status_keyword(called, {*installed.keywords, "S_REGION"}),
         others=list(IMAGE2),
     )
-    return Blueprint(layers=("common", "new-stage"), values={**values, "hookspecs": True})
+    return Blueprint(layers=("common", "new-group" if group else "new-stage"), values={**values, "hookspecs": True})
 
 
 def mode(name: str, reader: bool, installed: Installed) -> Blueprint:

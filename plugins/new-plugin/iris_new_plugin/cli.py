@@ -27,6 +27,7 @@ def new_plugin() -> None:
     \b
     iris new-plugin stage my-dark --stage dark_current       another implementation of a stage
     iris new-plugin new-stage my-destripe --stage destripe   a new stage
+    iris new-plugin new-stage my-median --stage median --group   a new stage of many exposures
     iris new-plugin mode my-camera --reader                  an instrument mode, and a reader of its raw frames
     iris new-plugin references my-archive                    a provider of reference files
     """  # noqa: D301 - click wants the character, not a backslash
@@ -86,19 +87,22 @@ def stage(name: str, of: str, **common: Any) -> None:
 @new_plugin.command(name="new-stage", short_help="A new stage.")
 @_common_options
 @click.option("--stage", "called", metavar="STAGE", default="", help="Its name, which is that of a function.")
-def new_stage(name: str, called: str, **common: Any) -> None:
+@click.option("--group", is_flag=True, help="A stage of many exposures, which makes one image of them.")
+def new_stage(name: str, called: str, group: bool, **common: Any) -> None:
     """Make a new stage, and an implementation of it.
 
-    As made it subtracts a fixed pattern of the detector, which a reference file of a type of its own gives.
+    As made it subtracts a fixed pattern of the detector, which a reference file of a type of its own gives. With
+    --group it is given many exposures, and makes their median.
 
     \b
     iris new-plugin new-stage my-destripe --stage destripe
+    iris new-plugin new-stage my-median --stage median_image --group
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_new_plugin import _kinds
 
     installed = _survey_for(name)
     called = called or _ask("Name of the new stage", "the option --stage is missing: the name of the new stage")
-    _make(name, _kinds.new_stage(name, called, installed), **common)
+    _make(name, _kinds.new_stage(name, called, installed, group=group), **common)
 
 
 @new_plugin.command(short_help="An instrument mode.")

@@ -27,6 +27,7 @@ KINDS = {
     "my-photom": "stage --stage photom",
     "my-grid": "stage --stage resample",
     "my-destripe": "new-stage --stage destripe",
+    "my-median": "new-stage --stage median_image --group",
     "my-camera": "mode",
     "my-raw-camera": "mode --reader",
     "my-archive": "references",

@@ -55,6 +55,7 @@ def test_ruff_is_content_with_names_as_long_as_they_may_be(
     monkeypatch.syspath_prepend(str(third_party))
     stages = "background parse_subarray_map assign_wcs dark_current flat_field photom resample remove_glow in_counts"
     kinds = [*(["stage", "--stage", stage] for stage in stages.split()), ["new-stage", "--stage", "a" + 39 * "b"]]
+    kinds += [["new-stage", "--group", "--stage", "b" + 39 * "c"]]
     for index, (kind, *options) in enumerate([*kinds, ["mode"], ["mode", "--reader"], ["references"]]):
         name = f"long-{'x' * 32}-{index:02}"
         assert len(name) == 40

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from iris_new_plugin._stages import survey
 
 from iris_core import DQ
@@ -112,3 +113,15 @@ def test_a_broken_plugin_is_named_and_stops_nothing(
     assert why in found.broken["broken"]
     assert "broken" in found.plugins
     assert set(found.stages) >= IMAGE2
+
+
+def test_another_implementation_of_a_stage_of_many_is_refused(
+    new_plugin: Callable[..., Result], tmp_path: Path
+) -> None:
+    """The templates are of stages of one exposure."""
+    pytest.importorskip("iris_resample")
+    result = new_plugin("stage", "my-mosaic", "--stage", "mosaic", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "'mosaic' is a stage of many exposures" in str(result.output)
+    assert "--group" in result.output
+    assert not list(tmp_path.iterdir())

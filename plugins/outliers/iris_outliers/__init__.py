@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from iris_objects import objects_of
+
 from iris_core import Exposure, InputError, Params, References, parameter, stage
 from iris_outliers.hookspecs import outlier_detection
 
@@ -31,10 +33,10 @@ class OutlierParams(Params):
     min_weight: float = parameter(
         0.7, "Least weight that the valid pixels have of an interpolated value that is used.", gt=0, le=1
     )
-    protect: Literal["", "refcat"] = parameter(
-        "", "refcat: stars of this catalogue are not flagged; they may move or vary."
+    protect: Literal["", "refcat", "objects"] = parameter(
+        "", "What is not flagged, since it may move or vary: stars of the refcat, or the objects that the user marked."
     )
-    protect_radius: float = parameter(3.0, "How far around its stars.", "pixel", gt=0)
+    protect_radius: float = parameter(3.0, "How far around the stars of the refcat.", "pixel", gt=0)
     max_fraction: float = parameter(
         0.1, "An exposure of which a larger part would be flagged is refused: it does not fit the others.", gt=0, le=1
     )
@@ -47,7 +49,7 @@ def check_group(exposures: Exposures, params: OutlierParams, references: Referen
     ------
     InputError
         When they differ in unit or celestial frame, one is a cube or has no WCS, one lies far from the others, or the
-        catalogue of the stars to protect is missing or has no positions.
+        catalogue of the stars, or the objects to protect are missing, or cannot be placed.
     """
     from iris_outliers._grid import choose_grid
     from iris_outliers._protect import places_of
@@ -55,8 +57,11 @@ def check_group(exposures: Exposures, params: OutlierParams, references: Referen
     exposures.check_alike("unit")
     for one in exposures.outlines:
         _check_one(one)
-    if params.protect:
-        places_of(references[params.protect].table(), params.protect)
+    if params.protect == "refcat":
+        places_of(references["refcat"].table(), "refcat")
+    if params.protect == "objects":
+        references["objects"]  # refuses a run without
+    objects_of(references, exposures.outlines)
     if all(one.wcs is not None for one in exposures.outlines) and len(exposures) > 1:
         choose_grid(exposures.outlines)
 
@@ -70,7 +75,7 @@ def _check_one(outline: Exposure) -> None:
         raise InputError(f"{outline.name}: outlier_detection needs a WCS from pixels to the sky")
 
 
-@stage("outlier_detection", params=OutlierParams, optional=("refcat",), check=check_group)
+@stage("outlier_detection", params=OutlierParams, optional=("refcat", "objects"), check=check_group)
 def flag_outliers(exposures: Exposures, params: OutlierParams, references: References) -> Exposures:
     """Flag OUTLIER and DO_NOT_USE where an exposure differs from the median of all.
 
@@ -81,7 +86,7 @@ def flag_outliers(exposures: Exposures, params: OutlierParams, references: Refer
     params
         What counts as an outlier.
     references
-        ``refcat``: ra, dec [deg] of stars, where they are to be protected.
+        ``refcat``, ra, dec [deg] of stars, and ``objects``, where they are to be protected.
 
     Returns
     -------
@@ -109,8 +114,9 @@ def flag_outliers(exposures: Exposures, params: OutlierParams, references: Refer
         return exposures.changed([one.note(note) for one in exposures.outlines])
     grid, levels = choose_grid(exposures.outlines), levels_of(exposures.outlines)
     median = take_median(exposures, grid, levels, params.min_weight)
-    if params.protect:
-        places = places_of(references[params.protect].table(), params.protect)
+    if params.protect == "refcat":
+        places = places_of(references["refcat"].table(), "refcat")
         protect_stars(median.count, grid.plane.of_sky(*places), params.protect_radius)
     per: dict[str, list[Any]] = {"cut": [median.cut(place) for place in grid.places], "level": levels}
-    return exposures.changed(flag_exposure, per=per, params=params)
+    objects = objects_of(references, exposures.outlines) if params.protect == "objects" else None
+    return exposures.changed(flag_exposure, per=per, params=params, objects=objects)

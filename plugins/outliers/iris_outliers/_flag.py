@@ -14,6 +14,8 @@ from iris_outliers._resample import blot
 from iris_outliers._stars import around, find_peaks, measure_fwhm, sources_of
 
 if TYPE_CHECKING:
+    from iris_objects import ObjectMask
+
     from iris_outliers import OutlierParams
 
 __all__ = ["flag_exposure", "outliers_of", "steepness"]
@@ -28,7 +30,9 @@ _SUSPICIOUS = 0.01
 _STEEP, _MARGIN = 2.2, 2.0
 
 
-def flag_exposure(exposure: Exposure, cut: Cut, level: float, params: OutlierParams) -> Exposure:
+def flag_exposure(
+    exposure: Exposure, cut: Cut, level: float, params: OutlierParams, objects: ObjectMask | None = None
+) -> Exposure:
     """Return an exposure with its outliers flagged.
 
     Parameters
@@ -41,6 +45,8 @@ def flag_exposure(exposure: Exposure, cut: Cut, level: float, params: OutlierPar
         That of the sky in the exposure over that of the median.
     params
         See there.
+    objects
+        Where nothing is flagged.
 
     Raises
     ------
@@ -48,6 +54,8 @@ def flag_exposure(exposure: Exposure, cut: Cut, level: float, params: OutlierPar
         When more than `max_fraction` would be flagged.
     """
     median, count = blot(cut.median, cut.count, cut.pixels)
+    if objects is not None:
+        count[objects.of_exposure(exposure)] = 0  # what is not compared is not flagged
     # In place from here on: each of these planes is as large as the exposure.
     difference = exposure.data - median
     difference -= np.float32(level)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from iris_wcs import PixelMap, Plane, choose_plane
 
 from iris_core import Doubles, Exposure, InputError
-from iris_outliers._plane import PixelMap, Plane, choose_plane
 
 __all__ = ["Grid", "Place", "choose_grid"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from iris_wcs import PixelMap
 
 from iris_core import Array, Exposure, Exposures, Image
 from iris_outliers._grid import Grid, Place
-from iris_outliers._plane import PixelMap
 from iris_outliers._resample import interpolate, rows_needed
 
 __all__ = ["Cut", "Median", "levels_of", "median_of", "take_median"]

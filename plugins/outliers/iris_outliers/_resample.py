@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from iris_wcs import PixelMap
 
 from iris_core import Array, Doubles, Image
-from iris_outliers._plane import PixelMap
 
 __all__ = ["bands", "blot", "interpolate", "rows_needed"]
 

@@ -15,7 +15,6 @@ from iris_outliers import OutlierParams, flag_outliers
 from iris_outliers._flag import flag_exposure
 from iris_outliers._grid import choose_grid
 from iris_outliers._median import levels_of, take_median
-from iris_outliers._plane import Plane, choose_plane
 from iris_outliers._protect import places_of, protect_stars
 from iris_outliers._stars import sky_of, sources_of
 
@@ -205,25 +204,3 @@ def test_the_sky_is_the_median_and_sources_are_above() -> None:
     assert found.sum() == 9
     assert found[19:22, 29:32].all()
     assert np.isnan(sky_of(np.full((3, 3), np.nan, dtype=np.float32)))
-
-
-# --- the plane ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("lon", "lat"), [(0.0, 0.0), (359.9, 45.0), (150.0, -80.0)])
-def test_the_plane_is_the_gnomonic_projection(lon: float, lat: float) -> None:
-    """As astropy has it, in degrees, from its own origin."""
-    from astropy.modeling.models import Pix2Sky_TAN, RotateNative2Celestial
-
-    x, y = np.array([0.0, 1.0, -3.0, 2.5]), np.array([0.0, -2.0, 0.5, 4.0])
-    longitude, latitude = (Pix2Sky_TAN() | RotateNative2Celestial(lon, lat, 180.0))(x, y)
-    found = Plane((lon, lat), np.eye(2), (10.0, 20.0)).of_sky(longitude, latitude)
-    assert found == pytest.approx(np.stack([x - 10, y - 20]), abs=1e-9)
-    assert np.isnan(Plane((10.0, 0.0), np.eye(2)).of_sky(np.array(190.0), np.array(0.0))).all()
-
-
-def test_the_plane_has_the_pixels_of_the_first(make_field: Make) -> None:
-    first, second = exposures_at(make_field, (0, 0), (20, 30), angle=25.0)
-    plane = choose_plane([first, second])
-    places = plane.of_pixels(first.wcs, np.array([10.0, 11.0, 10.0]), np.array([20.0, 20.0, 21.0]))
-    assert places[:, 1:] - places[:, :1] == pytest.approx(np.eye(2), abs=1e-6)

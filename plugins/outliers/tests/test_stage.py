@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
+from iris_objects import read_objects
 from iris_outliers import OutlierParams, check_group, flag_outliers
 from iris_outliers import _median as median_module
 from iris_testkit import make_exposure
@@ -166,3 +168,22 @@ def test_a_catalogue_that_is_to_be_protected_has_to_be_given(make_field: Make) -
     exposures = make_field(rays=0, stars=0).exposures
     with pytest.raises(ReferenceNotFound, match="refcat"):
         check_group(Exposures.of(exposures), OutlierParams(protect="refcat"), References())
+
+
+def test_objects_that_are_protected_are_not_flagged(make_field: Make, tmp_path: Path) -> None:
+    """A ray in the one half of the detector that is marked is kept, one in the other is flagged."""
+    exposures = list(make_field(((0, 0), (3, 5), (-4, 2)), rays=0, stars=0).exposures)
+    data = exposures[0].data.copy()
+    data[100, 40] = data[100, 200] = 2000
+    exposures[0] = exposures[0].replace(data=data)
+    plane = np.zeros(data.shape, dtype=np.uint8)
+    plane[:, :128] = 1
+    path = tmp_path / "objects.fits"
+    fits.PrimaryHDU(plane).writeto(path)
+    reference = Reference(reftype="objects", path=path, provider="by hand", content=read_objects(path))
+    references = References({"objects": reference})
+    for protect, wanted in (("", [True, True]), ("objects", [False, True])):
+        first = flag(exposures, references, protect=protect)[0]
+        assert [bool(first.dq[100, column] & DQ.OUTLIER) for column in (40, 200)] == wanted
+    with pytest.raises(ReferenceNotFound, match="no objects reference"):
+        flag(exposures, protect="objects")

@@ -101,11 +101,17 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
 
 def check_mosaic(
     exposures: Exposures, params: MosaicParams, references: References, instrument: InstrumentMode
-) -> None:
-    """Refuse, from headers and WCS alone, exposures that cannot be combined, and grids that are far too large."""
+) -> Exposure | None:
+    """Refuse, from headers and WCS alone, exposures that cannot be combined, and grids that are far too large.
+
+    Returns
+    -------
+    Exposure
+        The outline of the mosaic; None where nothing is known of the grid yet.
+    """
     from iris_resample import _mosaic
 
-    _mosaic.check(exposures, params, references, instrument)
+    return _mosaic.check(exposures, params, references, instrument)
 
 
 @stage("mosaic", params=MosaicParams, optional=("like",), check=check_mosaic)

@@ -11,10 +11,15 @@ from iris_resample._drizzle import Resampled
 from iris_resample._layout import Place
 from iris_resample._unused import Unused
 
-__all__ = ["Coadd"]
+__all__ = ["Coadd", "context_planes"]
 
 # Bits of a plane of CON.
 _BITS = 32
+
+
+def context_planes(number: int) -> int:
+    """Return how many planes CON has for some exposures."""
+    return max(1, -(-number // _BITS))
 
 
 class Coadd:
@@ -41,7 +46,7 @@ class Coadd:
         self.unused = Unused(shape)
         self.number = 0
         self.unweighted = 0
-        self._context = np.zeros((-(-most // _BITS), *shape), dtype=np.uint32)
+        self._context = np.zeros((context_planes(most), *shape), dtype=np.uint32)
 
     @property
     def context(self) -> Array:
@@ -49,7 +54,7 @@ class Coadd:
 
         One plane is ``(ny, nx)``, several are ``(planes, ny, nx)``.
         """
-        planes = self._context[: max(1, -(-self.number // _BITS))].view(np.int32)
+        planes = self._context[: context_planes(self.number)].view(np.int32)
         return planes if len(planes) > 1 else planes[0]
 
     def add(self, one: Resampled, place: Place, seconds: float = 0.0) -> bool:

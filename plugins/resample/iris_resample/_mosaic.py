@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from iris_core import Exposure, Exposures, InputError, InstrumentMode, References
-from iris_resample._coadd import Coadd
+import numpy as np
+
+from iris_core import Exposure, Exposures, InputError, InstrumentMode, References, blank_plane
+from iris_resample._coadd import Coadd, context_planes
 from iris_resample._drizzle import Drop, drizzle_planes, finish, planes_of, variance_names
 from iris_resample._grid import Grid
 from iris_resample._layout import Place, Pointing, choose_grid, place_on, pointing_of, ratio_on
@@ -43,8 +45,10 @@ class _Mosaic:
     absent: list[str] = field(default_factory=list)
 
 
-def check(exposures: Exposures, params: MosaicParams, references: References, instrument: InstrumentMode) -> None:
-    """Refuse, from headers and WCS, exposures that cannot be combined.
+def check(
+    exposures: Exposures, params: MosaicParams, references: References, instrument: InstrumentMode
+) -> Exposure | None:
+    """Return the outline of the mosaic, from headers and WCS; None where nothing is known of the grid yet.
 
     Raises
     ------
@@ -59,10 +63,31 @@ def check(exposures: Exposures, params: MosaicParams, references: References, in
     if params.components:
         _check_components(outlines)
     # An implementation of assign_wcs whose check does not make the WCS already: nothing is known of the grid yet.
-    if all(one.wcs is not None or "assign_wcs" not in one.done for one in outlines):
-        grid, images = _grid_of(outlines, params, references, instrument)
-        if not is_brightness(outlines[0].unit):
-            _check_scales(grid, images)
+    if not all(one.wcs is not None or "assign_wcs" not in one.done for one in outlines):
+        return None
+    grid, images = _grid_of(outlines, params, references, instrument)
+    if not is_brightness(outlines[0].unit):
+        _check_scales(grid, images)
+    return _outline(science, grid, params)
+
+
+def _outline(science: Exposures, grid: Grid, params: MosaicParams) -> Exposure:
+    """Return the mosaic without its pixels."""
+    blank, bits = blank_plane(grid.shape), blank_plane(grid.shape, np.uint32)
+    number = context_planes(len(science))
+    context = blank_plane((number, *grid.shape) if number > 1 else grid.shape, np.int32)
+    merged = science.merged()
+    return merged.replace(
+        data=blank,
+        dq=bits,
+        variance=dict.fromkeys(_names(science.outlines, params), blank),
+        planes={**merged.planes, "WHT": blank, "CON": context, **({"EXP": blank} if params.exposure_time else {})},
+        area=None,
+        wcs=grid.wcs,
+        fits_wcs=grid.header,
+        meta=replace(merged.meta, window=None),
+        subarrays=(),
+    )
 
 
 def _check_components(outlines: Sequence[Exposure]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from iris_core import Params, Removal, parameter, stage
 from iris_sky.hookspecs import dither_sky
 
 if TYPE_CHECKING:
-    from iris_core import Exposures
+    from iris_core import Exposures, References
 
 __all__ = ["SkyParams", "check_dither", "dither_sky", "subtract_dither_sky"]
 
@@ -38,27 +37,22 @@ class SkyParams(Params):
     min_dither: float = parameter(
         10.0, "Exposures nearer to each other than this show the same objects on the same pixels.", "pixel", gt=0
     )
-    mask: Path | None = parameter(
-        None,
-        "Objects to mask as well: regions of DS9 (.reg; in fk5 or icrs, or in image for pixels of every exposure), or "
-        "a FITS image that is not 0 there, on the sky by its WCS, without one in every exposure.",
-    )
 
 
-def check_dither(exposures: Exposures, params: SkyParams) -> None:
+def check_dither(exposures: Exposures, params: SkyParams, references: References) -> None:
     """Refuse exposures of which the sky cannot be measured from each other.
 
     Raises
     ------
     InputError
-        When there is one exposure only, or they are not alike, not dithered, or without WCS; or when the mask cannot
-        be used.
+        When there is one exposure only, or they are not alike, not dithered, or without WCS; or when the objects cannot
+        be placed on them.
     """
     from iris_sky._dither import plan_dither
 
     science = exposures.with_role("science")
     for part in science.apart("detector") or [science]:
-        plan_dither(part, params)
+        plan_dither(part, params, references)
 
 
 def _removes(params: SkyParams) -> dict[str, Removal]:
@@ -66,8 +60,8 @@ def _removes(params: SkyParams) -> dict[str, Removal]:
     return {"dark": Removal.PART if params.match == "factor" else Removal.WHOLE}
 
 
-@stage("dither_sky", params=SkyParams, check=check_dither, removes=_removes)
-def subtract_dither_sky(exposures: Exposures, params: SkyParams) -> Exposures:
+@stage("dither_sky", params=SkyParams, optional=("objects",), check=check_dither, removes=_removes)
+def subtract_dither_sky(exposures: Exposures, params: SkyParams, references: References) -> Exposures:
     """Subtract the sky of each exposure, and add its variance as component ``background``.
 
     Parameters
@@ -77,6 +71,8 @@ def subtract_dither_sky(exposures: Exposures, params: SkyParams) -> Exposures:
         they are.
     params
         See there.
+    references
+        ``objects``, where the user knows of them: masked besides those that are found.
 
     Returns
     -------
@@ -90,4 +86,4 @@ def subtract_dither_sky(exposures: Exposures, params: SkyParams) -> Exposures:
     """
     from iris_sky._dither import subtract_skies
 
-    return subtract_skies(exposures, params)
+    return subtract_skies(exposures, params, references)

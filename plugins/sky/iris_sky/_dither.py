@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from iris_background import shared_components
+from iris_objects import objects_of
 
 from iris_core import Exposures, InputError, Removal, unit_string
 from iris_sky._detect import find_objects
 from iris_sky._first import first_stack
-from iris_sky._given import read_mask
+from iris_sky._given import of_grid
 from iris_sky._level import Levels, Sample, measure_levels, take_sample
 from iris_sky._masks import Masks
 from iris_sky._near import apart_enough, middle_times, nearest
@@ -21,9 +22,10 @@ from iris_sky._place import Grid, make_grid
 from iris_sky._second import Others, subtract_sky
 
 if TYPE_CHECKING:
-    from iris_core import Doubles, Mask
+    from iris_objects import ObjectMask
+
+    from iris_core import Doubles, Mask, References
     from iris_sky import SkyParams
-    from iris_sky._given import GivenMask
 
 __all__ = ["Plan", "plan_dither", "subtract_skies"]
 
@@ -32,16 +34,16 @@ _ALIKE = ("unit", "shape", "removed", "instrument", "detector", "filter", "pupil
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What headers tell: where exposures lie, which others show the sky of each in either pass, and the user's mask."""
+    """What headers tell: where exposures lie, which others show the sky of each in either pass; the user's objects."""
 
     grid: Grid
     first: list[tuple[int, ...]]
     near: list[tuple[int, ...]]
     times: Doubles | None
-    given: GivenMask | None
+    given: ObjectMask | None
 
 
-def plan_dither(exposures: Exposures, params: SkyParams) -> Plan:
+def plan_dither(exposures: Exposures, params: SkyParams, references: References) -> Plan:
     """Return how the sky of exposures will be measured, from their outlines.
 
     Raises
@@ -60,12 +62,9 @@ def plan_dither(exposures: Exposures, params: SkyParams) -> Plan:
     grid = make_grid(outlines)
     distances, times = grid.distances, middle_times(outlines)
     apart = apart_enough(distances, params.min_dither, outlines)
-    given = None if params.mask is None else read_mask(params.mask)
-    if given is not None:
-        given.check(outlines[0])
     first = nearest(times, apart, params.exposures, params.minutes)
     near = nearest(times, np.ones_like(apart), params.exposures, params.minutes)
-    return Plan(grid, first, near, times, given)
+    return Plan(grid, first, near, times, objects_of(references, outlines))
 
 
 def _check_alike(exposures: Exposures) -> None:
@@ -81,15 +80,15 @@ def _check_alike(exposures: Exposures) -> None:
         raise InputError(f"the exposures have different variance components ({listed}); calibrate all alike")
 
 
-def subtract_skies(exposures: Exposures, params: SkyParams) -> Exposures:
+def subtract_skies(exposures: Exposures, params: SkyParams, references: References) -> Exposures:
     """Return exposures without their sky; those that are not science stay as they are."""
     parts = exposures.with_role("science").apart("detector")
-    return exposures.together([_subtract(part, params) for part in parts])
+    return exposures.together([_subtract(part, params, references) for part in parts])
 
 
-def _subtract(science: Exposures, params: SkyParams) -> Exposures:
+def _subtract(science: Exposures, params: SkyParams, references: References) -> Exposures:
     """Return the exposures of one detector without their sky."""
-    plan = plan_dither(science, params)
+    plan = plan_dither(science, params, references)
     sample = take_sample(science)
     levels = measure_levels(sample, params.match, [one.name for one in science.outlines])
     masks, notes = _find_masks(science, plan, params, sample, levels)
@@ -113,7 +112,7 @@ def _find_masks(
     image = None if plan.given is None else plan.given.of_image(outline.shape)
     fixed = np.zeros(plan.grid.shape, dtype=np.bool_)
     if plan.given is not None:
-        fixed = plan.given.of_grid(plan.grid, outline)
+        fixed = of_grid(plan.given, plan.grid, outline)
     masks = Masks.of(fixed, image)
     warnings = [*few_frames(len(science)), *_warn_of_dark(science, levels)]
     notes: list[str] = []

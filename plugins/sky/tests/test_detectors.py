@@ -11,7 +11,7 @@ import pytest
 from iris_sky import SkyParams, check_dither, subtract_dither_sky
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, Exposures, InputError
+from iris_core import Exposure, Exposures, InputError, References
 
 
 def of_detector(exposures: list[Exposure], name: str, factor: float = 1.0) -> list[Exposure]:
@@ -42,8 +42,12 @@ def mixed(detectors: tuple[list[Exposure], list[Exposure]]) -> Exposures:
 
 
 def test_each_detector_gets_the_pixels_it_gets_alone(detectors: Any, mixed: Exposures) -> None:
-    alone = {one.name: one for part in detectors for one in subtract_dither_sky(Exposures.of(part), SkyParams())}
-    together = list(subtract_dither_sky(mixed, SkyParams()))
+    alone = {
+        one.name: one
+        for part in detectors
+        for one in subtract_dither_sky(Exposures.of(part), SkyParams(), References())
+    }
+    together = list(subtract_dither_sky(mixed, SkyParams(), References()))
     assert [one.name for one in together] == [one.name for one in mixed.outlines]
     for one in together:
         np.testing.assert_array_equal(one.data, alone[one.name].data)
@@ -52,7 +56,7 @@ def test_each_detector_gets_the_pixels_it_gets_alone(detectors: Any, mixed: Expo
 
 
 def test_no_sky_comes_from_another_detector(mixed: Exposures) -> None:
-    for one in subtract_dither_sky(mixed, SkyParams()):
+    for one in subtract_dither_sky(mixed, SkyParams(), References()):
         own, level = (3, 1000) if one.meta.detector == "IMG1" else (2, 5000)
         assert one.sci_header["BKGNEXP"] == own
         assert one.sci_header["BKGSKY"] == pytest.approx(level, rel=0.06)
@@ -63,18 +67,18 @@ def test_no_sky_comes_from_another_detector(mixed: Exposures) -> None:
 def test_one_exposure_of_a_detector_is_refused_by_name_before_the_run(detectors: Any) -> None:
     first, second = detectors
     with pytest.raises(InputError, match=r"has 1 of IMG2 \(IMG2_x0_rate\.fits\)"):
-        check_dither(Exposures.of([*first, second[0]]), SkyParams())
+        check_dither(Exposures.of([*first, second[0]]), SkyParams(), References())
 
 
 def test_detectors_may_have_units_and_components_of_their_own(detectors: Any) -> None:
     """What has to be alike is alike within a detector."""
     first, second = detectors
     bare = [one.replace(variance={}) for one in second]
-    check_dither(Exposures.of([*first, *bare]), SkyParams())
+    check_dither(Exposures.of([*first, *bare]), SkyParams(), References())
     with pytest.raises(InputError, match="different variance components"):
-        check_dither(Exposures.of([*first, bare[0], *second[1:]]), SkyParams())
+        check_dither(Exposures.of([*first, bare[0], *second[1:]]), SkyParams(), References())
 
 
 def test_no_science_exposure_at_all_is_refused() -> None:
     with pytest.raises(InputError, match="no science exposure"):
-        check_dither(Exposures.of([make_exposure((8, 8))] * 2, ["background"] * 2), SkyParams())
+        check_dither(Exposures.of([make_exposure((8, 8))] * 2, ["background"] * 2), SkyParams(), References())

@@ -1,4 +1,4 @@
-"""Masks that the user gives."""
+"""Objects that the user knows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from iris_objects import read_objects
 from iris_sky import SkyParams, check_dither, subtract_dither_sky
-from iris_sky._given import read_mask
+from iris_sky._given import of_grid
 from iris_sky._place import make_grid
 
-from iris_core import InputError, Mask
+from iris_core import InputError, Mask, Reference, References
 
 
 def regions(folder: Path, *lines: str) -> Path:
@@ -22,11 +23,17 @@ def regions(folder: Path, *lines: str) -> Path:
     return path
 
 
+def given(path: Path) -> References:
+    """Return the objects in a file as the framework gives them to the stage."""
+    content = read_objects(path)
+    return References({"objects": Reference(reftype="objects", path=path, provider="by hand", content=content)})
+
+
 def on_grid(made: Any, path: Path) -> tuple[Mask, Any]:
     """Return what a file masks of the first exposure, and its WCS."""
     outlines = made.group.outlines
     grid = make_grid(outlines)
-    masked = read_mask(path).of_grid(grid, outlines[0])
+    masked = of_grid(read_objects(path), grid, outlines[0])
     return masked[grid.placements[0].index(slice(0, outlines[0].shape[0]))], WCS(outlines[0].sci_header)
 
 
@@ -66,10 +73,10 @@ def test_a_region_that_is_excluded_is_free(made: Any, tmp_path: Path) -> None:
 def test_regions_in_image_are_the_same_pixels_in_every_exposure(made: Any, tmp_path: Path) -> None:
     """DS9 counts pixels from 1."""
     path = regions(tmp_path, "image", "box(11,21,4,4,0)")
-    mask = read_mask(path).of_image((64, 64))
+    mask = read_objects(path).of_image((64, 64))
     assert mask is not None
     assert np.argwhere(mask).mean(axis=0) == pytest.approx([20, 10], abs=0.6)
-    exposures = subtract_dither_sky(made.group, SkyParams(mask=path, passes=1))
+    exposures = subtract_dither_sky(made.group, SkyParams(passes=1), given(path))
     assert [one.sci_header["MASKFRAC"] for one in exposures] == pytest.approx([mask.mean()] * 3, rel=1e-3)
     assert all(np.isnan(one.data[mask]).all() for one in exposures)
 
@@ -81,8 +88,8 @@ def test_a_fits_image_masks_by_its_wcs_or_without_one_every_exposure(made: Any, 
         fits.PrimaryHDU(plane, header).writeto(tmp_path / name)
     masked, _ = on_grid(made, tmp_path / "sky.fits")
     np.testing.assert_array_equal(masked, plane != 0)
-    assert read_mask(tmp_path / "sky.fits").of_image((64, 64)) is None
-    np.testing.assert_array_equal(read_mask(tmp_path / "plain.fits").of_image((64, 64)), plane != 0)
+    assert read_objects(tmp_path / "sky.fits").of_image((64, 64)) is None
+    np.testing.assert_array_equal(read_objects(tmp_path / "plain.fits").of_image((64, 64)), plane != 0)
     assert not on_grid(made, tmp_path / "plain.fits")[0].any()
 
 
@@ -94,33 +101,11 @@ def test_what_the_user_masks_keeps_its_light(dither: Any, tmp_path: Path) -> Non
     row, column = np.mgrid[:160, :160]
     seen = np.hypot(row - 80, column - 80) < 18
     options = {"threshold": 50.0}
-    kept = subtract_dither_sky(made.group, SkyParams(mask=path, **options))[0].data[seen]
+    kept = subtract_dither_sky(made.group, SkyParams(**options), given(path))[0].data[seen]
     assert np.nanmean(kept) == pytest.approx(made.stars[0][seen].mean(), abs=3)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "wanted"),
-    [
-        ("none.reg", None, "cannot be read"),
-        ("empty.reg", "# nothing\n", "no region"),
-        ("panda.reg", "physical\ncircle(3,4,5)\n", "known are circle"),
-        ("binary.reg", b"\xff\xfe\x00", "cannot be read"),
-        ("none.fits", None, "none.fits"),
-    ],
-)
-def test_a_mask_that_cannot_be_used_is_refused_by_the_check(
-    made: Any, tmp_path: Path, name: str, content: str | bytes | None, wanted: str
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(InputError, match=wanted):
-        check_dither(made.group, SkyParams(mask=tmp_path / name))
-
-
-def test_a_fits_file_without_image_or_of_another_shape_is_refused(made: Any, tmp_path: Path) -> None:
-    fits.PrimaryHDU().writeto(tmp_path / "bare.fits")
+def test_objects_without_wcs_and_of_another_shape_are_refused_by_the_check(made: Any, tmp_path: Path) -> None:
     fits.PrimaryHDU(np.zeros((8, 9))).writeto(tmp_path / "small.fits")
-    with pytest.raises(InputError, match="has no image"):
-        check_dither(made.group, SkyParams(mask=tmp_path / "bare.fits"))
-    with pytest.raises(InputError, match=r"has no WCS and shape \(8, 9\)"):
-        check_dither(made.group, SkyParams(mask=tmp_path / "small.fits"))
+    with pytest.raises(InputError, match=r"have no WCS and shape \(8, 9\)"):
+        check_dither(made.group, SkyParams(), given(tmp_path / "small.fits"))

@@ -11,7 +11,7 @@ from iris_sky import SkyParams, subtract_dither_sky
 from iris_sky._place import make_grid
 
 import iris_core
-from iris_core import Doubles, Exposure, Exposures, Image, load_plugins
+from iris_core import Doubles, Exposure, Exposures, Image, References, load_plugins
 
 pytestmark = pytest.mark.acceptance
 
@@ -45,7 +45,10 @@ def frames(real: Path) -> list[Exposure]:
 @pytest.fixture(scope="module")
 def subtracted(frames: list[Exposure]) -> dict[int, list[Exposure]]:
     """Return the frames after one pass and after two."""
-    return {passes: list(subtract_dither_sky(Exposures.of(frames), SkyParams(passes=passes))) for passes in (1, 2)}
+    return {
+        passes: list(subtract_dither_sky(Exposures.of(frames), SkyParams(passes=passes), References()))
+        for passes in (1, 2)
+    }
 
 
 def stack(exposures: list[Exposure]) -> tuple[Doubles, Doubles, tuple[int, int]]:

@@ -13,13 +13,13 @@ from iris_background import BackgroundParams
 from iris_sky import SkyParams, check_dither, subtract_dither_sky
 from iris_testkit import make_exposure
 
-from iris_core import DQ, Exposure, Exposures, InputError, Removal, load_plugins
+from iris_core import DQ, Exposure, Exposures, InputError, References, Removal, load_plugins
 
 SIGMA = 10.0
 
 
 def subtract(exposures: Exposures, **params: Any) -> list[Exposure]:
-    return list(subtract_dither_sky(exposures, SkyParams(**params)))
+    return list(subtract_dither_sky(exposures, SkyParams(**params), References()))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_an_additive_drift_is_taken_out_by_an_offset(dither: Any) -> None:
 def test_background_exposures_stay_as_they_are_and_order_and_roles_are_kept(made: Any) -> None:
     sky = make_exposure((96, 96), value=3.0)
     group = Exposures.of([made.exposures[0], sky, *made.exposures[1:]], ["science", "background", *["science"] * 3])
-    result = subtract_dither_sky(group, SkyParams())
+    result = subtract_dither_sky(group, SkyParams(), References())
     alone = subtract(made.group)
     assert result.roles == group.roles
     assert result[1] is sky
@@ -159,10 +159,10 @@ def test_turned_exposures_are_put_together_too(made: Any) -> None:
 
 def test_one_exposure_is_refused_by_name(made: Any) -> None:
     with pytest.raises(InputError, match=r"has 1 of IMG1 \(x0_rate\.fits\).*from_science"):
-        check_dither(made.group[:1], SkyParams())
+        check_dither(made.group[:1], SkyParams(), References())
     group = Exposures.of(made.exposures[:2], ["science", "background"])
     with pytest.raises(InputError, match=r"has 1 of IMG1 \(x0_rate\.fits\)"):
-        check_dither(group, SkyParams())
+        check_dither(group, SkyParams(), References())
     assert BackgroundParams(method="from_science").method == "from_science"
 
 
@@ -179,18 +179,18 @@ def test_one_exposure_is_refused_by_name(made: Any) -> None:
 def test_unlike_exposures_are_refused_before_any_pixel_is_read(made: Any, change: Any, wanted: str) -> None:
     first, second, *others = made.exposures
     with pytest.raises(InputError, match=wanted):
-        check_dither(Exposures.of([first, change(second), *others]), SkyParams())
+        check_dither(Exposures.of([first, change(second), *others]), SkyParams(), References())
 
 
 def test_exposures_of_one_place_are_refused(made: Any) -> None:
     with pytest.raises(InputError, match="not dithered"):
-        check_dither(Exposures.of([made.exposures[0]] * 3), SkyParams())
+        check_dither(Exposures.of([made.exposures[0]] * 3), SkyParams(), References())
 
 
 def test_integrations_are_refused_with_the_stage_that_averages_them() -> None:
     cube = make_exposure((16, 16), nint=3)
     with pytest.raises(InputError, match="average_integrations"):
-        check_dither(Exposures.of([cube, cube]), SkyParams())
+        check_dither(Exposures.of([cube, cube]), SkyParams(), References())
 
 
 @pytest.mark.parametrize(("number", "wanted"), [(2, "2 exposures: "), (3, "3 exposures: "), (4, "")])
@@ -226,7 +226,7 @@ def test_what_a_worker_is_given_travels(made: Any) -> None:
     from iris_sky._second import subtract_sky
 
     group, params = made.group, SkyParams()
-    plan, sample = plan_dither(group, params), take_sample(group)
+    plan, sample = plan_dither(group, params, References()), take_sample(group)
     levels = measure_levels(sample, "factor", ["a", "b", "c", "d"])
     masks, _ = _find_masks(group, plan, params, sample, levels)
     others = _others(group, plan, levels)[0]

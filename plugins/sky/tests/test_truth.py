@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from iris_sky import SkyParams, subtract_dither_sky
 
-from iris_core import Doubles, Exposure, Mask
+from iris_core import Doubles, Exposure, Mask, References
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ SIGMA = 10.0  # of the exposures of the fixture, electron/s
 
 
 def subtract(made: Any, **params: Any) -> list[Exposure]:
-    return list(subtract_dither_sky(made.group, SkyParams(**params)))
+    return list(subtract_dither_sky(made.group, SkyParams(**params), References()))
 
 
 def from_all(made: Any, exposures: list[Exposure], one: int) -> Mask:

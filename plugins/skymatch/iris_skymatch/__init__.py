@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Literal
 
-from iris_core import Exposure, InputError, Params, parameter, stage
+from iris_objects import objects_of
+
+from iris_core import Exposure, InputError, Params, References, parameter, stage
 from iris_skymatch.hookspecs import sky_match
 
 if TYPE_CHECKING:
@@ -35,27 +37,24 @@ class SkyMatchParams(Params):
         "pixel",
         ge=4,
     )
-    mask: str = parameter("", "FITS image with a WCS that is not 0 where there are sources, besides those found.")
 
 
-def check_overlaps(exposures: Exposures, params: SkyMatchParams) -> None:
+def check_overlaps(exposures: Exposures, references: References) -> None:
     """Refuse exposures that cannot be compared.
 
     Raises
     ------
     InputError
-        When they differ in unit or in the frame of their WCS, one has no WCS, or is a cube; or the mask cannot be read.
+        When they differ in unit or in the frame of their WCS, one has no WCS, or is a cube; or the objects cannot be
+        placed on one.
     """
-    from iris_skymatch._mask import read_mask
-
     exposures.check_alike("unit")
     for one in exposures.outlines:
         _check_one(one)
     frames = {one.name: str(one.wcs.output_frame.reference_frame) for one in exposures.outlines if one.wcs is not None}
     if len(set(frames.values())) > 1:
         raise InputError(f"sky_match: the exposures have different celestial frames: {frames}; give all the same")
-    if params.mask:
-        read_mask(params.mask)
+    objects_of(references, exposures.outlines)
 
 
 def _check_one(outline: Exposure) -> None:
@@ -67,8 +66,8 @@ def _check_one(outline: Exposure) -> None:
         raise InputError(f"{outline.name}: sky_match needs a WCS from pixels to the sky")
 
 
-@stage("sky_match", params=SkyMatchParams, check=check_overlaps)
-def match_sky(exposures: Exposures, params: SkyMatchParams) -> Exposures:
+@stage("sky_match", params=SkyMatchParams, optional=("objects",), check=check_overlaps)
+def match_sky(exposures: Exposures, params: SkyMatchParams, references: References) -> Exposures:
     """Subtract from each exposure the level by which its sky differs from that of the others.
 
     Parameters
@@ -77,6 +76,8 @@ def match_sky(exposures: Exposures, params: SkyMatchParams) -> Exposures:
         Images in one unit, each with a gWCS.
     params
         See there.
+    references
+        ``objects``, where the user knows of them: left out besides the sources that are found.
 
     Returns
     -------
@@ -92,10 +93,10 @@ def match_sky(exposures: Exposures, params: SkyMatchParams) -> Exposures:
     from iris_skymatch._apply import corrections_of, subtract_level
     from iris_skymatch._levels import find_levels
 
-    check_overlaps(exposures, params)
+    check_overlaps(exposures, references)
     if len(exposures) < 2:
         return exposures.changed([one.note("one exposure, nothing to match") for one in exposures.outlines])
-    found = find_levels(exposures, params)
+    found = find_levels(exposures, params, objects_of(references, exposures.outlines))
     for warning in found.warnings:
         log.warning("sky_match: %s", warning)
     corrections = corrections_of(exposures.outlines, found, subtract=params.subtract)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from iris_wcs import PixelMap, Plane
 
 from iris_core import Doubles, Exposure, Removal, unit_string
 from iris_skymatch._levels import Found
-from iris_skymatch._plane import PixelMap, Plane
 
 __all__ = ["Correction", "corrections_of", "subtract_level"]
 

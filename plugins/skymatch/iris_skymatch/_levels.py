@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from iris_wcs import Plane, choose_plane
 
 from iris_core import Array, Doubles, Exposure, Exposures
-from iris_skymatch._mask import read_mask
-from iris_skymatch._plane import Plane, choose_plane
 from iris_skymatch._solve import Levels, Samples, samples_of, solve, without_sources
 from iris_skymatch._tiles import Tiles, measure_tiles, tile_side
 
 if TYPE_CHECKING:
+    from iris_objects import ObjectMask
+
     from iris_skymatch import SkyMatchParams
 
 __all__ = ["Found", "find_levels"]
@@ -50,13 +51,12 @@ class Found:
     warnings: tuple[str, ...]
 
 
-def find_levels(exposures: Exposures, params: SkyMatchParams) -> Found:
+def find_levels(exposures: Exposures, params: SkyMatchParams, objects: ObjectMask | None = None) -> Found:
     """Return what to subtract from each of two exposures or more."""
     outlines = exposures.outlines
     plane, unit = choose_plane(outlines), max(one for outline in outlines for one in outline.shape) / 2
     side = params.tile or max(tile_side(one.shape) for one in outlines)
-    mask = read_mask(params.mask) if params.mask else None
-    measured: list[Tiles] = list(exposures.each(measure_tiles, plane=plane, side=side, mask=mask))
+    measured: list[Tiles] = list(exposures.each(measure_tiles, plane=plane, side=side, objects=objects))
     common = samples_of(measured, unit / side)
     samples, bright = without_sources(common)
     levels = solve(samples, params.order)

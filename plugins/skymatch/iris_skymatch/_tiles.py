@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from iris_objects import ObjectMask
+from iris_wcs import PixelMap, Plane
 
 from iris_core import Array, Doubles, Exposure, Image, Mask
-from iris_skymatch._mask import SkyMask
-from iris_skymatch._plane import PixelMap, Plane
 
 __all__ = ["Tiles", "measure_tiles", "tile_side"]
 
@@ -54,7 +54,7 @@ def tile_side(shape: tuple[int, int]) -> int:
     return int(np.clip(-(-min(shape) // 128), 8, 32))
 
 
-def measure_tiles(exposure: Exposure, plane: Plane, side: int, mask: SkyMask | None = None) -> Tiles:
+def measure_tiles(exposure: Exposure, plane: Plane, side: int, objects: ObjectMask | None = None) -> Tiles:
     """Return the clipped medians of the tiles of an exposure, sources masked.
 
     Parameters
@@ -65,11 +65,13 @@ def measure_tiles(exposure: Exposure, plane: Plane, side: int, mask: SkyMask | N
         In which the tiles are squares.
     side
         Of a tile [pixel].
-    mask
-        Sources that the user knows.
+    objects
+        Objects that the user knows.
     """
     index, offsets, corner, columns = _index(exposure, plane, side)
-    values = exposure.data if mask is None else np.where(mask.of_exposure(exposure), np.float32(np.nan), exposure.data)
+    values = exposure.data
+    if objects is not None:
+        values = np.where(objects.of_exposure(exposure), np.float32(np.nan), values)
     sorter = _Sorter(index.ravel(), values)
     whole = sorter.counts >= _WHOLE * np.percentile(sorter.counts[sorter.counts > 0], 90)
     level = sorter.medians(values)[0]

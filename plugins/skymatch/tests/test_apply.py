@@ -14,10 +14,10 @@ import pytest
 from iris_skymatch import SkyMatchParams, match_sky
 from iris_skymatch._apply import Correction, corrections_of, subtract_level
 from iris_skymatch._levels import Found, find_levels
-from iris_skymatch._plane import PixelMap, choose_plane
+from iris_wcs import PixelMap, choose_plane
 from pydantic import ValidationError
 
-from iris_core import Array, Exposure, Exposures, Removal
+from iris_core import Array, Exposure, Exposures, References, Removal
 
 Look = Callable[..., Exposure]
 
@@ -167,8 +167,8 @@ class Workers:
 @pytest.mark.parametrize("order", [0, 1])
 def test_other_processes_give_the_same_bits(look: Look, order: int) -> None:
     exposures, params = four(look), SkyMatchParams.model_validate({"order": order})
-    here = match_sky(Exposures.of(exposures), params)
-    there = match_sky(Exposures([Member(one) for one in exposures], pool=Workers()), params)  # type: ignore[arg-type]
+    here = match_sky(Exposures.of(exposures), params, References())
+    there = match_sky(Exposures([Member(one) for one in exposures], pool=Workers()), params, References())  # type: ignore[arg-type]
     for one, other in zip(here, there, strict=True):
         assert np.array_equal(one.data, other.data)
         assert one.sci_header["BKGLEVEL"] == other.sci_header["BKGLEVEL"]
@@ -180,7 +180,7 @@ def test_what_travels_is_small_and_the_input_stays(look: Look) -> None:
     before = [one.data.copy() for one in exposures]
     found = find_levels(Exposures.of(exposures), SkyMatchParams())
     assert len(pickle.dumps(corrections_of(exposures, found, subtract=True))) < 4000
-    match_sky(Exposures.of(exposures), SkyMatchParams())
+    match_sky(Exposures.of(exposures), SkyMatchParams(), References())
     assert all(np.array_equal(one.data, data) for one, data in zip(exposures, before, strict=True))
 
 
@@ -192,6 +192,6 @@ def test_the_levels_do_not_depend_on_the_tiles(look: Look, tile: int) -> None:
 
 
 def test_a_second_run_finds_nothing(look: Look) -> None:
-    done = match_sky(Exposures.of(four(look)), SkyMatchParams())
+    done = match_sky(Exposures.of(four(look)), SkyMatchParams(), References())
     again = find_levels(done, SkyMatchParams())
     assert np.abs(again.level).max() < 0.1 * again.error.min()

@@ -1,4 +1,4 @@
-"""The arithmetic of tiles, planes and least squares, against closed forms."""
+"""The arithmetic of tiles and least squares, against closed forms."""
 
 from __future__ import annotations
 
@@ -7,72 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy import wcs as astropy_wcs
-from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from iris_skymatch._mask import SkyMask
-from iris_skymatch._plane import PixelMap, Plane, choose_plane
 from iris_skymatch._solve import Samples, islands_of, samples_of, solve, without_sources
 from iris_skymatch._tiles import Tiles, clipped_medians, find_sources, measure_tiles, tile_side
+from iris_wcs import choose_plane
 
 from iris_core import Doubles, Exposure, Image
 
 Look = Callable[..., Exposure]
-
-
-def tan_header(**changes: float) -> fits.Header:
-    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg"})
-    header.update({"CRPIX1": 1.0, "CRPIX2": 1.0, "CRVAL1": 150.1, "CRVAL2": 2.2})
-    header.update({"CDELT1": -0.004 / 3600, "CDELT2": 0.004 / 3600, **changes})
-    return header
-
-
-# --- the plane ---------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=40)
-@given(st.floats(0, 360), st.floats(-89, 89), st.floats(-5, 5), st.floats(-5, 5))
-def test_the_plane_is_the_gnomonic_projection(lon: float, lat: float, east: float, north: float) -> None:
-    """As astropy has it, in degrees."""
-    header = tan_header(CRVAL1=lon, CRVAL2=lat, CDELT1=1.0, CDELT2=1.0)
-    longitude, latitude = astropy_wcs.WCS(header).wcs_pix2world(east, north, 0)
-    found = Plane((lon, lat), np.eye(2)).of_sky(np.asarray(longitude), np.asarray(latitude))
-    assert found == pytest.approx([east, north], abs=1e-7)
-
-
-def test_the_far_side_of_the_sky_has_no_place() -> None:
-    assert np.isnan(Plane((10.0, 0.0), np.eye(2)).of_sky(np.array(190.0), np.array(0.0))).all()
-
-
-@pytest.mark.parametrize("angle", [0.0, 33.0, 90.0, 180.0])
-def test_the_plane_lies_along_the_detector_of_the_first(look: Look, angle: float) -> None:
-    outline = look((0, 0), angle=angle)
-    plane = choose_plane([outline])
-    x, y = np.array([10.0, 11.0, 10.0]), np.array([20.0, 20.0, 21.0])
-    places = plane.of_pixels(outline.wcs, x, y)
-    steps = places[:, 1:] - places[:, :1]
-    assert steps == pytest.approx(np.eye(2), abs=1e-6)
-
-
-def test_the_plane_is_in_the_middle_of_the_exposures(look: Look) -> None:
-    """Across the meridian of right ascension 0 there is no jump; here it is only far away."""
-    outlines = [look((0, 0)), look((100, 40))]
-    plane = choose_plane(outlines)
-    middles = [plane.of_pixels(one.wcs, np.array(63.5), np.array(63.5)) for one in outlines]
-    assert middles[0] == pytest.approx(-middles[1], abs=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (2, 5), (33, 64), (100, 131)])
-def test_a_map_gives_the_place_of_each_pixel(look: Look, shape: tuple[int, int]) -> None:
-    outline = look((3.3, -2.2), shape=shape, angle=12.0)
-    plane = choose_plane([look((0, 0))])
-    pixels = PixelMap.of(plane, outline.wcs, shape)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
-    wanted = plane.of_pixels(outline.wcs, x, y)
-    assert pixels.rows(slice(0, shape[0])) == pytest.approx(wanted, abs=1e-5)
-    assert pixels.rows(slice(shape[0] // 2, shape[0])) == pytest.approx(wanted[:, shape[0] // 2 :], abs=1e-5)
 
 
 # --- tiles -------------------------------------------------------------------------------------------------------
@@ -148,17 +92,6 @@ def test_sources_are_found_and_grown() -> None:
     assert found[97:106, 47:56].all()
     assert found.mean() < 0.02
     assert not find_sources(np.zeros((20, 20), dtype=np.float32)).any()
-
-
-def test_a_mask_covers_the_same_sky_in_each_exposure(look: Look) -> None:
-    sources = np.zeros((40, 60), dtype=bool)
-    sources[10:20, 30:45] = True
-    mask = SkyMask(sources, astropy_wcs.WCS(tan_header()))
-    for dx, dy in ((0, 0), (5, -3), (-20, 7)):
-        found = mask.of_exposure(look((dx, dy), shape=(80, 100)))
-        rows, columns = np.nonzero(found)
-        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10 - dy, 19 - dy, 30 - dx, 44 - dx)
-        assert found.sum() == 150
 
 
 # --- least squares -----------------------------------------------------------------------------------------------

@@ -9,16 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from iris_objects import read_objects
 from iris_skymatch import SkyMatchParams, check_overlaps, match_sky
 from iris_testkit import make_exposure
 
-from iris_core import DQ, Doubles, Exposure, Exposures, InputError, Removal
+from iris_core import DQ, Doubles, Exposure, Exposures, InputError, Reference, References, Removal
 
 Look = Callable[..., Exposure]
 
 
-def match(exposures: list[Exposure], **params: Any) -> list[Exposure]:
-    return list(match_sky(Exposures.of(exposures), SkyMatchParams(**params)))
+def match(exposures: list[Exposure], references: References | None = None, **params: Any) -> list[Exposure]:
+    return list(match_sky(Exposures.of(exposures), SkyMatchParams(**params), references or References()))
+
+
+def given(path: Path) -> References:
+    """Return the objects in a file as the framework gives them to the stage."""
+    content = read_objects(path)
+    return References({"objects": Reference(reftype="objects", path=path, provider="by hand", content=content)})
 
 
 def pair(look: Look, **options: Any) -> list[Exposure]:
@@ -133,19 +140,17 @@ def test_a_mask_of_the_user_leaves_sources_out(look: Look, tmp_path: Path) -> No
     sources = np.zeros((150, 180), dtype=bool)
     sources[38:130, 38:122] = True
     mask = write_mask(tmp_path / "mask.fits", first, sources)
-    wrong, right = (match(exposures, mask=name)[0].sci_header for name in ("", str(mask)))
+    wrong, right = (match(exposures, one)[0].sci_header for one in (References(), given(mask)))
     assert wrong["BKGLEVEL"] < 1 - 5 * wrong["BKGLERR"]
     assert right["BKGLEVEL"] == pytest.approx(1, abs=4 * right["BKGLERR"])
     assert right["BKGLERR"] > wrong["BKGLERR"]
 
 
-def test_masks_that_cannot_be_used_are_refused(look: Look, tmp_path: Path) -> None:
-    plain, table = tmp_path / "plain.fits", tmp_path / "table.fits"
+def test_objects_that_cannot_be_placed_are_refused(look: Look, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.fits"
     fits.PrimaryHDU(np.ones((5, 5))).writeto(plain)
-    fits.PrimaryHDU().writeto(table)
-    for path, wanted in ((plain, "no WCS"), (table, "no image"), (tmp_path / "none.fits", "there is no mask")):
-        with pytest.raises(InputError, match=wanted):
-            check_overlaps(Exposures.of(pair(look)), SkyMatchParams(mask=str(path)))
+    with pytest.raises(InputError, match="no WCS"):
+        check_overlaps(Exposures.of(pair(look)), given(plain))
 
 
 def test_what_cannot_be_compared_is_refused(look: Look) -> None:
@@ -156,9 +161,9 @@ def test_what_cannot_be_compared_is_refused(look: Look) -> None:
         (make_exposure((128, 128), nint=2), "single images"),
     ):
         with pytest.raises(InputError, match=wanted):
-            check_overlaps(Exposures.of([first, other]), SkyMatchParams())
+            check_overlaps(Exposures.of([first, other]), References())
 
 
 def test_an_exposure_whose_wcs_is_to_come_is_not_refused_yet(look: Look) -> None:
     one = look((0, 0)).replace(wcs=None, done=frozenset({"assign_wcs"}))
-    check_overlaps(Exposures.of([one, one]), SkyMatchParams())
+    check_overlaps(Exposures.of([one, one]), References())

@@ -18,10 +18,10 @@ from iris_core import (
     StageSkipped,
     Step,
     check_step,
+    outline_of,
     selectors,
 )
 from iris_testkit._alone import call_step, compile_step, find_stage, prepare
-from iris_testkit._compare import outline_of
 from iris_testkit._make import make_reference
 from iris_testkit._rules import Trial
 from iris_testkit._truth import FileTruth, ImageTruth

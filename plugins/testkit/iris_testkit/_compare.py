@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from iris_core import DQ, Array, Exposure, blank_plane, choices
+from iris_core import DQ, Array, Exposure, choices
 
-__all__ = ["describe_difference", "fingerprint", "names_of", "outline_of", "part_of", "planes_of"]
+__all__ = ["describe_difference", "fingerprint", "names_of", "part_of", "planes_of"]
 
 
 def planes_of(exposure: Exposure) -> dict[str, Array]:
@@ -65,15 +65,3 @@ def part_of(exposure: Exposure, index: Any) -> Exposure:
     variance = {name: plane[index] for name, plane in exposure.variance.items()}
     area = exposure.area[index] if exposure.area is not None and isinstance(index, tuple) else exposure.area
     return exposure.replace(data=exposure.data[index], dq=exposure.dq[index], variance=variance, area=area)
-
-
-def outline_of(exposure: Exposure) -> Exposure:
-    """Return an exposure without its pixels, as a stage's check gets it before the run."""
-    blank = blank_plane(exposure.data.shape)
-    return exposure.replace(
-        data=blank,
-        dq=blank_plane(exposure.data.shape, np.uint32),
-        variance=dict.fromkeys(exposure.variance, blank),
-        area=None if exposure.area is None else blank_plane(exposure.area.shape),
-        planes={name: blank_plane(plane.shape, plane.dtype) for name, plane in exposure.planes.items()},
-    )

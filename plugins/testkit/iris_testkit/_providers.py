@@ -7,9 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from iris_core import Candidate, Exposure, InstrumentMode, PluginError, Reference, ReferenceNotFound, sha256_of
+from iris_core import (
+    Candidate,
+    Exposure,
+    InstrumentMode,
+    PluginError,
+    Reference,
+    ReferenceNotFound,
+    outline_of,
+    sha256_of,
+)
 from iris_testkit._child import ask_here, carry, spawn
-from iris_testkit._compare import outline_of
 from iris_testkit._make import iris_mode, make_exposure
 from iris_testkit._rules import Conformance, Trial, rule
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from iris_core import Exposure, InputError, InstrumentMode, choices, write_asdf, write_fits
-from iris_testkit._compare import describe_difference, fingerprint, outline_of
+from iris_core import Exposure, InputError, InstrumentMode, choices, outline_of, write_asdf, write_fits
+from iris_testkit._compare import describe_difference, fingerprint
 from iris_testkit._make import make_exposure
 from iris_testkit._rules import Conformance, Trial, rule
 

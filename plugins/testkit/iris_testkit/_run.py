@@ -104,7 +104,7 @@ def _as_plugin(plugin: Any, stage: str) -> Any:
 
 def run_recipe(
     recipe: Sequence[str | Mapping[str, Any]] | str | Path,
-    exposure: Exposure,
+    exposure: Exposure | Sequence[Exposure],
     *,
     folder: Path,
     plugins: Sequence[Any] | Mapping[str, Any] = (),
@@ -112,7 +112,7 @@ def run_recipe(
     references: Iterable[Reference] = (),
     **options: Any,
 ) -> dict[str, Exposure]:
-    """Calibrate an exposure in memory with the plugins that are named and no others.
+    """Calibrate an exposure, or many, in memory with the plugins that are named and no others.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def run_recipe(
         A list of steps as a recipe has them, ``["dark_current", {"flat_field": {"params": {...}}}]``, or the path
         or the name of a recipe.
     exposure
-        What to calibrate.
+        What to calibrate; several for a recipe that makes them into fewer.
     folder
         Where a recipe that is a list is written.
     plugins

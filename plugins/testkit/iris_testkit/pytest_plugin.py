@@ -5,7 +5,7 @@ Nothing but pytest is imported until a test asks for a fixture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ def run_recipe(tmp_path: Path) -> Callable[..., dict[str, Exposure]]:
     """
     import iris_testkit
 
-    def run(recipe: Any, exposure: Exposure, **options: Any) -> dict[str, Exposure]:
+    def run(recipe: Any, exposure: Exposure | Sequence[Exposure], **options: Any) -> dict[str, Exposure]:
         return iris_testkit.run_recipe(recipe, exposure, folder=tmp_path, **options)
 
     return run

@@ -15,6 +15,7 @@ from iris_core import (
     parameter,
     stage,
 )
+from iris_wcs._plane import PixelMap, Plane, choose_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from gwcs import WCS
 
-__all__ = ["WcsParams", "assign_wcs", "check_reference", "fits_keywords", "reference_types"]
+__all__ = [
+    "PixelMap",
+    "Plane",
+    "WcsParams",
+    "assign_wcs",
+    "check_reference",
+    "choose_plane",
+    "fits_keywords",
+    "reference_types",
+]
 
 
 class WcsParams(Params):
