@@ -8,7 +8,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import file_digest
 from math import prod
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +18,7 @@ from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, InMemory, Member, Result, planes_of
 from iris_core.plan import Plan
 from iris_core.prepare import Run
+from iris_core.provenance import sha256_of
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
@@ -116,7 +116,7 @@ class _Line:
 
     def __post_init__(self) -> None:
         self.identity = run_identity(self.plan)
-        self.hashes = {path: self.hashing.submit(_sha256, path) for _, path in self.plan.job.members}
+        self.hashes = {path: self.hashing.submit(sha256_of, path) for _, path in self.plan.job.members}
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -193,11 +193,6 @@ class _Line:
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         self.written.write(made, output, suffix, beside, self.run, self.identity)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
