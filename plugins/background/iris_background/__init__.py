@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from iris_background._clip import FEWEST_TO_CLIP, PAIR, consistent, middle
 from iris_background._frame import Frame
 from iris_background._level import Level, Residual, measure_level, measure_residual
 from iris_background._noise import MAD_TO_SIGMA, Noise
@@ -16,7 +17,9 @@ from iris_background._stack import Stack, combine
 from iris_core import DQ, Exposure, Params, Removal, StageSkipped, parameter, stage, unit_string
 
 __all__ = [
+    "FEWEST_TO_CLIP",
     "MAD_TO_SIGMA",
+    "PAIR",
     "BackgroundParams",
     "Frame",
     "Level",
@@ -26,8 +29,10 @@ __all__ = [
     "Stack",
     "check_background",
     "combine",
+    "consistent",
     "measure_level",
     "measure_residual",
+    "middle",
     "net_variance",
     "shared_components",
     "subtract_background",
