@@ -84,6 +84,7 @@ from .prepare import Check as Check
 from .prepare import Run as Run
 from .prepare import start_run as start_run
 from .provenance import sha256_of as sha256_of
+from .provenance import state_of as state_of
 from .recipe import Overrides as Overrides
 from .recipe import Recipe as Recipe
 from .reference import Candidate as Candidate
@@ -106,7 +107,6 @@ from .references.images import first_pixel as first_pixel
 from .references.images import image_faults as image_faults
 from .references.images import refuse_faults as refuse_faults
 from .references.images import unit_faults as unit_faults
-from .references.library import state_of as state_of
 from .references.matching import differences as differences
 from .references.matching import mismatches as mismatches
 from .references.matching import not_stated as not_stated

@@ -1,4 +1,4 @@
-"""What was done to an exposure: its records, and the keywords that repeat them."""
+"""What was done to an exposure: its records, the keywords that repeat them, and the files that were used."""
 
 from __future__ import annotations
 
@@ -17,12 +17,6 @@ from iris_core.step import Step
 
 # Of the products: 1 is that of version 0.1, 2 keeps what has been removed from the pixels.
 FORMAT = 2
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def record_step(
@@ -66,3 +60,22 @@ def software() -> dict[str, str]:
     """Return the versions of what every run depends on."""
     packages = (DISTRIBUTION, "numpy", "astropy", "gwcs", "asdf")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes with every change of a file, even where its size and its time are put back.
+
+    Device, inode, size [byte], and the times of the last change of its content and of its inode [ns]; nothing where
+    there is no such file.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -16,7 +16,7 @@ import pytest
 from astropy.io import fits
 from numpy.testing import assert_array_equal
 
-from iris_core import InputError, Plugins, Problems, check, read_asdf, read_exposure, read_fits, run
+from iris_core import InputError, Plugins, Problems, check, read_asdf, read_exposure, read_fits, run, write_fits
 
 SCI = np.random.default_rng(1).normal(10, 1, (40, 50)).astype(np.float32)
 DQ = np.eye(40, 50, dtype=np.uint32)
@@ -65,6 +65,24 @@ def test_a_file_that_ends_within_a_header_is_refused(whole: Path, name: str, at:
 def test_a_file_that_ends_within_pixels_is_refused(whole: Path, name: str, at: int) -> None:
     whole.write_bytes(whole.read_bytes()[: place(whole, name)[1] + at])
     refused(whole, f"truncated: the data of {name}")
+
+
+@pytest.mark.parametrize("name", ["ERR", "DQ", "ASDF"])
+def test_a_product_that_ends_between_two_extensions_is_named(whole: Path, tmp_path: Path, name: str) -> None:
+    product = write_fits(read_fits(whole), tmp_path / "product.fits")
+    assert read_fits(product).notes == ()
+    product.write_bytes(product.read_bytes()[: place(product, name)[0]])
+    for pixels in (True, False):
+        assert any("NEXTEND" in note and "truncated" in note for note in read_fits(product, pixels).notes)
+
+
+def test_what_removes_extensions_and_leaves_nextend_is_named_and_what_adds_some_is_not(whole: Path) -> None:
+    for number, is_named in ((2, False), (3, False), (4, True), ("many", False)):
+        fits.setval(whole, "NEXTEND", value=number)
+        exposure = read_fits(whole)
+        assert any("NEXTEND" in note for note in exposure.notes) is is_named
+        assert "NEXTEND" not in exposure.header
+        assert_array_equal(exposure.data, SCI)
 
 
 def test_the_fill_after_the_last_pixels_may_be_missing(whole: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,29 @@ def test_the_products_of_a_run_carry_the_number_of_their_format(
     plugins: Any = lab(flat_field=double)
     (path,) = run(write_recipe(), write_exposure(), plugins=plugins, format=ending).products
     assert plugins.read_exposure(path).header["DRSFMT"] == 2
+
+
+def test_a_product_has_the_hash_of_the_exposure_that_was_read(
+    lab: Callable[..., Plugins], write_recipe: Callable[..., Path], write_exposure: Callable[..., Path]
+) -> None:
+    given, plugins = write_exposure(), lab(flat_field=lambda exposure: exposure.scale(2))
+    (path,) = run(write_recipe(), given, plugins=plugins).products
+    member = {"file": given.name, "role": "science", "sha256": sha256(given.read_bytes()).hexdigest()}
+    assert plugins.read_exposure(path).provenance["members"] == [member]
+
+
+def test_an_exposure_whose_file_changes_during_the_run_fails(
+    lab: Callable[..., Plugins], write_recipe: Callable[..., Path], write_exposure: Callable[..., Path]
+) -> None:
+    given = write_exposure()
+
+    def touch(exposure: Exposure) -> Exposure:
+        given.write_bytes(given.read_bytes() + bytes(2880))
+        return exposure.scale(2)
+
+    report = run(write_recipe(), given, plugins=lab(flat_field=touch))
+    assert "has changed during the run" in report.results[0].error
+    assert report.products == ()
 
 
 def test_the_software_is_named_with_versions() -> None:

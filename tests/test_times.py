@@ -44,8 +44,8 @@ def test_a_time_without_a_zone_is_utc() -> None:
     assert parse_time("2026-01-02T03:04:05") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("system", "named"), [("TAI", True), ("TT", True), ("UTC", False), ("UT", False)])
-def test_a_time_scale_that_is_not_utc_is_named(system: str, named: bool) -> None:
+@pytest.mark.parametrize(("system", "named"), [("LOCAL", True), ("GPS", True), ("UTC", False), ("UT", False)])
+def test_a_time_scale_that_is_not_known_is_named(system: str, named: bool) -> None:
     found = list(doubts(fits.Header([("TIMESYS", system), ("DATE-OBS", "2026-01-02T03:04:05")]), fits.Header()))
     assert any(system in remark for remark in found) is named
 
@@ -110,7 +110,8 @@ START = {"DATE-OBS": "2026-01-02T00:00:00", "EXPTIME": 8640.0}
         ({**START, "MJD-END": 61042.5}, 61042.25, 61042.5),
         ({**START, "MJD-AVG": 61042.07}, 61042.07, None),
         ({"EXPTIME": 8640.0}, None, None),
-        ({**START, "TIMESYS": "TAI"}, None, None),
+        ({**START, "TIMESYS": "LOCAL"}, None, None),
+        ({**START, "TIMESYS": "TAI"}, 61042.05 - 37 / 86400, 61042.1 - 37 / 86400),
         ({"DATE-OBS": START["DATE-OBS"]}, None, None),
     ],
 )
@@ -141,3 +142,41 @@ def test_the_times_of_integrations_survive_and_give_the_middle(tmp_path: Path, e
         assert_allclose(back[name], int_times()[name], rtol=0, atol=0)
     outline = read_fits(tmp_path / "x_rateints.fits", pixels=False)
     assert list(outline.planes) == ["INT_TIMES"]
+
+
+@pytest.mark.parametrize(
+    ("cards", "truth"),
+    [
+        ({"TIMESYS": "TAI", "DATE-OBS": "2026-01-02T03:04:05"}, {"DATE-OBS": "2026-01-02T03:03:28"}),
+        ({"TIMESYS": "TT", "DATE-OBS": "2026-01-02T03:04:05"}, {"DATE-OBS": "2026-01-02T03:02:55.816000"}),
+        ({"TIMESYS": "TDB", "DATE-OBS": "2026-01-02T03:04:05"}, {"DATE-OBS": "2026-01-02T03:02:55.816000"}),
+        ({"TIMESYS": "TAI", "DATE-OBS": "2012-07-01T00:00:34"}, {"DATE-OBS": "2012-06-30T23:59:59"}),
+        ({"TIMESYS": "TAI", "DATE-OBS": "2026-01-02", "UT": "03:04:05"}, {"DATE-OBS": "2026-01-02T03:03:28"}),
+        (
+            {"TIMESYS": "TAI", "MJD-OBS": 61042.5, "DATE-END": "2026-01-02T12:30:37"},
+            {"DATE-END": "2026-01-02T12:30:00"},
+        ),
+        ({"TIMESYS": "LOCAL", "DATE-OBS": "2026-01-02T03:04:05"}, {"DATE-OBS": "2026-01-02T03:04:05"}),
+    ],
+)
+@pytest.mark.parametrize("place", ["primary", "science"])
+def test_times_of_another_scale_become_utc(
+    tmp_path: Path, cards: dict[str, Any], truth: dict[str, str], place: str
+) -> None:
+    path = write(tmp_path / "x.fits", *((cards, {}) if place == "primary" else ({}, cards)))
+    exposure = read_fits(path)
+    header = exposure.header if place == "primary" else exposure.sci_header
+    assert {key: header[key] for key in truth} == truth
+    assert header["TIMESYS"] == ("LOCAL" if cards["TIMESYS"] == "LOCAL" else "UTC")
+    assert any(cards["TIMESYS"] in note for note in exposure.notes)
+    if "MJD-OBS" in cards:
+        assert header["MJD-OBS"] == pytest.approx(61042.5 - 37 / 86400, abs=2e-9)
+    else:
+        assert exposure.meta.start_time == parse_time(truth["DATE-OBS"])
+
+
+def test_a_product_of_an_exposure_in_another_time_scale_is_in_utc(tmp_path: Path) -> None:
+    exposure = read_fits(write(tmp_path / "x.fits", {**START, "TIMESYS": "TAI"}, {}))
+    back = read_fits(write_fits(exposure, tmp_path / "y.fits"))
+    assert back.meta.start_time == exposure.meta.start_time
+    assert back.notes == ()

@@ -17,7 +17,7 @@ from iris_core.headers import is_wcs_keyword
 from iris_core.io.fits_layout import INT_TIMES, find_layout
 from iris_core.io.fits_open import open_fits
 from iris_core.io.fits_pixels import let_go, read_flags, read_image, read_variance
-from iris_core.io.times import doubts, with_times
+from iris_core.io.times import doubts, in_utc, with_times
 from iris_core.io.tree import common_elsewhere, removed_before
 from iris_core.io.wheels import with_filter
 from iris_core.keywords import meta_of_headers, parse_unit
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _STRUCTURE = (
     *("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "BLANK"),
-    *("EXTNAME", "EXTVER", "INHERIT", "CHECKSUM", "DATASUM"),
+    *("EXTNAME", "EXTVER", "INHERIT", "NEXTEND", "CHECKSUM", "DATASUM"),
 )
 
 
@@ -69,7 +69,7 @@ def read_fits(path: str | Path, pixels: bool = True, reftype: str = "", *, maske
 def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: str, masked: bool) -> Exposure:
     layout = find_layout(hdus, path)
     science, shape = layout.science, tuple(layout.science.shape)
-    header, sci_header = _headers(hdus[0], science, remarks)
+    header, sci_header = in_utc(*_headers(hdus[0], science, remarks), remarks)
     header = with_filter(header, sci_header)
     meta = meta_of_headers(header, sci_header, path)
     remarks += [*layout.remarks, *doubts(header, sci_header)]

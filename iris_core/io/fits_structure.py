@@ -31,6 +31,7 @@ class Survey:
     is_packed: bool
     room: float
     count: int = 0
+    stated: int | None = None  # number of extensions, by NEXTEND
     remarks: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     is_clean: bool = True
@@ -124,6 +125,8 @@ def _follow(first: bytes, source: BinaryIO, found: Survey, wanted: tuple[bool, b
     hdu.check_scaling()
     found.is_clean &= header is raw
     found.faults += [fault for fault in faults if fault not in found.faults]
+    if not found.count and re.fullmatch(r" *\d+ *(/.*)?", values.get("NEXTEND", "")):
+        found.stated = hdu.integer("NEXTEND")
     found.count += 1
     if copy is not None:
         copy.write(header)
@@ -214,6 +217,10 @@ def _looks_like_a_header(start: bytes) -> bool:
 
 def _finish(block: bytes, source: BinaryIO, found: Survey) -> None:
     """Follow what comes behind the last HDU to the end of the file, which for gzip is its CRC."""
+    missing = (found.stated or 0) - (found.count - 1)
+    if missing > 0:  # no refusal: programs that remove extensions often leave NEXTEND as it was
+        words = f"NEXTEND is {found.stated}, and {missing} of the extensions are missing"
+        found.remarks.append(f"{words}: the file is truncated after an extension, or they were removed")
     rest = chain([block] if block else [], iter(lambda: source.read(BLOCK), b""))
     for number, one in enumerate(rest):
         looks = one.startswith((b"XTENSION", b"SIMPLE  =")) if number else _looks_like_a_header(one)

@@ -40,11 +40,12 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
     """
     from astropy.io import fits
 
-    path = Path(path)
+    path, planes, header = Path(path), _planes(exposure), _current(exposure.header, exposure)
+    header["NEXTEND"] = (len(planes) + 2, "number of extensions: SCI, further planes, ASDF")
     with path.open("wb") as file:
-        _append(file, fits.PrimaryHDU(header=_current(exposure.header, exposure)), ())
+        _append(file, fits.PrimaryHDU(header=header), ())
         _append_image(file, "SCI", exposure.data, _science_header(exposure))
-        for name, plane in _planes(exposure).items():
+        for name, plane in planes.items():
             if getattr(plane, "dtype", np.dtype(float)).names:
                 _append_table(file, name, plane)
             else:

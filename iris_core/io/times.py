@@ -1,23 +1,33 @@
-"""What a header says and what it does not: keywords that cannot be understood, and the middle of the exposure."""
+"""What a header says and what it does not: keywords that cannot be understood, the middle of the exposure."""
 
 from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iris_core.arrays import Array
-from iris_core.keywords import KEYWORDS, NOT_UNDERSTOOD, mjd_of, parse_keyword, parse_time
+from iris_core.keywords import KEYWORDS, NOT_UNDERSTOOD, iso_time, mjd_of, parse_keyword, parse_time
 from iris_core.meta import Meta
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["doubts", "with_times"]
+__all__ = ["doubts", "in_utc", "with_times"]
 
 _SECONDS = 86400.0
+# The scales of FITS 4.0 (table 30) that are not UTC to a second, as astropy names them; ET, TDT and IAT are old names.
+_SCALES = {scale: scale.lower() for scale in ("TAI", "TT", "TDB", "TCG", "TCB")} | {
+    "ET": "tt",
+    "TDT": "tt",
+    "IAT": "tai",
+}
+_TIMES = ("DATE-OBS", *(f"{kind}-{which}" for kind in ("DATE", "MJD") for which in ("BEG", "AVG", "END")), "MJD-OBS")
+_START = next(one for one in KEYWORDS if one.name == "DATE-OBS")
 
 
 def doubts(primary: Header, science: Header) -> Iterator[str]:
@@ -31,6 +41,45 @@ def doubts(primary: Header, science: Header) -> Iterator[str]:
                 parse_keyword(header, keyword, name)
             except NOT_UNDERSTOOD:
                 yield f"{name} = {header[name]!r} is not understood ({keyword.meaning}): it counts as not known"
+
+
+def in_utc(primary: Header, science: Header, remarks: list[str]) -> tuple[Header, Header]:
+    """Return the two headers of an exposure with their times in UTC, where TIMESYS says that they are in another scale.
+
+    Parameters
+    ----------
+    primary, science
+        Those of the file.
+    remarks
+        Gets a word on what was converted.
+    """
+    given = ChainMap(primary, science)
+    scale = _SCALES.get(str(given.get("TIMESYS", "")).strip().upper())
+    if scale is None:
+        return primary, science
+    remarks.append(f"TIMESYS = {given['TIMESYS']}: its times were converted to UTC")
+    return _converted(primary, given, scale), _converted(science, given, scale)
+
+
+def _converted(header: Header, given: Mapping[str, Any], scale: str) -> Header:
+    converted = header.copy()
+    for name in (one for one in (*_TIMES, "TIMESYS") if one in header):
+        if name == "TIMESYS":
+            converted[name] = "UTC"
+            continue
+        with suppress(*NOT_UNDERSTOOD):  # `doubts` names it
+            when = parse_keyword(given, _START, name) if name == "DATE-OBS" else parse_time(header[name])
+            when += timedelta(seconds=_seconds_to_utc(when, scale))
+            converted[name] = round(mjd_of(when), 9) if name.startswith("MJD") else iso_time(when)
+    return converted
+
+
+def _seconds_to_utc(when: datetime, scale: str) -> float:
+    """Return UTC minus another time scale, to the millisecond."""
+    from astropy.time import Time
+
+    time = Time(when.replace(tzinfo=None), scale=scale)
+    return round(_SECONDS * float(time.utc.jd1 - time.jd1 + time.utc.jd2 - time.jd2), 3)
 
 
 def _is_utc(header: Mapping[str, Any]) -> bool:

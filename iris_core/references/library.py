@@ -13,11 +13,11 @@ from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.meta import ReferenceUse
 from iris_core.plugins import Plugins
-from iris_core.provenance import sha256_of
+from iris_core.provenance import sha256_of, state_of
 from iris_core.reference import Reference, ReferenceImage, References, ReferenceType, image_of
 from iris_core.references.images import image_doubts, image_faults, refuse_faults, unit_faults
 
-__all__ = ["ReferenceLibrary", "state_of"]
+__all__ = ["ReferenceLibrary"]
 
 # Files that exposures to come need are kept in memory up to this size, in bytes; beyond it they are read again.
 KEPT_BYTES = 1 << 30
@@ -26,19 +26,6 @@ log = logging.getLogger(__name__)
 
 _Key = tuple[Path, str]
 _State = tuple[int, ...]
-
-
-def state_of(path: Path) -> tuple[int, ...]:
-    """Return what changes with every change of a file, even where its size and its time are put back.
-
-    Device, inode, size [byte], and the times of the last change of its content and of its inode [ns]; nothing where
-    there is no such file.
-    """
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class ReferenceLibrary:

@@ -98,7 +98,9 @@ def carry_out(order: dict[str, Any], operations: Path) -> int:
     finally:
         counted.kind = ""
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        operations.write_text(json.dumps(counted.seen))
+        whole = operations.with_suffix(".new")  # a kill may come while it is written
+        whole.write_text(json.dumps(counted.seen))
+        whole.replace(operations)
     return 0
 
 

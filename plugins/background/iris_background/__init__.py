@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
+from iris_background._clip import FEWEST_TO_CLIP, PAIR, consistent, middle
 from iris_background._frame import Frame
 from iris_background._level import Level, Residual, measure_level, measure_residual
 from iris_background._noise import MAD_TO_SIGMA, Noise
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from iris_core import Flags, Mask
 
 __all__ = [
+    "FEWEST_TO_CLIP",
     "MAD_TO_SIGMA",
+    "PAIR",
     "BackgroundParams",
     "Frame",
     "Level",
@@ -30,8 +33,10 @@ __all__ = [
     "Stack",
     "check_background",
     "combine",
+    "consistent",
     "measure_level",
     "measure_residual",
+    "middle",
     "net_variance",
     "shared_components",
     "subtract_background",

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from iris_background._clip import FEWEST_TO_CLIP, PAIR
 from iris_background._level import Residual
 from iris_background._noise import Noise
-from iris_background._stack import FEWEST_TO_CLIP, PAIR, Stack
+from iris_background._stack import Stack
 from iris_core import Exposure, Removal, unit_string
 
 __all__ = ["clipped", "describe", "warn_of_residual", "warn_of_sources", "warn_of_too_dark"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from iris_background._clip import consistent
 from iris_background._frame import Frame, Part
 from iris_background._noise import Noise, measure_noise
 from iris_core import DQ
@@ -16,15 +16,10 @@ from iris_core import DQ
 if TYPE_CHECKING:
     from iris_core import Flags, Image, Mask
 
-__all__ = ["FEWEST_TO_CLIP", "PAIR", "Stack", "combine", "consistent"]
+__all__ = ["Stack", "combine"]
 
 # Values of the whole stack that are worked on at a time: they stay in the processor's cache.
 _CHUNK = 1 << 18
-# Of fewer values none is in the middle.
-FEWEST_TO_CLIP = 3
-# How far apart two values may be, over the threshold of the clip: light that is added to one of them is then certain.
-# At 5 standard deviations of a difference the lower value is too low by 2e-6 on average, at 3 by 0.006.
-PAIR = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +64,7 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
     frames
         Images of one shape.
     sigma
-        How far a value may be off, in standard deviations; see `consistent`.
+        How far a value may be off, in standard deviations; of what and from what, `consistent` says.
     noise
         What the clip goes by, where it was measured on more than these parts of the images.
     proportional
@@ -87,7 +82,7 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
         keep = np.isfinite(values)
         valid += np.count_nonzero(keep, axis=(1, 2))
         if noise is not None:
-            keep &= consistent(values, variances, noise, sigma)
+            keep &= _agreeing(values, variances, noise, sigma)
         kept += np.count_nonzero(keep, axis=(1, 2))
         number = _number(keep)
         mean[part] = np.sum(values, axis=0, where=keep) / number
@@ -104,51 +99,19 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
     return Stack(mean=mean, variance=known, shared=shared, dq=dq, clipped=clipped, rejected=rejected, noise=noise)
 
 
-def consistent(values: Image, variances: Image, noise: Noise, sigma: float) -> Mask:
-    """Return which values of a stack agree with the others of their pixel.
+def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Mask:
+    """Return which values of a stack agree with the others of their pixel, when the drift of each image is taken off.
 
-    A value does where it is within `sigma` standard deviations of the median of its pixel, when the drift of each
-    image is taken off. The standard deviation is what the errors of the images foretell, averaged over the images so
-    that an outlier does not excuse itself by its own Poisson noise; widened where the stack as a whole scatters more.
-    Where an even number of values falls into two halves that do not agree, the lower half is kept: sources and
-    cosmic rays only ever add light. Of two values the lower one is kept where they differ by more than 1.25 `sigma`
-    standard deviations of their difference. One value is kept.
-
-    Parameters
-    ----------
-    values, variances
-        ``(n, ny, nx)``; values are NaN where they are not valid.
-    noise
-        Of the stack.
-    sigma
-        How far a value may be off, in standard deviations.
+    The standard deviation of a value is what the errors of the images foretell, averaged over the images so that an
+    outlier does not excuse itself by its own Poisson noise; widened where the stack as a whole scatters more.
     """
     valid = np.isfinite(values)
-    number = np.count_nonzero(valid, axis=0)
-    level = noise.without_drift(values)
-    low, high = _middle(level, number)
-    weights = noise.weights[:, np.newaxis, np.newaxis]
-    expected = np.sum(variances / weights, axis=0, where=valid) / np.maximum(number, 1)
-    widths = np.float32(sigma * noise.inflation) * np.sqrt(weights) * (1 - noise.parts[:, np.newaxis, np.newaxis])
-    tolerance = widths * np.sqrt(expected) + noise.rounding
-    keep: Mask = np.abs(level - 0.5 * (low + high)) <= tolerance
-    split = ~keep.any(axis=0)
-    if split.any():
-        keep[:, split] = np.abs(level - low)[:, split] <= np.broadcast_to(tolerance, level.shape)[:, split]
-    few = number < FEWEST_TO_CLIP
-    if few.any():
-        apart = PAIR * np.sqrt(np.sum(np.square(tolerance), axis=0, where=valid))
-        highest = np.where((high - low > apart) & (number == 2), low, high)
-        keep = np.where(few, level <= highest, keep)
-    return keep & valid
-
-
-def _middle(values: Image, number: NDArray[np.intp]) -> tuple[Image, Image]:
-    """Return the two values between which the median lies; the same one twice where their number is odd."""
-    # NaN is sorted to the end.
-    ordered = np.sort(values, axis=0)
-    low, high = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, len(values) - 1)
-    return tuple(np.take_along_axis(ordered, index[np.newaxis], axis=0)[0] for index in (low, high))
+    relative = noise.weights * np.square(1 - noise.parts)
+    weights, widths = (one[:, np.newaxis, np.newaxis] for one in (noise.weights, np.sqrt(relative)))
+    number = np.maximum(np.count_nonzero(valid, axis=0), 1)
+    expected = np.sqrt(np.sum(variances / weights, axis=0, where=valid) / number)
+    tolerance = np.float32(sigma * noise.inflation) * widths * expected + noise.rounding
+    return consistent(noise.without_drift(values), tolerance, relative)
 
 
 def _number(keep: Mask) -> Image:

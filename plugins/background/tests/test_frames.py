@@ -10,7 +10,7 @@ from iris_background._frame import Frame, sample, signed_error
 from iris_background._noise import measure_noise
 from iris_background._notes import describe
 from iris_background._sky import frames_of, in_window, sky_level
-from iris_background._stack import combine, consistent
+from iris_background._stack import combine
 from iris_testkit import make_exposure
 
 from iris_core import DQ, InputError, Window
@@ -94,10 +94,9 @@ def test_noise_of_images_that_have_no_pixel_in_common() -> None:
 
 def test_values_are_compared_within_their_own_pixel_only() -> None:
     images = [frame(0, 10, 0), frame(0, 10, 0), frame(0, 10, 50), frame(0, 10, np.nan)]
-    values = np.stack([image.values(WHOLE) for image in images])
-    keep = consistent(values, np.ones_like(values), measure_noise(images), 3.0)
-    np.testing.assert_array_equal(keep.all(axis=0), [[True, True, False]])
-    assert not keep[2, 0, 2]
+    stack = combine(images, 3.0)
+    assert stack.mean.ravel().tolist() == [0, 10, 0]
+    assert stack.clipped == (0, 0, 1, 0)
 
 
 def test_notes_name_each_exposure_and_what_to_beware_of() -> None:

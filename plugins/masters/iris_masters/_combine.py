@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from iris_background import middle
 
 from iris_core import DQ
-from iris_masters._keep import Clip, consistent, middle, relative_widths, trimmed_scatter
+from iris_masters._keep import Clip, agreeing, trimmed_scatter
 from iris_masters._planes import weighted_sum
 
 if TYPE_CHECKING:
@@ -229,10 +230,12 @@ def _sum_kept(planes: Iterable[Image], weights: Iterable[Image]) -> Image:
 
 def _kept(values: Image, error: Image, rule: Rule) -> Mask:
     sigma = np.inf if rule.clip.sigma is None else rule.clip.sigma * rule.inflation
-    widths = np.float32(sigma) * relative_widths(values, rule.relative.astype(np.float32))
+    relative = rule.relative.astype(np.float32)
+    widths = np.float32(sigma) * np.sqrt(relative)[:, np.newaxis]
     largest = np.fmax.reduce(np.abs(values), axis=0, initial=0)
-    tolerance = widths if np.isinf(sigma) else widths * error
-    return consistent(values, (tolerance + np.float32(rule.rounding) * largest).astype(np.float32), rule.clip)
+    tolerance = np.broadcast_to(widths if np.isinf(sigma) else widths * error, values.shape)
+    tolerance = np.asarray(tolerance + np.float32(rule.rounding) * largest, dtype=np.float32)
+    return agreeing(values, tolerance, relative, rule.clip)
 
 
 def _average(values: Image, planes: Planes, keep: Mask, used: list[Image], rule: Rule) -> Image:

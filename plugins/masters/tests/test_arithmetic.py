@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from iris_masters._combine import Combined, Rule, _combine_clipped, combine, median_factor
 from iris_masters._flat import fit_slope, spread
-from iris_masters._keep import Clip, consistent, middle, trimmed_scatter
+from iris_masters._keep import Clip, agreeing, trimmed_scatter
 from iris_masters._level import half_sample_mode, local_median, measure_level, robust_spread, section_slices
 from iris_masters._planes import Planes
 
@@ -67,14 +67,7 @@ def test_the_result_is_within_the_values_and_of_no_order(values: Any, random: An
 @given(npst.arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 9)), elements=VALUES))
 def test_something_is_always_kept(values: Any) -> None:
     tolerance = np.full_like(values, 0.5)
-    assert consistent(values, tolerance, Clip()).any(axis=0).all()
-
-
-def test_the_middle_of_what_there_is() -> None:
-    values = np.array([[3, np.nan, 5], [1, 7, np.nan], [2, 9, np.nan], [4, np.nan, np.nan]], dtype=np.float32)
-    low, high = middle(values, np.count_nonzero(np.isfinite(values), axis=0))
-    assert low.tolist() == [2, 7, 5]
-    assert high.tolist() == [3, 9, 5]
+    assert agreeing(values, tolerance, np.ones(len(values)), Clip()).any(axis=0).all()
 
 
 def test_a_good_value_is_not_clipped_for_the_error_of_poor_ones() -> None:
