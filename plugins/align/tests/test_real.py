@@ -30,7 +30,13 @@ def calibrated(real: Path) -> list[Exposure]:
     references = {reftype: real / path for reftype, path in REFERENCES.items()}
     frames = [iris_core.read_exposure(real / "raw" / f"{name}.fits.gz") for name in FRAMES]
     later = ("align", "sky_match", "outlier_detection", "mosaic", "source_catalog")
-    made = iris_core.calibrate(frames, "nirc2-dither", references=references, skip=dict.fromkeys(later, "not needed"))
+    made = iris_core.calibrate(
+        frames,
+        "nirc2-dither",
+        references=references,
+        params={"dither_sky.exposures": 8},
+        skip=dict.fromkeys(later, "not needed"),
+    )
     return made.each["cal"]
 
 
