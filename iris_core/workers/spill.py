@@ -75,7 +75,7 @@ class Spilled:
 
     def rows(self, plane: str, where: slice) -> Array:
         """Return some rows of a plane."""
-        everything = {**planes_of(self.outline), **self.planes}
+        everything: dict[str, Array | Stored] = {**planes_of(self.outline), **self.planes}
         wanted = [
             name for name in everything if name == plane or (plane == "variance" and name.startswith("variance:"))
         ]
@@ -128,7 +128,7 @@ def _is_blank(plane: Array) -> bool:
     """Return whether a plane is that of an outline: one value that takes no memory."""
     if any(plane.strides):
         return False
-    return np.array_equal(plane, blank_plane(plane.shape, plane.dtype), equal_nan=plane.dtype.kind == "f")
+    return bool(np.array_equal(plane, blank_plane(plane.shape, plane.dtype), equal_nan=plane.dtype.kind == "f"))
 
 
 class DiskPool(Pool):
