@@ -17,33 +17,24 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.table import Table
 from pictures import STYLE
 
 import iris_core
 from iris_core import Exposure, Image
 
 PAGE = Path(__file__).parents[1] / "tutorials"
-RECIPE = """\
-recipe: 1
-name: cosmos
-extends: nirc2-dither
-steps:
-  - cosmic_rays: {after: background}
-  - resample: {params: {crval: [150.4340, 2.9516], output_shape: [1200, 1200]}}
-"""
 REFERENCES = {"dark": "drk_80_1_16_11apr", "flat": "flat_Ks_W_11apr", "mask": "badpix_12oct"}
+# Column and row of the galaxy in the deep image.
+GALAXY = 487, 706
 OPTIONS = {"quality": 82, "optimize": True}
 
 
-def reduce_frames(folder: Path, output: Path) -> list[str]:
-    """Calibrate the nine frames onto one grid, and return their names."""
-    recipe = output / "cosmos.yaml"
-    recipe.write_text(RECIPE)
+def reduce_frames(folder: Path, output: Path) -> None:
+    """Make the deep image of the nine frames."""
     references = {reftype: folder / "cal" / f"{name}.fits.gz" for reftype, name in REFERENCES.items()}
-    files = sorted((folder / "raw").glob("*.fits.gz"))
-    report = iris_core.run(recipe, *files, references=references, directory=output)
+    report = iris_core.run("nirc2-dither", folder / "raw", references=references, directory=output)
     assert not report.failed, [result.error for result in report.results]
-    return [path.name.removesuffix(".fits.gz") for path in files]
 
 
 def show(axes: plt.Axes, image: Image, spread: tuple[float, float], title: str) -> None:
@@ -55,13 +46,27 @@ def show(axes: plt.Axes, image: Image, spread: tuple[float, float], title: str) 
     axes.set(title=title, xticks=[], yticks=[])
 
 
-def draw_frames(raw: Exposure, cal: Exposure, stack: Image) -> None:
-    """Draw a raw frame, the same without its sky, and the mean of all nine on one grid."""
+def draw_frames(raw: Exposure, cal: Exposure, deep: Exposure) -> None:
+    """Draw a raw frame, the same without its sky, and the image of all nine."""
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.3))
     show(axes[0], raw.data, (2, 4), "n0035, raw: 5700 DN of sky")
-    show(axes[1], cal.data, (2, 6), "n0035_cal: the sky of the others subtracted")
-    show(axes[2], stack, (2, 8), "mean of the nine i2d, north up")
+    show(axes[1], cal.data, (2, 6), "n0035_cal: without the sky")
+    show(axes[2], deep.data, (2, 8), "the nine frames together, north up")
     figure.savefig(PAGE / "nirc2-frames.jpg", dpi=80, pil_kwargs=OPTIONS)
+
+
+def draw_deep(deep: Exposure, sources: Table) -> None:
+    """Draw the deep image with an asinh stretch, its sources encircled, and two of them enlarged."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 6.2), width_ratios=(1.6, 1))
+    image = np.arcsinh(np.nan_to_num(deep.data) / 0.2)
+    axes[0].imshow(image, vmin=-1.5, vmax=6)
+    found = sources[sources["aper70_flux"] > 5 * sources["aper70_flux_err"]]
+    axes[0].scatter(found["xcentroid"], found["ycentroid"], s=130, facecolors="none", edgecolors="#7fd1ff", lw=0.8)
+    axes[0].set(title=f"COSMOS01, Ks, 9 x 80 s; {len(found)} sources above 5 sigma", xticks=[], yticks=[])
+    x, y = GALAXY
+    axes[1].imshow(image[y - 60 : y + 60, x - 60 : x + 60], vmin=-1.5, vmax=5, interpolation="bicubic")
+    axes[1].set(title="a galaxy with arcs: 4.8 arcsec wide", xticks=[], yticks=[])
+    figure.savefig(PAGE / "nirc2-deep.jpg", dpi=90, pil_kwargs=OPTIONS)
 
 
 def draw_errors(frames: list[Exposure]) -> None:
@@ -95,12 +100,13 @@ def main() -> None:
     plt.rcParams.update(STYLE)
     folder = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as output:
-        names = reduce_frames(folder, Path(output))
+        reduce_frames(folder, Path(output))
+        (deep,) = map(iris_core.read_fits, Path(output).glob("*_i2d.fits"))
+        (sources,) = map(Table.read, Path(output).glob("*_cat.ecsv"))
         cal = iris_core.read_fits(Path(output) / "n0035_cal.fits")
-        planes = [iris_core.read_fits(Path(output) / f"{name}_i2d.fits").data for name in names]
-    raw = [read_exposure(folder / "raw" / f"{name}.fits.gz", True, "") for name in names]
-    values = np.isfinite(planes).sum(axis=0)
-    draw_frames(raw[4], cal, np.where(values > 0, np.nansum(planes, axis=0) / np.maximum(values, 1), np.nan))
+    raw = [read_exposure(path, True, "") for path in sorted((folder / "raw").glob("*.fits.gz"))]
+    draw_frames(raw[4], cal, deep)
+    draw_deep(deep, sources)
     draw_errors(raw)
 
 

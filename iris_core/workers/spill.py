@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from iris_core.arrays import Array
+from iris_core.arrays import Array, blank_plane
 from iris_core.exposure import Exposure
 from iris_core.exposures import Member, Pool, outline_of, planes_of, rows_of, with_planes
 from iris_core.workers.warned import logged, replay
@@ -75,11 +75,17 @@ class Spilled:
 
     def rows(self, plane: str, where: slice) -> Array:
         """Return some rows of a plane."""
-        if plane != "variance":
-            return self.planes[plane].rows(where)
-        components = {name: one.rows(where) for name, one in self.planes.items() if name.startswith("variance:")}
-        shape = (*self.outline.data.shape[:-2], where.stop - where.start, self.outline.shape[1])
-        return rows_of(components, plane, slice(0, where.stop - where.start), shape)
+        everything: dict[str, Array | Stored] = {**planes_of(self.outline), **self.planes}
+        wanted = [
+            name for name in everything if name == plane or (plane == "variance" and name.startswith("variance:"))
+        ]
+        rows = {name: self._rows_of(everything[name], where) for name in wanted}
+        number = where.stop - where.start
+        return rows_of(rows, plane, slice(0, number), (*self.outline.data.shape[:-2], number, self.outline.shape[1]))
+
+    @staticmethod
+    def _rows_of(plane: Array | Stored, where: slice) -> Array:
+        return plane.rows(where) if isinstance(plane, Stored) else plane[..., where, :]
 
     def with_outline(self, outline: Exposure) -> Spilled:
         """Return the same pixels with other headers, or another WCS or unit."""
@@ -112,10 +118,17 @@ def spill(exposure: Exposure, path: Path, before: Exposure | None = None, stored
         for name, plane in planes_of(exposure).items():
             if name in known and plane is old[name]:
                 planes[name] = known[name]
-            elif not plane.dtype.names and any(plane.strides):
+            elif not plane.dtype.names and not _is_blank(plane):
                 planes[name] = Stored(path, file.tell(), plane.dtype.str, plane.shape)
                 np.ascontiguousarray(plane).tofile(file)
     return Spilled(outline_of(exposure), planes)
+
+
+def _is_blank(plane: Array) -> bool:
+    """Return whether a plane is that of an outline: one value that takes no memory."""
+    if any(plane.strides):
+        return False
+    return bool(np.array_equal(plane, blank_plane(plane.shape, plane.dtype), equal_nan=plane.dtype.kind == "f"))
 
 
 class DiskPool(Pool):

@@ -14,12 +14,14 @@ pytest.importorskip("iris_nirc2")
 RECIPE = """\
 recipe: 1
 name: nirc2-destripe
-extends: nirc2-dither
+backgrounds: others
 steps:
-  - background: {save: net}
-  - destripe: {after: background, save: destriped, params: {channels_x: 2, channels_y: 2, box_size: 64}}
-  - assign_wcs: {skip: "not looked at"}
-  - resample: {skip: "not looked at"}
+  - flag_bad_pixels
+  - linearity
+  - dark_current
+  - flat_field
+  - background: {save: net, params: {match: factor}}
+  - destripe: {save: destriped, params: {channels_x: 2, channels_y: 2, box_size: 64}}
 """
 
 

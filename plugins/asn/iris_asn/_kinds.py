@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iris_asn._member import Member
-from iris_asn._spellings import CLOSED, IMAGE_TYPES, LAMPS, MASTERS, OFF, ON, OPEN, SHUTTERS, UNSTATED
+from iris_asn._spellings import CLOSED, IMAGE_TYPES, LAMPS, MASTERS, OFF, ON, OPEN, SHUTTERS, SKY, UNSTATED
 
 __all__ = ["Kind", "kind_of"]
 
@@ -30,8 +30,8 @@ def kind_of(member: Member) -> Kind:
     """Return what an exposure is: science, subarray, background, dark, flat, flat_on, flat_off, sky_flat or a master.
 
     Where IMTYPE is not stated, a closed shutter makes a dark, a lamp that is on a flat, and anything else is science.
-    Of flats the lamp makes flat_on or flat_off. Where IMTYPE contradicts lamp or shutter, or says nothing that is
-    known, the kind is not clear.
+    Of flats the lamp makes flat_on or flat_off, and sky_flat where it is the sky. Where IMTYPE contradicts lamp or
+    shutter, or says nothing that is known, the kind is not clear.
     """
     if reftype := member.text("REFTYPE"):
         return Kind(MASTERS.get(reftype.casefold(), ""), f"REFTYPE is {reftype}")
@@ -39,6 +39,8 @@ def kind_of(member: Member) -> Kind:
     shutter, lamp = _state(member, SHUTTERS, OPEN, CLOSED), _state(member, LAMPS, ON, OFF)
     name = _KINDS.get(re.sub(r"[\s_-]", "", stated).casefold(), "") if stated else _unstated(shutter, lamp)
     evidence = f"IMTYPE is {stated}" if stated else _evidence(name, shutter, lamp)
+    if name == "flat" and lamp.value.casefold() in SKY:
+        name, evidence = "sky_flat", f"{evidence} and {lamp}"
     if name == "flat" and lamp.is_unknown:
         return Kind("", f"{evidence}, but whether the lamp is on is not clear: {lamp}")
     if name == "flat" and lamp.word:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["CLOSED", "IMAGE_TYPES", "LAMPS", "MASTERS", "OFF", "ON", "OPEN", "SHUTTERS", "UNSTATED"]
+__all__ = ["CLOSED", "IMAGE_TYPES", "LAMPS", "MASTERS", "OFF", "ON", "OPEN", "SHUTTERS", "SKY", "UNSTATED"]
 
 # Values of IMTYPE by what they mean; case, spaces, '-' and '_' do not count.
 IMAGE_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -26,6 +26,8 @@ MASTERS: Mapping[str, str] = {"dark": "master_dark", "flat": "master_flat"}
 LAMPS = ("LAMP", "LAMPSTAT", "FLATLAMP", "FLIMAGIN", "FLSPECTR")
 ON = ("on", "1", "true", "t", "yes")
 OFF = ("off", "0", "false", "f", "no", "none", "")
+# Not a lamp: the light of a flat came from there.
+SKY = ("sky", "twilight")
 
 # Keywords of shutters (SHRNAME: NIRC2). Numbers and T or F do not tell which of the two they mean.
 SHUTTERS = ("SHUTTER", "SHRNAME", "SHUTSTAT")

@@ -55,6 +55,12 @@ def test_one_lamp_of_two_is_enough(kind: KindOf) -> None:
     assert kind("flat", FLIMAGIN="off", FLSPECTR="off").name == "flat_off"
 
 
+@pytest.mark.parametrize("value", ["SKY", "twilight"])
+def test_a_flat_of_the_sky_may_say_so_where_others_name_the_lamp(kind: KindOf, value: str) -> None:
+    assert kind("FLAT", LAMP=value) == Kind("sky_flat", f"IMTYPE is FLAT and LAMP is {value}")
+    assert kind("SCI", LAMP=value).name == "science"
+
+
 def test_a_lamp_that_is_not_understood_makes_a_flat_unclear_and_nothing_else(kind: KindOf) -> None:
     found = kind("FLAT", LAMP="halogen")
     assert found.name == ""

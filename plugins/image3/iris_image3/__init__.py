@@ -1,4 +1,4 @@
-"""The recipes ``image3`` and ``nirc2-deep``: dithered exposures to a deep image and its catalogue."""
+"""The recipe ``image3``: dithered exposures to a deep image and its catalogue."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ __all__: list[str] = []
 
 @hookimpl
 def recipes() -> Mapping[str, Path]:
-    """Return the recipes ``image3`` and ``nirc2-deep``."""
-    return {path.stem: path for path in Path(__file__).with_name("recipes").glob("*.yaml")}
+    """Return the recipe ``image3``."""
+    return {"image3": Path(__file__).with_name("image3.yaml")}

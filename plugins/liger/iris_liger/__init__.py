@@ -1,4 +1,4 @@
-"""The Liger imager (Keck I): its instrument mode, and the recipe with its order of stages."""
+"""The Liger imager (Keck I): its instrument mode, the recipe with its order of stages, and that for its dithers."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def instrument_modes() -> Sequence[InstrumentMode]:
 
 @hookimpl
 def recipes() -> Mapping[str, Path]:
-    """Return the recipe ``liger-image2``."""
-    return {"liger-image2": _HERE / "liger-image2.yaml"}
+    """Return the recipes ``liger-image2`` and ``liger-dither``."""
+    return {name: _HERE / f"{name}.yaml" for name in ("liger-image2", "liger-dither")}

@@ -16,8 +16,7 @@ import iris_core
 if TYPE_CHECKING:
     from iris_core import Doubles
 
-for module in ("iris_background", "iris_dark", "iris_flat", "iris_photom", "iris_resample", "iris_wcs"):
-    pytest.importorskip(module, reason=f"the recipe nirc2-dither needs {module.replace('_', '-')}")
+pytest.importorskip("iris_image3", reason="the recipe nirc2-dither needs iris-image3")
 
 SIZE, SECONDS, GAIN = 128, 80.0, 4.84
 SKY, DARK, FLUX, SIGMA = 70.0, 0.5, 4000.0, 2.0  # DN/s, DN/s, DN/s, pixels
@@ -84,7 +83,7 @@ def test_a_dither_comes_out_with_its_sky_gone_and_its_star_in_place(
 ) -> None:
     """Star flux within 2 %, its place within 0.05 pixel, the sky at 0 within its noise, the errors true within 3 %."""
     report = iris_core.run("nirc2-dither", *dither, references=references, directory=tmp_path / "out")
-    assert [result.error for result in report.results] == [""] * len(DITHER)
+    assert not report.failed, [result.error for result in report.results]
     pulls = []
     for number in range(len(DITHER)):
         with fits.open(tmp_path / "out" / f"n{number:04d}_cal.fits") as product:

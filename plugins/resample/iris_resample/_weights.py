@@ -97,7 +97,10 @@ def factors_of(outlines: Sequence[Exposure], params: MosaicParams) -> list[float
     for one in outlines:
         known = {"sky": one.variance, "exptime": one.meta.exposure_time, "equal": True}[params.weighting]
         if not known:
-            raise InputError(f"{one.name} lacks {needed}, which weighting '{params.weighting}' needs; choose another")
+            raise InputError(
+                f"mosaic: {one.name} lacks {needed}, which weighting: {params.weighting} needs; use --set "
+                f"mosaic.weighting=exptime, or equal"
+            )
     if not params.weight_keyword:
         return [1.0 for _ in outlines]
     factors = [_factor(one, params.weight_keyword, params.weight_power) for one in outlines]
