@@ -41,6 +41,7 @@ class Coadd:
         self.unused = Unused(shape)
         self.number = 0
         self.unweighted = 0
+        self.program = "drizzle"
         self._context = np.zeros((-(-most // _BITS), *shape), dtype=np.uint32)
 
     @property
@@ -62,6 +63,7 @@ class Coadd:
         plane, bit = divmod(self.number, _BITS)
         self.unused.merge(one.unused[0], where, one.typical)
         self.unweighted += one.unweighted
+        self.program = one.program
         given = False
         for block in row_blocks(place.shape):
             given |= self._add_rows(one, where, block, self._context[plane], np.uint32(1 << bit), seconds)
@@ -106,4 +108,5 @@ class Coadd:
             unused=[self.unused],
             typical=1.0,
             unweighted=self.unweighted,
+            program=self.program,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 
 from iris_core import DQ, Doubles, Flags, Image, Mask
 
-__all__ = ["Unused"]
+__all__ = ["Places", "Unused"]
+
+# Rows and columns of pixels to where their centres fall, (n, 2): x and y.
+Places = Callable[[NDArray[np.intp], NDArray[np.intp]], Doubles]
 
 # A drop is laid out as so many points squared at least: its share of an output pixel is known to some per cent.
 _POINTS = 4
@@ -37,15 +41,15 @@ class Unused:
     share: Image = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     bits: Flags = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
 
-    def add(self, unused: Mask, dq: Flags, pixmap: Doubles, own: slice, width: float, ratio: float) -> None:
+    def add(self, unused: Mask, dq: Flags, places: Places, own: slice, width: float, ratio: float) -> None:
         """Add the unused pixels of a band.
 
         Parameters
         ----------
         unused, dq
             ``(rows, nx)``.
-        pixmap
-            Where the centres of the pixels fall, ``(rows, nx, 2)``.
+        places
+            Where the centres of pixels of the band fall.
         own
             The rows of the band that are its own; the others are their neighbours.
         width
@@ -63,10 +67,10 @@ class Unused:
         # Among their like they leave nothing but pixels without value: each of these has to get one point.
         fewest = int(np.ceil(2 / ratio))
         for part, points in ((~inside, max(_POINTS, fewest)), (inside, fewest)):
-            self._lay_out(y[part], x[part], dq, pixmap, points if width else 1, width)
+            self._lay_out(y[part], x[part], dq, places, points if width else 1, width)
 
     def _lay_out(
-        self, y: NDArray[np.intp], x: NDArray[np.intp], dq: Flags, pixmap: Doubles, points: int, size: float
+        self, y: NDArray[np.intp], x: NDArray[np.intp], dq: Flags, places: Places, points: int, size: float
     ) -> None:
         rows, columns = self.shape
         share, bits = self.share.reshape(-1), self.bits.reshape(-1)
@@ -74,9 +78,9 @@ class Unused:
         v, u = (plane.reshape(-1, 1, 1) for plane in np.meshgrid(offsets, offsets))
         for start in range(0, len(y), _CHUNK):
             at = y[start : start + _CHUNK], x[start : start + _CHUNK]
-            places = pixmap[at] + u * _slope(pixmap, *at, 1) + v * _slope(pixmap, *at, 0) + 0.5
-            column, row = places[..., 0].astype(np.int64), places[..., 1].astype(np.int64)
-            on = (places > 0).all(axis=-1) & (row < rows) & (column < columns)
+            points_at = places(*at) + u * _slope(places, dq.shape, *at, 1) + v * _slope(places, dq.shape, *at, 0) + 0.5
+            column, row = points_at[..., 0].astype(np.int64), points_at[..., 1].astype(np.int64)
+            on = (points_at > 0).all(axis=-1) & (row < rows) & (column < columns)
             index = (row * columns + column)[on]
             np.add.at(share, index, np.float32(1 / points**2))
             np.bitwise_or.at(bits, index, np.broadcast_to(dq[at] & ~np.uint32(_NOT_HANDED_ON), on.shape)[on])
@@ -128,10 +132,10 @@ def _surrounded(unused: Mask) -> Mask:
     return result
 
 
-def _slope(pixmap: Doubles, y: NDArray[np.intp], x: NDArray[np.intp], axis: int) -> Doubles:
+def _slope(places: Places, shape: tuple[int, ...], y: NDArray[np.intp], x: NDArray[np.intp], axis: int) -> Doubles:
     """Return by how much the place of some pixels changes per row (axis 0) or column (axis 1), ``(n, 2)``."""
     low, high = [y, x], [y, x]
     low[axis] = np.maximum(low[axis] - 1, 0)
-    high[axis] = np.minimum(high[axis] + 1, pixmap.shape[axis] - 1)
+    high[axis] = np.minimum(high[axis] + 1, shape[axis] - 1)
     step = (high[axis] - low[axis])[:, np.newaxis]
-    return np.asarray((pixmap[high[0], high[1]] - pixmap[low[0], low[1]]) / step, dtype=np.float64)
+    return np.asarray((places(high[0], high[1]) - places(low[0], low[1])) / step, dtype=np.float64)

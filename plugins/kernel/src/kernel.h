@@ -1,0 +1,451 @@
+// The kernel, once for each instruction set: the file that includes this one sets LANES and NAME.
+//
+// An input pixel, shrunk by pixfrac, is a convex quadrilateral on the grid. Its overlap with an output pixel is exact:
+// the area of the part of a polygon that has x < X, in the strip Y < y < Y + 1, is the sum over its edges of
+// the integral of min(x(y), X) dy along the edge (Green), and the differences between whole X are the overlaps.
+// All lanes do the same sums, in the same order, without fused operations: the bits do not depend on LANES.
+
+#include "image.h"
+
+namespace iris {
+namespace {
+
+typedef double Doubles __attribute__((vector_size(8 * LANES)));
+typedef std::int64_t Longs __attribute__((vector_size(8 * LANES)));
+typedef double Four __attribute__((vector_size(32)));
+
+#define INLINE inline __attribute__((always_inline))
+
+// Overlaps below this part of a drop are rounding errors; those of true slivers are lost with them.
+constexpr double kSliver = 1.0 / (std::int64_t{1} << 36);
+// Stands for the slope of an edge that has none.
+constexpr double kSteep = 1e300;
+// Adding and subtracting it rounds to whole numbers.
+constexpr double kRounder = 6755399441055744.0;
+// Columns of overlaps that are found at a time.
+constexpr int kColumns = 4;
+// A tile with a pixel around it.
+constexpr int kRows = kTileRows + 2;
+constexpr int kStride = kTileColumns + 16;
+
+INLINE Doubles all(double value) { return Doubles{} + value; }
+INLINE Doubles least(Doubles a, Doubles b) { return a < b ? a : b; }
+INLINE Doubles most(Doubles a, Doubles b) { return a > b ? a : b; }
+INLINE Doubles load(const double* from) {
+    Doubles result;
+    std::memcpy(&result, from, sizeof(result));
+    return result;
+}
+// Whole numbers below values of less than 2^51.
+INLINE Doubles floor_of(Doubles value) {
+    const Doubles nearest = (value + kRounder) - kRounder;
+    return nearest > value ? nearest - 1.0 : nearest;
+}
+INLINE double highest(Doubles values) {
+    double result = values[0];
+    for (int lane = 1; lane < LANES; ++lane) result = values[lane] > result ? values[lane] : result;
+    return result;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Pixels: which are used, with what weight
+
+struct Pixel {
+    float data, weight;
+    bool usable;
+};
+
+INLINE float total_of(const Input& in, std::int64_t at) {
+    float total = in.variance[0][at];
+    for (int k = 1; k < in.number; ++k) total += in.variance[k][at];
+    return total;
+}
+
+INLINE bool is_finite(float value) { return std::fabs(value) <= std::numeric_limits<float>::max(); }
+
+INLINE float weight_of(const Weight& weight, std::int64_t at) {
+    if (weight.number < 0) return weight.constant;
+    float sum = weight.constant;
+    for (int k = 0; k < weight.number; ++k) sum += weight.components[k][at];
+    return 1.0f / sum;
+}
+
+INLINE Pixel pixel_at(const Input& in, std::int64_t at, float total) {
+    const float data = in.data[at];
+    const bool usable = (in.dq[at] & in.unusable) == 0 && is_finite(data) && (in.number == 0 || is_finite(total));
+    const float weight = usable ? weight_of(in.weight, at) : 0.0f;
+    return {data, weight > 0 && is_finite(weight) ? weight : 0.0f, usable};
+}
+
+void survey_rows(const Input& in, const Survey& out) {
+    const std::int64_t nx = in.map.nx;
+    for (std::int64_t row = out.first; row < out.last; ++row) {
+        const std::int64_t to = row - out.first;
+        double sum = 0;
+        std::int64_t weighted = 0, usable = 0;
+        for (std::int64_t x = 0; x < nx; ++x) {
+            const std::int64_t at = row * nx + x;
+            const Pixel pixel = pixel_at(in, at, in.number ? total_of(in, at) : 0.0f);
+            sum += pixel.weight;
+            weighted += pixel.weight > 0;
+            usable += pixel.usable;
+            out.unused[to * nx + x] = !(pixel.weight > 0);
+        }
+        out.sum[to] = sum;
+        out.weighted[to] = weighted;
+        out.unweighted[to] = usable - weighted;
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The pixel map
+
+// Coordinates x and y, in turn, of the pixels of a row, edges of output pixels at whole numbers.
+INLINE void map_row(const Map& map, std::int64_t row, std::int64_t first, std::int64_t count, double* to) {
+    const std::int64_t size = map.pieces * map.nx * 2;
+    const double* c = map.coefficients + (map.piece[row] * map.nx + first) * 2;
+    const double s = map.step[row], s2 = s * s, s3 = s2 * s, inverse = 1 / map.quantum;
+    const double shift[2] = {map.offset_x + 0.5, map.offset_y + 0.5};
+    for (std::int64_t i = 0; i < 2 * count; ++i) {
+        const double value = ((c[3 * size + i] + c[2 * size + i] * s) + c[size + i] * s2) + c[i] * s3;
+        to[i] = ((value * inverse + kRounder) - kRounder) * map.quantum + shift[i & 1];
+    }
+}
+
+struct Range {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    void add(double value) {
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+};
+
+// Adds what a cubic can reach between two steps: the four points of its Bezier form.
+INLINE void add_reach(Range& range, const double c[4], double from, double to) {
+    const double third = (to - from) / 3;
+    const auto value = [&](double s) { return ((c[0] * s + c[1]) * s + c[2]) * s + c[3]; };
+    const auto slope = [&](double s) { return (3 * c[0] * s + 2 * c[1]) * s + c[2]; };
+    range.add(value(from));
+    range.add(value(to));
+    range.add(value(from) + third * slope(from));
+    range.add(value(to) - third * slope(to));
+}
+
+void bounds_of_tile(const Map& map, std::int64_t row, std::int64_t column, Bounds* bounds) {
+    const std::int64_t first = row > 0 ? row - 1 : 0, last = row + kTileRows < map.ny ? row + kTileRows : map.ny - 1;
+    const std::int64_t left = column > 0 ? column - 1 : 0;
+    const std::int64_t right = column + kTileColumns < map.nx ? column + kTileColumns : map.nx - 1;
+    const std::int64_t size = map.pieces * map.nx * 2;
+    Range ranges[2];
+    for (std::int64_t from = first, to; from <= last; from = to + 1) {
+        for (to = from; to < last && map.piece[to + 1] == map.piece[from]; ++to) {}
+        for (std::int64_t x = left; x <= right; ++x) {
+            for (int axis = 0; axis < 2; ++axis) {
+                const double* c = map.coefficients + (map.piece[from] * map.nx + x) * 2 + axis;
+                const double cubic[4] = {c[0], c[size], c[2 * size], c[3 * size]};
+                add_reach(ranges[axis], cubic, map.step[from], map.step[to]);
+            }
+        }
+    }
+    // Beyond the edges of the image corners are extrapolated, by less than what one of its tiles spans.
+    const bool edge = row == 0 || column == 0 || last == map.ny - 1 || right == map.nx - 1;
+    for (int axis = 0; axis < 2; ++axis) {
+        const double shift = (axis ? map.offset_y : map.offset_x) + 0.5;
+        const double more = 0.01 + (edge ? ranges[axis].high - ranges[axis].low : 0);
+        bounds[2 * axis] = ranges[axis].low + shift - more;
+        bounds[2 * axis + 1] = ranges[axis].high + shift + more;
+    }
+}
+
+void bounds_of_tiles(const Map& map, Bounds* bounds) {
+    for (std::int64_t row = 0; row < map.ny; row += kTileRows)
+        for (std::int64_t column = 0; column < map.nx; column += kTileColumns, bounds += 4)
+            bounds_of_tile(map, row, column, bounds);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Drops and their overlaps
+
+// Corners of the drops of a tile, row by row.
+struct Tile {
+    std::int64_t row, column, rows, columns;
+    double x[kRows][kStride], y[kRows][kStride];  // centres; a pixel around the tile, extrapolated beyond the image
+    double left[2][kRows][kStride], right[2][kRows][kStride];  // middles of the left and right sides of drops
+};
+
+// Lays a line of centres out, with what lies beyond its ends.
+INLINE void fill_row(const Map& map, Tile& tile, int to, std::int64_t row) {
+    double line[2 * kStride];
+    const std::int64_t left = tile.column > 0, right = tile.column + tile.columns < map.nx;
+    const std::int64_t count = tile.columns + left + right;
+    map_row(map, row, tile.column - left, count, line);
+    double* x = tile.x[to] + 1 - left;
+    double* y = tile.y[to] + 1 - left;
+    for (std::int64_t i = 0; i < count; ++i) {
+        x[i] = line[2 * i];
+        y[i] = line[2 * i + 1];
+    }
+    for (double* plane : {tile.x[to], tile.y[to]}) {
+        if (!left) plane[0] = 2 * plane[1] - plane[2];
+        if (!right) plane[tile.columns + 1] = 2 * plane[tile.columns] - plane[tile.columns - 1];
+    }
+}
+
+INLINE void extrapolate_row(Tile& tile, int to, int near, int far) {
+    for (int i = 0; i < tile.columns + 2; ++i) {
+        tile.x[to][i] = 2 * tile.x[near][i] - tile.x[far][i];
+        tile.y[to][i] = 2 * tile.y[near][i] - tile.y[far][i];
+    }
+}
+
+// Finds the middles of the sides of the drops: `part` of the way to the neighbours.
+INLINE void fill_tile(const Map& map, Tile& tile, double part) {
+    const int rows = static_cast<int>(tile.rows);
+    const bool below = tile.row > 0, above = tile.row + tile.rows < map.ny;
+    for (int j = below ? 0 : 1; j < rows + 1 + above; ++j) fill_row(map, tile, j, tile.row + j - 1);
+    // A tile of one row has its neighbour on the other side: no image has less than three.
+    if (!below) extrapolate_row(tile, 0, 1, 2);
+    if (!above) extrapolate_row(tile, rows + 1, rows, rows - 1);
+    for (int j = 0; j < rows + 2; ++j) {
+        for (int axis = 0; axis < 2; ++axis) {
+            const double* from = axis ? tile.y[j] : tile.x[j];
+            double* left = tile.left[axis][j];
+            double* right = tile.right[axis][j];
+            for (int i = 0; i < kTileColumns; ++i) {
+                const double own = (1 - part) * from[i + 1];
+                left[i] = own + part * from[i];
+                right[i] = own + part * from[i + 2];
+            }
+        }
+    }
+}
+
+// An edge, turned such that x grows from its first end.
+struct Edge {
+    Doubles x, y0, y1, slope, inverse, half;  // slope dx/dy, inverse dy/dx; half: 0.5, negative where it was turned
+};
+
+struct Drops {
+    Doubles column, row;  // of the first output pixel
+    Doubles per_area;     // one over the area, with the sign of its orientation
+    int rows, columns;
+    Edge edges[4];
+};
+
+INLINE Edge edge_of(Doubles x0, Doubles y0, Doubles x1, Doubles y1) {
+    const Longs turned = x1 < x0;
+    Edge edge;
+    edge.x = turned ? x1 : x0;
+    edge.y0 = turned ? y1 : y0;
+    edge.y1 = turned ? y0 : y1;
+    edge.half = turned ? all(-0.5) : all(0.5);
+    const Doubles dx = (turned ? x0 : x1) - edge.x, dy = edge.y1 - edge.y0;
+    const Doubles steep = dy < 0.0 ? all(-kSteep) : all(kSteep);
+    edge.slope = dy == 0.0 ? all(0) : dx / (dy == 0.0 ? all(1) : dy);
+    edge.inverse = dx == 0.0 ? steep : dy / (dx == 0.0 ? all(1) : dx);
+    return edge;
+}
+
+// Adds, for one edge in the strip from y to y + 1, the integrals of min(x, X) dy to the left of the columns' edges.
+template <int COLUMNS, bool FIRST, bool LAST>
+INLINE void add_edge(const Edge& edge, double y, double column, Doubles* sums) {
+    const Doubles start = most(least(edge.y0, all(y + 1)), all(y));
+    const Doubles stop = most(least(edge.y1, all(y + 1)), all(y));
+    const Doubles x = edge.x + edge.slope * (start - edge.y0);
+    const Doubles low = least(start, stop), high = most(start, stop);
+    for (int k = FIRST ? 1 : 0; k < COLUMNS + !LAST; ++k) {
+        const double border = column + k;
+        const Doubles crossing = most(least(edge.y0 + (border - edge.x) * edge.inverse, high), low);
+        const Doubles there = edge.x + edge.slope * (crossing - edge.y0);
+        sums[k] += edge.half * ((crossing - start) * (x + there) + (stop - crossing) * (2 * border));
+    }
+    if (LAST) {
+        const Doubles end = edge.x + edge.slope * (stop - edge.y0);
+        sums[COLUMNS] += edge.half * ((stop - start) * (x + end));
+    }
+}
+
+// Overlaps of the drops with some output pixels of a row, in parts of the drops.
+template <int COLUMNS, bool FIRST, bool LAST>
+INLINE void overlap(const Drops& drops, int row, int column, Doubles* parts) {
+    Doubles sums[COLUMNS + 1] = {};
+    for (int k = 0; k < 4; ++k) add_edge<COLUMNS, FIRST, LAST>(drops.edges[k], row, column, sums);
+    for (int k = 0; k < COLUMNS; ++k) parts[k] = (sums[k + 1] - sums[k]) * drops.per_area;
+}
+
+INLINE Drops drops_of(Doubles* x, Doubles* y) {
+    Drops drops;
+    drops.column = floor_of(least(least(x[0], x[1]), least(x[2], x[3])));
+    drops.row = floor_of(least(least(y[0], y[1]), least(y[2], y[3])));
+    for (int k = 0; k < 4; ++k) {
+        x[k] -= drops.column;
+        y[k] -= drops.row;
+    }
+    drops.columns = static_cast<int>(std::ceil(highest(most(most(x[0], x[1]), most(x[2], x[3])))));
+    drops.rows = static_cast<int>(std::ceil(highest(most(most(y[0], y[1]), most(y[2], y[3])))));
+    drops.per_area = 2.0 / ((x[2] - x[0]) * (y[3] - y[1]) - (x[3] - x[1]) * (y[2] - y[0]));
+    for (int k = 0; k < 4; ++k) drops.edges[k] = edge_of(x[k], y[k], x[(k + 1) & 3], y[(k + 1) & 3]);
+    return drops;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Sums by output pixel: weights, weighted data, and variances times squared weights
+
+struct Lane {
+    Four plain[1 + kMostComponents / 4];  // weight, weighted data, weighted variances
+    std::int64_t column, row;
+    std::uint32_t dq;
+    bool used;
+};
+
+struct Sums {
+    double* values;  // (last - first, nx, width)
+    int width;
+    const Output& out;
+};
+
+template <int FOURS>
+INLINE void add_overlap(const Sums& sums, const Lane& lane, std::int64_t row, std::int64_t column, double part) {
+    if (!(part > kSliver)) return;
+    const std::int64_t at = (row - sums.out.first) * sums.out.nx + column;
+    const double square = part * part;
+    const Four first = {part, part, square, square};
+    double* values = sums.values + at * sums.width;
+    const int fours = FOURS ? FOURS : sums.width / 4;
+    for (int k = 0; k < fours; ++k) {
+        Four sum;
+        std::memcpy(&sum, values + 4 * k, sizeof(sum));
+        sum += lane.plain[k] * (k ? Four{} + square : first);
+        std::memcpy(values + 4 * k, &sum, sizeof(sum));
+    }
+    if (lane.dq) sums.out.dq[row * sums.out.nx + column] |= lane.dq;
+}
+
+// Reads a pixel; false where it is not used.
+INLINE bool read_lane(const Input& in, std::int64_t at, Lane& lane) {
+    const float total = in.number ? total_of(in, at) : 0.0f;
+    const Pixel pixel = pixel_at(in, at, total);
+    if (!(pixel.weight > 0)) return false;
+    const double weight = pixel.weight, square = weight * weight;
+    // Whole vectors are written: their parts would have to reach memory before they are read again.
+    lane.plain[0] = Four{weight, weight * pixel.data, in.total ? square * total : 0, 0};
+    if (!in.total) {
+        double values[4 * (1 + kMostComponents / 4)] = {weight, weight * pixel.data};
+        for (int k = 0; k < in.number; ++k) values[2 + k] = square * in.variance[k][at];
+        std::memcpy(lane.plain, values, sizeof(double) * width_of(in.number));
+    }
+    lane.dq = in.dq[at] & ~in.hidden;
+    return true;
+}
+
+template <int COLUMNS, bool FIRST, bool LAST, int FOURS>
+INLINE void fall(const Sums& sums, const Drops& drops, const Lane* lanes, int column) {
+    const Output& out = sums.out;
+    for (int row = 0; row < drops.rows; ++row) {
+        Doubles parts[COLUMNS];
+        overlap<COLUMNS, FIRST, LAST>(drops, row, column, parts);
+        for (int lane = 0; lane < LANES; ++lane) {
+            const std::int64_t y = lanes[lane].row + row;
+            if (!lanes[lane].used || y < out.first || y >= out.last) continue;
+            for (int k = 0; k < COLUMNS; ++k) {
+                const std::int64_t x = lanes[lane].column + column + k;
+                if (x >= 0 && x < out.nx) add_overlap<FOURS>(sums, lanes[lane], y, x, parts[k][lane]);
+            }
+        }
+    }
+}
+
+template <int FOURS>
+INLINE void fall_all(const Sums& sums, const Drops& drops, const Lane* lanes) {
+    if (drops.columns <= 2) return fall<2, true, true, FOURS>(sums, drops, lanes, 0);
+    if (drops.columns <= 3) return fall<3, true, true, FOURS>(sums, drops, lanes, 0);
+    int column = 0;
+    for (; column + kColumns < drops.columns; column += kColumns)
+        fall<kColumns, false, false, FOURS>(sums, drops, lanes, column);
+    fall<kColumns, false, true, FOURS>(sums, drops, lanes, column);
+}
+
+// The drops of some neighbours in a row of a tile.
+template <int FOURS>
+INLINE void drizzle_group(const Input& in, const Sums& sums, const Tile& tile, int j, int i, Lane* lanes) {
+    const double part = in.pixfrac / 2;
+    Doubles x[4], y[4];
+    for (int axis = 0; axis < 2; ++axis) {
+        Doubles* to = axis ? y : x;
+        const auto corner = [&](const double (*side)[kStride], int other) {
+            return (1 - part) * load(side[j] + i) + part * load(side[other] + i);
+        };
+        to[0] = corner(tile.left[axis], j - 1);
+        to[1] = corner(tile.right[axis], j - 1);
+        to[2] = corner(tile.right[axis], j + 1);
+        to[3] = corner(tile.left[axis], j + 1);
+    }
+    const Output& out = sums.out;
+    const Doubles low = least(least(y[0], y[1]), least(y[2], y[3])), high = most(most(y[0], y[1]), most(y[2], y[3]));
+    const Doubles west = least(least(x[0], x[1]), least(x[2], x[3])), east = most(most(x[0], x[1]), most(x[2], x[3]));
+    const Longs where = (low < static_cast<double>(out.last)) & (high > static_cast<double>(out.first)) &
+                        (west < static_cast<double>(out.nx)) & (east > 0.0);
+    int number = 0;
+    const std::int64_t at = (tile.row + j - 1) * in.map.nx + tile.column + i;
+    for (int lane = 0; lane < LANES; ++lane) {
+        lanes[lane].used = where[lane] && i + lane < tile.columns && read_lane(in, at + lane, lanes[lane]);
+        number += lanes[lane].used;
+    }
+    if (!number) return;
+    // What is not used may lie anywhere, and must not make the others loop.
+    for (int lane = 0; number < LANES && lane < LANES; ++lane)
+        for (int k = 0; k < 4 && !lanes[lane].used; ++k) x[k][lane] = y[k][lane] = 0;
+    const Drops drops = drops_of(x, y);
+    for (int lane = 0; lane < LANES; ++lane) {
+        lanes[lane].column = static_cast<std::int64_t>(drops.column[lane]);
+        lanes[lane].row = static_cast<std::int64_t>(drops.row[lane]);
+    }
+    fall_all<FOURS>(sums, drops, lanes);
+}
+
+template <int FOURS>
+void drizzle_tiles(const Input& in, const Bounds* bounds, const Sums& sums) {
+    const Map& map = in.map;
+    const Output& out = sums.out;
+    Tile tile = {};
+    Lane lanes[LANES] = {};
+    for (tile.row = 0; tile.row < map.ny; tile.row += kTileRows) {
+        tile.rows = map.ny - tile.row < kTileRows ? map.ny - tile.row : kTileRows;
+        for (tile.column = 0; tile.column < map.nx; tile.column += kTileColumns, bounds += 4) {
+            if (bounds[1] < 0 || bounds[0] > out.nx || bounds[3] < out.first || bounds[2] > out.last) continue;
+            tile.columns = map.nx - tile.column < kTileColumns ? map.nx - tile.column : kTileColumns;
+            fill_tile(map, tile, in.pixfrac / 2);
+            for (int j = 1; j <= tile.rows; ++j)
+                for (int i = 0; i < tile.columns; i += LANES) drizzle_group<FOURS>(in, sums, tile, j, i, lanes);
+        }
+    }
+}
+
+void finish(const Sums& sums) {
+    const Output& out = sums.out;
+    for (std::int64_t at = out.first * out.nx; at < out.last * out.nx; ++at) {
+        const double* values = sums.values + (at - out.first * out.nx) * sums.width;
+        const float weight = static_cast<float>(values[0]);
+        const double inverse = weight > 0 ? 1 / values[0] : 0;
+        out.weight[at] = weight;
+        out.data[at] = static_cast<float>(values[1] * inverse);
+        for (int k = 0; k < out.number; ++k) out.variance[k][at] = static_cast<float>(values[2 + k] * inverse * inverse);
+    }
+}
+
+void drizzle_rows(const Input& in, const Bounds* bounds, double* values, const Output& out) {
+    const Sums sums = {values, width_of(out.number), out};
+    const std::int64_t size = (out.last - out.first) * out.nx;
+    std::memset(values, 0, sizeof(double) * size * sums.width);
+    std::memset(out.dq + out.first * out.nx, 0, sizeof(*out.dq) * size);
+    if (sums.width == 4) drizzle_tiles<1>(in, bounds, sums);
+    else drizzle_tiles<0>(in, bounds, sums);
+    finish(sums);
+}
+
+}  // namespace
+
+extern const Kernel NAME;
+const Kernel NAME = {KERNEL_NAME, drizzle_rows, survey_rows, bounds_of_tiles};
+
+}  // namespace iris
