@@ -49,7 +49,7 @@ def survey(image: Image, rows: slice, using: str = "") -> Survey:
     unused, total = np.empty(shape, dtype=np.uint8), np.empty(shape[0])
     weighted, unweighted = np.empty(shape[0], dtype=np.int64), np.empty(shape[0], dtype=np.int64)
     to = unused, total, weighted, unweighted
-    _native.survey(using or instructions()[0], image.shape, *_planes(image), (rows.start, rows.stop), to)
+    _native.survey(using or _fastest(), image.shape, *_planes(image), (rows.start, rows.stop), to)
     return Survey(unused=unused.view(np.bool_), total=total, weighted=weighted, unweighted=unweighted)
 
 
@@ -87,7 +87,7 @@ def drizzle(
     """
     if not 0 < pixfrac <= 1:
         raise ValueError(f"pixfrac {pixfrac}: a number above 0 and up to 1 is needed")
-    using, total = using or instructions()[0], list(grid.variance) == ["total"] and bool(image.variance)
+    using, total = using or _fastest(), list(grid.variance) == ["total"] and bool(image.variance)
     if not total and list(grid.variance) != list(image.variance):
         raise ValueError(f"variances {list(grid.variance)} cannot be made of {list(image.variance)}")
     piece, step = mapping.of_rows(image.shape[0])
@@ -112,6 +112,12 @@ def drizzle(
         return
     with ThreadPoolExecutor(number) as pool:
         list(pool.map(work, [blocks] * number))
+
+
+def _fastest() -> str:
+    if _native is None:
+        raise RuntimeError("iris-drizzle was installed without a compiler (C++17) and cannot drizzle; install it again")
+    return instructions()[0]
 
 
 def _planes(image: Image) -> tuple[Any, ...]:

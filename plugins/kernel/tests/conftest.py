@@ -31,6 +31,68 @@ class Scene:
         iris_drizzle.drizzle(self.image, self.mapping, grid, **options)
         return grid
 
+    def drop(self, pixel: tuple[int, int], pixfrac: float) -> list[Any]:
+        """Return the corners of the drop of a pixel; edges of output pixels at whole numbers."""
+        part, (row, column) = pixfrac / 2, np.add(pixel, 1)
+        around = np.pad(self.pixmap, ((1, 1), (1, 1), (0, 0)), "reflect", reflect_type="odd")
+
+        def corner(u: int, v: int) -> Any:
+            lines = (around[line, [column, column + u]] for line in (row, row + v))
+            own, beside = ((1 - part) * line[0] + part * line[1] for line in lines)
+            return (1 - part) * own + part * beside + 0.5
+
+        return [corner(u, v) for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+
+    def part(self, pixel: tuple[int, int], place: tuple[int, int], pixfrac: float) -> float:
+        """Return the part of the drop of a pixel that falls into a pixel of the grid."""
+        inner = drop = self.drop(pixel, pixfrac)
+        for axis in (0, 1):
+            low = place[1 - axis]
+            inner = _cut(_cut(inner, axis, low, 1), axis, low + 1, -1)
+        return _area(inner) / _area(drop)
+
+    def mean(self, place: tuple[int, int], pixfrac: float) -> float:
+        """Return the exact value of a pixel of the grid."""
+        reach = 0.5 + 2 * np.ptp(self.pixmap[:2, :2], axis=(0, 1)).max()
+        near = np.abs(self.pixmap - place[::-1]).max(axis=-1) < reach
+        pixels = [(int(row), int(column)) for row, column in np.argwhere((self.weights > 0) & near)]
+        parts = [self.part(pixel, place, pixfrac) * float(self.weights[pixel]) for pixel in pixels]
+        return float(np.average([float(self.image.data[pixel]) for pixel in pixels], weights=parts))
+
+    @property
+    def total(self) -> Any:
+        """The variance of the pixels."""
+        return self.image.variance["poisson"] + self.image.variance["rnoise"]
+
+    @property
+    def weights(self) -> Any:
+        """The weights of the pixels, 0 where they are not used."""
+        image = self.image
+        used = ((image.dq & image.unusable) == 0) & np.isfinite(image.data) & np.isfinite(self.total)
+        weight = np.float32(image.weight.constant)
+        if image.weight.over is not None:
+            weight = 1 / (weight + sum(image.variance[name] for name in image.weight.over))
+        return np.where(used, weight, 0).astype(np.float32)
+
+
+def _cut(corners: list[Any], axis: int, border: float, sign: int) -> list[Any]:
+    """Return what of a polygon lies on one side of a line (Sutherland & Hodgman)."""
+    result = []
+    for one, other in zip(corners, corners[1:] + corners[:1], strict=True):
+        inside = [sign * (point[axis] - border) >= 0 for point in (one, other)]
+        if inside[0]:
+            result.append(one)
+        if inside[0] != inside[1]:
+            result.append(one + (other - one) * (border - one[axis]) / (other[axis] - one[axis]))
+    return result
+
+
+def _area(corners: list[Any]) -> float:
+    if not corners:
+        return 0.0
+    x, y = np.transpose(corners)
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
 
 def _map_of(transform: Any, shape: tuple[int, int], nodes: int = 5) -> tuple[SplineMap, Any]:
     """Return the spline through a map (x, y) -> (x, y), and its values in all pixels."""

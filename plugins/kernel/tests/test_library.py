@@ -13,18 +13,11 @@ from hypothesis import strategies as st
 from iris_drizzle import Grid, Weight
 
 Maker = Callable[..., Any]
-Box = tuple[float, float, float, float]
 
 
 def by_library(scene: Any, pixfrac: float, scale: float = 1.0) -> Grid:
     """Return the grid that the library makes, of the pixels that the kernel would use."""
-    image = scene.image
-    total = image.variance["poisson"] + image.variance["rnoise"]
-    used = ((image.dq & image.unusable) == 0) & np.isfinite(image.data) & np.isfinite(total)
-    weight = np.float32(image.weight.constant)
-    if image.weight.over is not None:
-        weight = 1 / (weight + sum(image.variance[name] for name in image.weight.over))
-    weight = np.where(used, weight, 0).astype(np.float32)
+    image, weight = scene.image, scene.weights
     grid = Drizzle(
         kernel="square",
         out_img=np.zeros(scene.shape, np.float32),
@@ -38,7 +31,7 @@ def by_library(scene: Any, pixfrac: float, scale: float = 1.0) -> Grid:
         exptime=1.0,
         pixmap=scene.pixmap,
         weight_map=weight,
-        data2=[np.where(weight > 0, total, np.float32(0))],
+        data2=[np.where(weight > 0, scene.total, np.float32(0))],
         dq=image.dq & ~np.uint32(image.hidden),
         pixel_scale_ratio=1 / scale,
         pixfrac=pixfrac,
@@ -47,12 +40,19 @@ def by_library(scene: Any, pixfrac: float, scale: float = 1.0) -> Grid:
     return Grid(data=grid.out_img, weight=grid.out_wht, dq=grid.out_dq, variance=variance)
 
 
-def check(made: Grid, wanted: Grid) -> None:
-    """Hold a grid to 1e-5 of the error or 2 units of the last place, where there is more than 5 % of the weight."""
+def check(scene: Any, pixfrac: float, made: Grid, wanted: Grid) -> None:
+    """Hold a grid to 1e-5 of the error or 2 units of the last place, where there is more than 5 % of the weight.
+
+    The library rounds at each pixel that it adds, to 3 units and more where a star falls off steeply: there the exact
+    mean decides.
+    """
     seen = wanted.weight > 0.05 * wanted.weight.max()
-    error = np.sqrt(wanted.variance["total"])
-    tolerance = np.maximum(1e-5 * error, 2 * np.spacing(np.abs(wanted.data)))
-    assert np.all(np.abs(made.data.astype(float) - wanted.data)[seen] <= tolerance[seen])
+    tolerance = np.maximum(1e-5 * np.sqrt(wanted.variance["total"]), 2 * np.spacing(np.abs(wanted.data)))
+    far = seen & (np.abs(made.data.astype(float) - wanted.data) > tolerance)
+    assert np.count_nonzero(far) <= 0.01 * np.count_nonzero(seen)
+    for place in map(tuple, np.argwhere(far)):
+        exact = scene.mean(place, pixfrac)
+        assert abs(made.data[place] - exact) < np.spacing(np.abs(made.data[place])) < abs(wanted.data[place] - exact)
     np.testing.assert_allclose(made.variance["total"][seen], wanted.variance["total"][seen], rtol=2e-6)
     np.testing.assert_allclose(made.weight, wanted.weight, rtol=1e-6, atol=1e-6 * wanted.weight.max())
     firm = wanted.weight > 1e-6 * wanted.weight.max()
@@ -87,7 +87,7 @@ def test_equal_to_the_library(
     middle = 36 * scale + 10
     transform = turned(angle, scale, bend, flip, (middle + shift[0], middle + shift[1]))
     one = scene(transform, seed=seed, grid=shape, weight=weight)
-    check(one.drizzled(pixfrac=pixfrac), by_library(one, pixfrac, scale))
+    check(one, pixfrac, one.drizzled(pixfrac=pixfrac), by_library(one, pixfrac, scale))
 
 
 @pytest.mark.parametrize("pixfrac", [1.0, 0.6])
@@ -96,7 +96,7 @@ def test_equal_to_the_library_where_edges_lie_along_the_grid(
     scene: Maker, turned: Maker, using: str, angle: float, pixfrac: float
 ) -> None:
     one = scene(turned(angle, shift=(30.0, 30.5)), grid=(110, 110))
-    check(one.drizzled(pixfrac=pixfrac, using=using), by_library(one, pixfrac))
+    check(one, pixfrac, one.drizzled(pixfrac=pixfrac, using=using), by_library(one, pixfrac))
 
 
 def test_a_star_has_the_flux_that_the_library_gives_it(scene: Maker, turned: Maker) -> None:

@@ -33,46 +33,6 @@ def one_pixel(scene: Any, row: int, column: int) -> dict[str, Any]:
     return planes
 
 
-def polygon(scene: Any, row: int, column: int, half: float) -> Any:
-    """Return the corners of a drop; edges of output pixels at whole numbers."""
-
-    def corner(u: int, v: int) -> Any:
-        own, beside = scene.pixmap[row, column::u][:2], scene.pixmap[row + v, column::u][:2]
-        along, further = ((1 - half) * pair[0] + half * pair[1] for pair in (own, beside))
-        return (1 - half) * along + half * further + 0.5
-
-    return [corner(u, v) for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-
-
-def area(corners: Any) -> float:
-    x, y = np.transpose(corners)
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
-
-
-def clipped(corners: Any, axis: int, border: float, sign: int) -> Any:
-    """Cut a polygon along a line (Sutherland & Hodgman)."""
-    result = []
-    for one, other in zip(corners, corners[1:] + corners[:1], strict=True):
-        inside = [sign * (point[axis] - border) >= 0 for point in (one, other)]
-        if inside[0]:
-            result.append(one)
-        if inside[0] != inside[1]:
-            result.append(one + (other - one) * (border - one[axis]) / (other[axis] - one[axis]))
-    return result
-
-
-def overlaps(corners: Any, shape: tuple[int, int]) -> Any:
-    """Return the parts of a polygon in all pixels of a grid."""
-    result = np.zeros(shape)
-    for row, column in np.ndindex(shape):
-        inner = corners
-        for axis, low in ((0, column), (1, row)):
-            inner = clipped(inner, axis, low, 1) if inner else inner
-            inner = clipped(inner, axis, low + 1, -1) if inner else inner
-        result[row, column] = area(inner) / area(corners) if len(inner) > 2 else 0
-    return result
-
-
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     angle=st.floats(0, 360),
@@ -88,7 +48,9 @@ def test_the_weight_of_a_pixel_is_the_part_of_its_drop_that_falls_there(
     size = {"shape": (40, 40), "grid": (30, 30)}
     first = scene(transform, **size)
     one = scene(transform, **size, **one_pixel(first, 20, 20))
-    parts = overlaps(polygon(one, 20, 20, pixfrac / 2), one.shape)
+    parts = np.zeros(one.shape)
+    for place in np.ndindex(one.shape):
+        parts[place] = one.part((20, 20), place, pixfrac)
     made = one.drizzled(pixfrac=pixfrac)
     np.testing.assert_allclose(made.weight, parts, atol=2e-7)
     assert made.weight.sum(dtype=float) == pytest.approx(1, abs=1e-6)
