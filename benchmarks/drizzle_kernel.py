@@ -27,11 +27,11 @@ def scene(size: int, angle: float) -> tuple[Image, CubicSpline, int]:
     random = np.random.default_rng(1)
     data = random.normal(100, 10, (size, size)).astype(np.float32)
     dq = np.where(random.random((size, size)) < 0.01, 1, 0).astype(np.uint32)
-    side = int(size * 1.45)
     rows = np.linspace(0, size - 1, size // 64 + 1)
     x, y = np.meshgrid(np.arange(size) - size / 2, rows - size / 2)
     factor = 1 + 0.005 * (x**2 + y**2) / size**2
     sine, cosine = np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))
+    side = int(size * 1.01 * (abs(sine) + abs(cosine))) + 8
     places = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1) * factor[..., np.newaxis] + side / 2
     image = Image(data=data, dq=dq, variance={"total": data + 5}, unusable=1, hidden=1, weight=Weight(constant=100.0))
     return image, CubicSpline(rows, places, axis=0), side

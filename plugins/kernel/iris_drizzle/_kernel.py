@@ -20,9 +20,8 @@ with suppress(ImportError):
 
 __all__ = ["drizzle", "instructions", "survey"]
 
-# Bytes of the sums of the rows that a thread works on at a time.
-_SCRATCH = 1 << 22
-_FEWEST_ROWS = 16
+# Rows and columns of the block of the grid that a thread works on at a time: its sums are 4 MB.
+_BLOCK = (256, 512)
 
 
 def instructions() -> tuple[str, ...]:
@@ -62,7 +61,7 @@ def drizzle(
     pixfrac: float = 1.0,
     using: str = "",
     threads: int | None = None,
-    block: int | None = None,
+    block: tuple[int, int] = _BLOCK,
 ) -> None:
     """Let an image fall onto a grid, whose planes are overwritten; the square kernel of Fruchter & Hook (2002).
 
@@ -83,7 +82,8 @@ def drizzle(
     threads
         By default as many as there are cores for this process, and one in a worker process.
     block
-        Rows of the grid that are worked on at a time. No bit of the result depends on it, or on `threads`, or `using`.
+        Rows and columns of the grid that are worked on at a time. No bit of the result depends on it, on `threads`
+        or on `using`.
     """
     if not 0 < pixfrac <= 1:
         raise ValueError(f"pixfrac {pixfrac}: a number above 0 and up to 1 is needed")
@@ -97,21 +97,32 @@ def drizzle(
     ny, nx = grid.data.shape
     planes = grid.data, grid.weight, grid.dq, tuple(grid.variance.values()), (ny, nx)
     width = 4 * -(-(2 + len(grid.variance)) // 4)
-    height = block or max(_FEWEST_ROWS, _SCRATCH // (8 * width * nx))
-    blocks = iter([(first, min(first + height, ny)) for first in range(0, ny, height)])
+    blocks = _blocks((ny, nx), block)
     given = using, image.shape, *_planes(image), total, pixfrac, spline, bounds, planes
 
-    def work(blocks: Iterator[tuple[int, int]]) -> None:
-        scratch = np.empty(height * nx * width)
-        for first, last in blocks:
-            _native.drizzle(*given, (first, last), scratch[: (last - first) * nx * width])
+    def work(blocks: Iterator[tuple[int, int, int, int]]) -> None:
+        scratch = np.empty(block[0] * block[1] * width)
+        for first, last, left, right in blocks:
+            size = (last - first) * (right - left) * width
+            _native.drizzle(*given, (first, last, left, right), scratch[:size])
 
-    number = min(threads or _threads(), -(-ny // height))
+    number = min(threads or _threads(), len(blocks))
+    queue = iter(blocks)
     if number == 1:
-        work(blocks)
+        work(queue)
         return
     with ThreadPoolExecutor(number) as pool:
-        list(pool.map(work, [blocks] * number))
+        list(pool.map(work, [queue] * number))
+
+
+def _blocks(shape: tuple[int, int], block: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Return first and last row, left and right column of the blocks of a grid."""
+    (ny, nx), (height, width) = shape, block
+    return [
+        (first, min(first + height, ny), left, min(left + width, nx))
+        for first in range(0, ny, height)
+        for left in range(0, nx, width)
+    ]
 
 
 def _fastest() -> str:

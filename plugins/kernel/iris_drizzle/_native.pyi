@@ -39,7 +39,7 @@ def drizzle(
     spline: _Map,
     bounds: Any,
     grid: _Grid,
-    rows: tuple[int, int],
+    block: tuple[int, int, int, int],
     scratch: Any,
     /,
 ) -> None: ...

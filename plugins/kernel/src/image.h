@@ -47,7 +47,7 @@ struct Input {
     Map map;
 };
 
-// Rows first to last of the grid.
+// The block of the grid from row `first` to `last` and column `left` to `right`.
 struct Output {
     float* data;  // (ny, nx), as the others
     float* weight;
@@ -55,7 +55,7 @@ struct Output {
     int number;  // of variance planes
     float* variance[kMostComponents];
     std::int64_t ny, nx;
-    std::int64_t first, last;
+    std::int64_t first, last, left, right;
 };
 
 // What is known of the pixels of some rows before they fall: which have a weight, and its sum for each row.

@@ -299,7 +299,7 @@ struct Lane {
 };
 
 struct Sums {
-    double* values;  // (last - first, nx, width)
+    double* values;  // (last - first, right - left, width)
     int width;
     const Output& out;
 };
@@ -307,7 +307,7 @@ struct Sums {
 template <int FOURS>
 INLINE void add_overlap(const Sums& sums, const Lane& lane, std::int64_t row, std::int64_t column, double part) {
     if (!(part > kSliver)) return;
-    const std::int64_t at = (row - sums.out.first) * sums.out.nx + column;
+    const std::int64_t at = (row - sums.out.first) * (sums.out.right - sums.out.left) + column - sums.out.left;
     const double square = part * part;
     const Four first = {part, part, square, square};
     double* values = sums.values + at * sums.width;
@@ -349,7 +349,7 @@ INLINE void fall(const Sums& sums, const Drops& drops, const Lane* lanes, int co
             if (!lanes[lane].used || y < out.first || y >= out.last) continue;
             for (int k = 0; k < COLUMNS; ++k) {
                 const std::int64_t x = lanes[lane].column + column + k;
-                if (x >= 0 && x < out.nx) add_overlap<FOURS>(sums, lanes[lane], y, x, parts[k][lane]);
+                if (x >= out.left && x < out.right) add_overlap<FOURS>(sums, lanes[lane], y, x, parts[k][lane]);
             }
         }
     }
@@ -384,7 +384,7 @@ INLINE void drizzle_group(const Input& in, const Sums& sums, const Tile& tile, i
     const Doubles low = least(least(y[0], y[1]), least(y[2], y[3])), high = most(most(y[0], y[1]), most(y[2], y[3]));
     const Doubles west = least(least(x[0], x[1]), least(x[2], x[3])), east = most(most(x[0], x[1]), most(x[2], x[3]));
     const Longs where = (low < static_cast<double>(out.last)) & (high > static_cast<double>(out.first)) &
-                        (west < static_cast<double>(out.nx)) & (east > 0.0);
+                        (west < static_cast<double>(out.right)) & (east > static_cast<double>(out.left));
     int number = 0;
     const std::int64_t at = (tile.row + j - 1) * in.map.nx + tile.column + i;
     for (int lane = 0; lane < LANES; ++lane) {
@@ -412,7 +412,7 @@ void drizzle_tiles(const Input& in, const Bounds* bounds, const Sums& sums) {
     for (tile.row = 0; tile.row < map.ny; tile.row += kTileRows) {
         tile.rows = map.ny - tile.row < kTileRows ? map.ny - tile.row : kTileRows;
         for (tile.column = 0; tile.column < map.nx; tile.column += kTileColumns, bounds += 4) {
-            if (bounds[1] < 0 || bounds[0] > out.nx || bounds[3] < out.first || bounds[2] > out.last) continue;
+            if (bounds[1] < out.left || bounds[0] > out.right || bounds[3] < out.first || bounds[2] > out.last) continue;
             tile.columns = map.nx - tile.column < kTileColumns ? map.nx - tile.column : kTileColumns;
             fill_tile(map, tile, in.pixfrac / 2);
             for (int j = 1; j <= tile.rows; ++j)
@@ -423,21 +423,24 @@ void drizzle_tiles(const Input& in, const Bounds* bounds, const Sums& sums) {
 
 void finish(const Sums& sums) {
     const Output& out = sums.out;
-    for (std::int64_t at = out.first * out.nx; at < out.last * out.nx; ++at) {
-        const double* values = sums.values + (at - out.first * out.nx) * sums.width;
-        const float weight = static_cast<float>(values[0]);
-        const double inverse = weight > 0 ? 1 / values[0] : 0;
-        out.weight[at] = weight;
-        out.data[at] = static_cast<float>(values[1] * inverse);
-        for (int k = 0; k < out.number; ++k) out.variance[k][at] = static_cast<float>(values[2 + k] * inverse * inverse);
+    const double* values = sums.values;
+    for (std::int64_t row = out.first; row < out.last; ++row) {
+        for (std::int64_t at = row * out.nx + out.left; at < row * out.nx + out.right; ++at, values += sums.width) {
+            const float weight = static_cast<float>(values[0]);
+            const double inverse = weight > 0 ? 1 / values[0] : 0, square = inverse * inverse;
+            out.weight[at] = weight;
+            out.data[at] = static_cast<float>(values[1] * inverse);
+            for (int k = 0; k < out.number; ++k) out.variance[k][at] = static_cast<float>(values[2 + k] * square);
+        }
     }
 }
 
-void drizzle_rows(const Input& in, const Bounds* bounds, double* values, const Output& out) {
+void drizzle_block(const Input& in, const Bounds* bounds, double* values, const Output& out) {
     const Sums sums = {values, width_of(out.number), out};
-    const std::int64_t size = (out.last - out.first) * out.nx;
-    std::memset(values, 0, sizeof(double) * size * sums.width);
-    std::memset(out.dq + out.first * out.nx, 0, sizeof(*out.dq) * size);
+    const std::int64_t columns = out.right - out.left;
+    std::memset(values, 0, sizeof(double) * (out.last - out.first) * columns * sums.width);
+    for (std::int64_t row = out.first; row < out.last; ++row)
+        std::memset(out.dq + row * out.nx + out.left, 0, sizeof(*out.dq) * columns);
     if (sums.width == 4) drizzle_tiles<1>(in, bounds, sums);
     else drizzle_tiles<0>(in, bounds, sums);
     finish(sums);
@@ -446,6 +449,6 @@ void drizzle_rows(const Input& in, const Bounds* bounds, double* values, const O
 }  // namespace
 
 extern const Kernel NAME;
-const Kernel NAME = {KERNEL_NAME, drizzle_rows, survey_rows, bounds_of_tiles};
+const Kernel NAME = {KERNEL_NAME, drizzle_block, survey_rows, bounds_of_tiles};
 
 }  // namespace iris

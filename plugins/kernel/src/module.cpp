@@ -174,13 +174,15 @@ PyObject* survey(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-// out: data, weight, dq, variances, shape; rows: first, last.
+// out: data, weight, dq, variances, shape.
 bool read_output(Buffers& buffers, PyObject* given, Output& out) {
     PyObject *data, *weight, *dq, *variances;
     long long ny, nx;
     if (!PyArg_ParseTuple(given, "OOOO(LL)", &data, &weight, &dq, &variances, &ny, &nx)) return false;
     out.ny = ny, out.nx = nx;
-    if (out.first < 0 || out.last < out.first || out.last > ny) return buffers.fail("not on the grid", "rows"), false;
+    const bool rows = 0 <= out.first && out.first <= out.last && out.last <= ny;
+    if (!rows || out.left < 0 || out.right < out.left || out.right > nx)
+        return buffers.fail("not on the grid", "block"), false;
     out.data = buffers.take<float>(data, ny * nx, kFloat, "data", true);
     out.weight = buffers.take<float>(weight, ny * nx, kFloat, "weight", true);
     out.dq = buffers.take<std::uint32_t>(dq, ny * nx, kUint32, "dq", true);
@@ -191,23 +193,23 @@ bool read_output(Buffers& buffers, PyObject* given, Output& out) {
 PyObject* drizzle(PyObject*, PyObject* args) {
     const char* name;
     PyObject *shape, *planes, *weight, *bits, *given, *around, *to, *scratch;
-    long long first, last;
+    long long first, last, left, right;
     int total;
     Input in = {};
     Output out = {};
     Buffers buffers;
-    if (!PyArg_ParseTuple(args, "sOOOOpdOOO(LL)O", &name, &shape, &planes, &weight, &bits, &total, &in.pixfrac, &given,
-                          &around, &to, &first, &last, &scratch))
+    if (!PyArg_ParseTuple(args, "sOOOOpdOOO(LLLL)O", &name, &shape, &planes, &weight, &bits, &total, &in.pixfrac, &given,
+                          &around, &to, &first, &last, &left, &right, &scratch))
         return nullptr;
     const Kernel* kernel = kernel_named(name);
-    in.total = total, out.first = first, out.last = last;
+    in.total = total, out.first = first, out.last = last, out.left = left, out.right = right;
     if (!kernel || !read_map(buffers, shape, given, in.map) || !read_planes(buffers, planes, weight, bits, in))
         return nullptr;
     if (!read_output(buffers, to, out)) return nullptr;
     if (out.number != (total ? 1 : in.number)) return buffers.fail("another number of planes", "variance");
     const std::int64_t tiles = (in.map.ny + kTileRows - 1) / kTileRows * ((in.map.nx + kTileColumns - 1) / kTileColumns);
     const Bounds* bounds = buffers.take<const Bounds>(around, tiles * 4, kDouble, "bounds");
-    const std::int64_t size = (last - first) * out.nx * width_of(out.number);
+    const std::int64_t size = (last - first) * (right - left) * width_of(out.number);
     double* values = buffers.take<double>(scratch, size, kDouble, "scratch", true);
     if (buffers.failed()) return nullptr;
     Py_BEGIN_ALLOW_THREADS
@@ -220,7 +222,7 @@ PyMethodDef kMethods[] = {
     {"instructions", instructions, METH_NOARGS, "Names of the instruction sets that this machine has, fastest first."},
     {"bounds", find_bounds, METH_VARARGS, "Fill in where the tiles of an image may fall."},
     {"survey", survey, METH_VARARGS, "Find the pixels of some rows that are not used, and the weights of the others."},
-    {"drizzle", drizzle, METH_VARARGS, "Make some rows of a grid."},
+    {"drizzle", drizzle, METH_VARARGS, "Make a block of a grid."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -24,9 +24,9 @@ def same(one: Grid, other: Grid) -> bool:
 
 
 @pytest.mark.parametrize("angle", [0.0, 29.0])
-@pytest.mark.parametrize("block", [1, 7, 1000])
+@pytest.mark.parametrize("block", [(1, 1000), (7, 11), (1000, 1000)])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_same_bits(scene: Maker, turned: Maker, using: str, angle: float, block: int, threads: int) -> None:
+def test_same_bits(scene: Maker, turned: Maker, using: str, angle: float, block: tuple[int, int], threads: int) -> None:
     one = scene(turned(angle, 1.1, 0.05, shift=(20.0, 20.0)), shape=(83, 131), grid=(180, 200))
     wanted = one.drizzled(using="portable", threads=1)
     assert same(one.drizzled(using=using, threads=threads, block=block), wanted)
@@ -65,7 +65,7 @@ def test_other_threads_go_on_meanwhile(scene: Maker, turned: Maker) -> None:
     counter = threading.Thread(target=count)
     counter.start()
     before = counted[0]
-    one.drizzled(threads=1, block=1400)
+    one.drizzled(threads=1, block=(1400, 1500))
     moved = counted[0] - before
     done.set()
     counter.join()
