@@ -6,7 +6,7 @@ setup(
     ext_modules=[
         Extension(
             "iris_drizzle._native",
-            sources=[f"src/{name}.cpp" for name in ("module", "portable", "avx2", "avx512")],
+            sources=[f"src/{name}.cpp" for name in ("module", "portable", "avx2")],
             depends=["src/image.h", "src/kernel.h"],
             # The bits of a result are the same on all machines only without fused operations.
             extra_compile_args=["-std=c++17", "-O3", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti", "-Wno-psabi"],

@@ -27,7 +27,7 @@ _BLOCK = (256, 512)
 def instructions() -> tuple[str, ...]:
     """Return the instruction sets that the kernel can use on this machine, fastest first; none: it is not compiled.
 
-    They are ``avx512`` and ``avx2``, for processors that have them, and ``portable``. All give the same bits.
+    They are ``avx2``, for processors that have it, and ``portable``. Both give the same bits.
     """
     return () if _native is None else tuple(_native.instructions())
 

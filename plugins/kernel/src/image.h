@@ -77,7 +77,7 @@ struct Kernel {
     void (*bounds)(const Map&, Bounds*);
 };
 
-extern const Kernel portable, avx2, avx512;
+extern const Kernel portable, avx2;
 
 // Doubles that an output pixel needs while it grows.
 inline int width_of(int components) { return 4 * ((2 + components + 3) / 4); }

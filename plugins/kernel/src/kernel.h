@@ -1,8 +1,8 @@
 // The kernel, once for each instruction set: the file that includes this one sets LANES and NAME.
 //
 // An input pixel, shrunk by pixfrac, is a convex quadrilateral on the grid. Its overlap with an output pixel is exact:
-// the area of the part of a polygon that has x < X, in the strip Y < y < Y + 1, is the sum over its edges of
-// the integral of min(x(y), X) dy along the edge (Green), and the differences between whole X are the overlaps.
+// the area of the part of a polygon that lies below y and right of X is the sum over its edges of the integral of
+// max(x - X, 0) dy along the edge (Green), and differences between whole X and y are the overlaps.
 // All lanes do the same sums, in the same order, without fused operations: the bits do not depend on LANES.
 
 #include "image.h"
@@ -106,7 +106,16 @@ INLINE void map_row(const Map& map, std::int64_t row, std::int64_t first, std::i
     const double* c = map.coefficients + (map.piece[row] * map.nx + first) * 2;
     const double s = map.step[row], s2 = s * s, s3 = s2 * s, inverse = 1 / map.quantum;
     const double shift[2] = {map.offset_x + 0.5, map.offset_y + 0.5};
-    for (std::int64_t i = 0; i < 2 * count; ++i) {
+    Doubles shifts;
+    for (int lane = 0; lane < LANES; ++lane) shifts[lane] = shift[lane & 1];
+    std::int64_t i = 0;
+    for (; i + LANES <= 2 * count; i += LANES) {
+        const Doubles cubic = load(c + i), square = load(c + size + i), linear = load(c + 2 * size + i);
+        const Doubles value = ((load(c + 3 * size + i) + linear * s) + square * s2) + cubic * s3;
+        const Doubles place = ((value * inverse + kRounder) - kRounder) * map.quantum + shifts;
+        std::memcpy(to + i, &place, sizeof(place));
+    }
+    for (; i < 2 * count; ++i) {
         const double value = ((c[3 * size + i] + c[2 * size + i] * s) + c[size + i] * s2) + c[i] * s3;
         to[i] = ((value * inverse + kRounder) - kRounder) * map.quantum + shift[i & 1];
     }
@@ -220,9 +229,12 @@ INLINE void fill_tile(const Map& map, Tile& tile, double part) {
     }
 }
 
-// An edge, turned such that x grows from its first end.
+// An edge, turned such that y grows from its first end. Half of its slope dx/dy and x have the sign of the turn.
 struct Edge {
-    Doubles x, y0, y1, slope, inverse, half;  // slope dx/dy, inverse dy/dx; half: 0.5, negative where it was turned
+    Doubles x, y0, y1, half, sign, inverse;  // inverse: dy/dx
+    Doubles start;                           // x of the first end, without sign
+    Longs right;                             // whether x grows, too
+    Doubles way;                             // -1 where it does, 1 elsewhere
 };
 
 struct Drops {
@@ -233,44 +245,64 @@ struct Drops {
 };
 
 INLINE Edge edge_of(Doubles x0, Doubles y0, Doubles x1, Doubles y1) {
-    const Longs turned = x1 < x0;
+    const Longs turned = y1 < y0;
     Edge edge;
-    edge.x = turned ? x1 : x0;
+    edge.start = turned ? x1 : x0;
     edge.y0 = turned ? y1 : y0;
     edge.y1 = turned ? y0 : y1;
-    edge.half = turned ? all(-0.5) : all(0.5);
-    const Doubles dx = (turned ? x0 : x1) - edge.x, dy = edge.y1 - edge.y0;
-    const Doubles steep = dy < 0.0 ? all(-kSteep) : all(kSteep);
-    edge.slope = dy == 0.0 ? all(0) : dx / (dy == 0.0 ? all(1) : dy);
-    edge.inverse = dx == 0.0 ? steep : dy / (dx == 0.0 ? all(1) : dx);
+    edge.sign = turned ? all(-1) : all(1);
+    const Doubles dx = (turned ? x0 : x1) - edge.start, dy = edge.y1 - edge.y0;
+    edge.right = dx >= 0.0;
+    edge.way = edge.right ? all(-1) : all(1);
+    edge.half = edge.sign * 0.5 * (dy == 0.0 ? all(0) : dx / (dy == 0.0 ? all(1) : dy));
+    edge.inverse = dx == 0.0 ? all(kSteep) : dy / (dx == 0.0 ? all(1) : dx);
+    edge.x = edge.sign * edge.start;
     return edge;
 }
 
-// Adds, for one edge in the strip from y to y + 1, the integrals of min(x, X) dy to the left of the columns' edges.
+// Where the edges of the drops cross the left edges of some columns (y), and how far their ends lie from these.
+template <int COLUMNS>
+struct Borders {
+    Doubles crossing[4][COLUMNS + 1], distance[4][COLUMNS + 1];
+    Doubles below[COLUMNS];  // what falls into the columns, below the rows that are still to come
+};
+
 template <int COLUMNS, bool FIRST, bool LAST>
-INLINE void add_edge(const Edge& edge, double y, double column, Doubles* sums) {
-    const Doubles start = most(least(edge.y0, all(y + 1)), all(y));
-    const Doubles stop = most(least(edge.y1, all(y + 1)), all(y));
-    const Doubles x = edge.x + edge.slope * (start - edge.y0);
-    const Doubles low = least(start, stop), high = most(start, stop);
-    for (int k = FIRST ? 1 : 0; k < COLUMNS + !LAST; ++k) {
-        const double border = column + k;
-        const Doubles crossing = most(least(edge.y0 + (border - edge.x) * edge.inverse, high), low);
-        const Doubles there = edge.x + edge.slope * (crossing - edge.y0);
-        sums[k] += edge.half * ((crossing - start) * (x + there) + (stop - crossing) * (2 * border));
+INLINE void find_borders(const Drops& drops, double column, Borders<COLUMNS>& borders) {
+    for (int e = 0; e < 4; ++e) {
+        const Edge& edge = drops.edges[e];
+        for (int k = FIRST ? 1 : 0; k < COLUMNS + !LAST; ++k) {
+            const Doubles crossing = edge.y0 + (column + k - edge.start) * edge.inverse;
+            borders.crossing[e][k] = most(least(crossing, edge.y1), edge.y0);
+            borders.distance[e][k] = edge.x - edge.sign * (column + k);
+        }
     }
-    if (LAST) {
-        const Doubles end = edge.x + edge.slope * (stop - edge.y0);
-        sums[COLUMNS] += edge.half * ((stop - start) * (x + end));
-    }
+    for (int k = 0; k < COLUMNS; ++k) borders.below[k] = all(0);
 }
 
-// Overlaps of the drops with some output pixels of a row, in parts of the drops.
+// Overlaps of the drops with some output pixels of a row, in parts of the drops; rows have to come in order.
+//
+// The area of a drop below y with x > X is the sum over its edges of the integral of max(x - X, 0) dy: of an edge that
+// goes right from where it crosses X, and of one that goes left up to there.
 template <int COLUMNS, bool FIRST, bool LAST>
-INLINE void overlap(const Drops& drops, int row, int column, Doubles* parts) {
+INLINE void overlap(const Drops& drops, Borders<COLUMNS>& borders, int row, Doubles* parts) {
     Doubles sums[COLUMNS + 1] = {};
-    for (int k = 0; k < 4; ++k) add_edge<COLUMNS, FIRST, LAST>(drops.edges[k], row, column, sums);
-    for (int k = 0; k < COLUMNS; ++k) parts[k] = (sums[k + 1] - sums[k]) * drops.per_area;
+    for (int e = 0; e < 4; ++e) {
+        const Edge& edge = drops.edges[e];
+        const Doubles stop = least(most(edge.y0, all(row + 1)), edge.y1), height = stop - edge.y0;
+        const Doubles from = edge.right ? height : all(0);
+        if (FIRST) sums[0] += height * (edge.x + edge.half * height);
+        for (int k = FIRST ? 1 : 0; k < COLUMNS + !LAST; ++k) {
+            const Doubles there = least(borders.crossing[e][k], stop) - edge.y0;
+            sums[k] += (from + edge.way * there) * (borders.distance[e][k] + edge.half * (from + there));
+        }
+    }
+    for (int k = 0; k < COLUMNS; ++k) {
+        const Doubles below = sums[k] - sums[k + 1];
+        const Doubles part = (below - borders.below[k]) * drops.per_area;
+        borders.below[k] = below;
+        parts[k] = part > kSliver ? part : all(0);
+    }
 }
 
 INLINE Drops drops_of(Doubles* x, Doubles* y) {
@@ -306,7 +338,6 @@ struct Sums {
 
 template <int FOURS>
 INLINE void add_overlap(const Sums& sums, const Lane& lane, std::int64_t row, std::int64_t column, double part) {
-    if (!(part > kSliver)) return;
     const std::int64_t at = (row - sums.out.first) * (sums.out.right - sums.out.left) + column - sums.out.left;
     const double square = part * part;
     const Four first = {part, part, square, square};
@@ -318,7 +349,7 @@ INLINE void add_overlap(const Sums& sums, const Lane& lane, std::int64_t row, st
         sum += lane.plain[k] * (k ? Four{} + square : first);
         std::memcpy(values + 4 * k, &sum, sizeof(sum));
     }
-    if (lane.dq) sums.out.dq[row * sums.out.nx + column] |= lane.dq;
+    if (lane.dq && part > 0) sums.out.dq[row * sums.out.nx + column] |= lane.dq;
 }
 
 // Reads a pixel; false where it is not used.
@@ -338,18 +369,44 @@ INLINE bool read_lane(const Input& in, std::int64_t at, Lane& lane) {
     return true;
 }
 
+// Whether all that overlap() gives for some columns lies in the block, and is wanted.
+template <int COLUMNS>
+INLINE bool inside(const Output& out, const Drops& drops, const Lane* lanes, int column) {
+    bool result = true;
+    for (int lane = 0; lane < LANES; ++lane) {
+        const std::int64_t x = lanes[lane].column + column, y = lanes[lane].row;
+        result &= lanes[lane].used & (x >= out.left) & (x + COLUMNS <= out.right) & (y >= out.first);
+        result &= y + drops.rows <= out.last;
+    }
+    return result;
+}
+
 template <int COLUMNS, bool FIRST, bool LAST, int FOURS>
 INLINE void fall(const Sums& sums, const Drops& drops, const Lane* lanes, int column) {
     const Output& out = sums.out;
+    Borders<COLUMNS> borders;
+    find_borders<COLUMNS, FIRST, LAST>(drops, column, borders);
+    // Adding nothing changes no bit, and is faster than to find out that it is nothing.
+    if (inside<COLUMNS>(out, drops, lanes, column)) {
+        for (int row = 0; row < drops.rows; ++row) {
+            Doubles parts[COLUMNS];
+            overlap<COLUMNS, FIRST, LAST>(drops, borders, row, parts);
+            for (int lane = 0; lane < LANES; ++lane)
+                for (int k = 0; k < COLUMNS; ++k)
+                    add_overlap<FOURS>(sums, lanes[lane], lanes[lane].row + row, lanes[lane].column + column + k,
+                                       parts[k][lane]);
+        }
+        return;
+    }
     for (int row = 0; row < drops.rows; ++row) {
         Doubles parts[COLUMNS];
-        overlap<COLUMNS, FIRST, LAST>(drops, row, column, parts);
+        overlap<COLUMNS, FIRST, LAST>(drops, borders, row, parts);
         for (int lane = 0; lane < LANES; ++lane) {
             const std::int64_t y = lanes[lane].row + row;
             if (!lanes[lane].used || y < out.first || y >= out.last) continue;
             for (int k = 0; k < COLUMNS; ++k) {
                 const std::int64_t x = lanes[lane].column + column + k;
-                if (x >= out.left && x < out.right) add_overlap<FOURS>(sums, lanes[lane], y, x, parts[k][lane]);
+                if (x >= out.left && x < out.right && parts[k][lane] > 0) add_overlap<FOURS>(sums, lanes[lane], y, x, parts[k][lane]);
             }
         }
     }

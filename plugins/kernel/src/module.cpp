@@ -66,14 +66,11 @@ bool runs(const Kernel& kernel) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (&kernel == &avx2) return __builtin_cpu_supports("avx2");
-    if (&kernel == &avx512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
 #endif
     return &kernel == &portable;
 }
 
-constexpr const Kernel* kKernels[] = {&avx512, &avx2, &portable};
+constexpr const Kernel* kKernels[] = {&avx2, &portable};
 
 const Kernel* kernel_named(const char* name) {
     for (const Kernel* kernel : kKernels)
