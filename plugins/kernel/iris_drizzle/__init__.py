@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iris_drizzle._kernel import drizzle, instructions, survey
+from iris_drizzle._kernel import drizzle, instructions, lay_out, survey
 from iris_drizzle._planes import Grid, Image, SplineMap, Survey, Weight
 
-__all__ = ["Grid", "Image", "SplineMap", "Survey", "Weight", "drizzle", "instructions", "survey"]
+__all__ = ["Grid", "Image", "SplineMap", "Survey", "Weight", "drizzle", "instructions", "lay_out", "survey"]

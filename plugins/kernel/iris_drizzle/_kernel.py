@@ -10,15 +10,16 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from iris_drizzle._planes import Grid, Image, Plane, SplineMap, Survey
+from iris_drizzle._planes import Flags, Grid, Image, Plane, SplineMap, Survey
 
 # The extension is compiled where the package is installed and there is a compiler.
 _native: Any = None
 with suppress(ImportError):
     from iris_drizzle import _native
 
-__all__ = ["drizzle", "instructions", "survey"]
+__all__ = ["drizzle", "instructions", "lay_out", "survey"]
 
 # Rows and columns of the block of the grid that a thread works on at a time: its sums are 4 MB.
 _BLOCK = (256, 512)
@@ -90,8 +91,7 @@ def drizzle(
     using, total = using or _fastest(), list(grid.variance) == ["total"] and bool(image.variance)
     if not total and list(grid.variance) != list(image.variance):
         raise ValueError(f"variances {list(grid.variance)} cannot be made of {list(image.variance)}")
-    piece, step = mapping.of_rows(image.shape[0])
-    spline = np.ascontiguousarray(mapping.coefficients), piece, step, mapping.pieces, mapping.quantum, *offset
+    spline = _spline(mapping, image.shape[0], offset)
     bounds = np.empty((-(-image.shape[0] // _native.TILE_ROWS), -(-image.shape[1] // _native.TILE_COLUMNS), 4))
     _native.bounds(using, image.shape, spline, bounds)
     ny, nx = grid.data.shape
@@ -113,6 +113,51 @@ def drizzle(
         return
     with ThreadPoolExecutor(number) as pool:
         list(pool.map(work, [queue] * number))
+
+
+def lay_out(
+    mapping: SplineMap,
+    shape: tuple[int, int],
+    offset: tuple[float, float],
+    pixels: tuple[NDArray[np.int64], NDArray[np.int64]],
+    flags: Flags,
+    points: int,
+    size: float,
+    share: Plane,
+    bits: Flags,
+) -> None:
+    """Add to the pixels of a grid what some pixels of an image would give, by points laid out over their drops.
+
+    Parameters
+    ----------
+    mapping
+        Where the pixels fall.
+    shape
+        Rows and columns of the image.
+    offset
+        What is added to the coordinates x and y of `mapping`.
+    pixels
+        Rows and columns of the pixels, ``(n,)``.
+    flags
+        Their flags, ``(n,)``.
+    points
+        Points along the side of a drop.
+    size
+        Side of a drop over that of the pixel.
+    share
+        ``(ny, nx)``; one over the square of `points` is added for each.
+    bits
+        ``(ny, nx)``; gets the flags.
+    """
+    y, x = (np.ascontiguousarray(one, dtype=np.int64) for one in pixels)
+    given = y, x, np.ascontiguousarray(flags), len(y)
+    _native.lay_out(shape, _spline(mapping, shape[0], offset), given, points, size, (share, bits, *share.shape))
+
+
+def _spline(mapping: SplineMap, rows: int, offset: tuple[float, float]) -> tuple[Any, ...]:
+    """Return a map as the compiled functions take it."""
+    piece, step = mapping.of_rows(rows)
+    return np.ascontiguousarray(mapping.coefficients), piece, step, mapping.pieces, mapping.quantum, *offset
 
 
 def _blocks(shape: tuple[int, int], block: tuple[int, int]) -> list[tuple[int, int, int, int]]:

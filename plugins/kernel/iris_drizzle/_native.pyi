@@ -28,6 +28,15 @@ def survey(
     to: tuple[Any, Any, Any, Any],
     /,
 ) -> None: ...
+def lay_out(
+    shape: tuple[int, int],
+    spline: _Map,
+    pixels: tuple[Any, Any, Any, int],
+    points: int,
+    size: float,
+    to: tuple[Any, Any, int, int],
+    /,
+) -> None: ...
 def drizzle(
     instructions: str,
     shape: tuple[int, int],

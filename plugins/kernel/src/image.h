@@ -67,6 +67,18 @@ struct Survey {
     std::int64_t first, last;
 };
 
+// Drops that are laid out as points: pixels, their flags, how many points along a side, size over that of a pixel.
+struct Points {
+    const std::int64_t *y, *x;
+    const std::uint32_t* flags;
+    std::int64_t number;
+    int along;
+    double size;
+    float* share;         // (ny, nx): of the grid, one over the square of `along` for each point
+    std::uint32_t* bits;  // (ny, nx)
+    std::int64_t ny, nx;
+};
+
 // Low and high x and y of the drops of each tile, on the grid, edges of pixels at whole numbers: (rows, columns, 4).
 using Bounds = double;
 
@@ -75,6 +87,7 @@ struct Kernel {
     void (*drizzle)(const Input&, const Bounds*, double* accumulators, const Output&);
     void (*survey)(const Input&, const Survey&);
     void (*bounds)(const Map&, Bounds*);
+    void (*lay_out)(const Map&, const Points&);
 };
 
 extern const Kernel portable, avx2;

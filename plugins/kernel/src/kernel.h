@@ -172,6 +172,35 @@ void bounds_of_tiles(const Map& map, Bounds* bounds) {
             bounds_of_tile(map, row, column, bounds);
 }
 
+// What the place of a pixel changes by along an axis, from its neighbours.
+INLINE void slope_of(const Map& map, std::int64_t y, std::int64_t x, bool along_x, double* slope) {
+    const std::int64_t at = along_x ? x : y, size = along_x ? map.nx : map.ny;
+    const std::int64_t low = at > 0 ? at - 1 : 0, high = at + 1 < size ? at + 1 : at;
+    double first[2], last[2];
+    map_row(map, along_x ? y : low, along_x ? low : x, 1, first);
+    map_row(map, along_x ? y : high, along_x ? high : x, 1, last);
+    for (int axis = 0; axis < 2; ++axis) slope[axis] = (last[axis] - first[axis]) / (high - low);
+}
+
+void lay_out_points(const Map& map, const Points& points) {
+    const float part = static_cast<float>(1.0 / (points.along * points.along));
+    for (std::int64_t k = 0; k < points.number; ++k) {
+        double place[2], by_x[2], by_y[2];
+        map_row(map, points.y[k], points.x[k], 1, place);
+        slope_of(map, points.y[k], points.x[k], true, by_x);
+        slope_of(map, points.y[k], points.x[k], false, by_y);
+        for (int point = 0; point < points.along * points.along; ++point) {
+            const double u = ((point % points.along + 0.5) / points.along - 0.5) * points.size;
+            const double v = ((point / points.along + 0.5) / points.along - 0.5) * points.size;
+            const double x = place[0] + u * by_x[0] + v * by_y[0], y = place[1] + u * by_x[1] + v * by_y[1];
+            if (!(x > 0 && y > 0 && x < points.nx && y < points.ny)) continue;
+            const std::int64_t at = static_cast<std::int64_t>(y) * points.nx + static_cast<std::int64_t>(x);
+            points.share[at] += part;
+            points.bits[at] |= points.flags[k];
+        }
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Drops and their overlaps
 
@@ -506,6 +535,6 @@ void drizzle_block(const Input& in, const Bounds* bounds, double* values, const 
 }  // namespace
 
 extern const Kernel NAME;
-const Kernel NAME = {KERNEL_NAME, drizzle_block, survey_rows, bounds_of_tiles};
+const Kernel NAME = {KERNEL_NAME, drizzle_block, survey_rows, bounds_of_tiles, lay_out_points};
 
 }  // namespace iris

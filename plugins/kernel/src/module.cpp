@@ -215,10 +215,38 @@ PyObject* drizzle(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
+PyObject* lay_out(PyObject*, PyObject* args) {
+    PyObject *shape, *given, *y, *x, *flags, *share, *bits;
+    long long number, ny, nx;
+    Map map = {};
+    Points points = {};
+    Buffers buffers;
+    if (!PyArg_ParseTuple(args, "OO(OOOL)id(OOLL)", &shape, &given, &y, &x, &flags, &number, &points.along,
+                          &points.size, &share, &bits, &ny, &nx))
+        return nullptr;
+    if (!read_map(buffers, shape, given, map)) return nullptr;
+    if (points.along < 1) return buffers.fail("at least one is needed", "points");
+    points.y = buffers.take<const std::int64_t>(y, number, kInt64, "y");
+    points.x = buffers.take<const std::int64_t>(x, number, kInt64, "x");
+    points.flags = buffers.take<const std::uint32_t>(flags, number, kUint32, "flags");
+    points.share = buffers.take<float>(share, ny * nx, kFloat, "share", true);
+    points.bits = buffers.take<std::uint32_t>(bits, ny * nx, kUint32, "bits", true);
+    if (buffers.failed()) return nullptr;
+    points.number = number, points.ny = ny, points.nx = nx;
+    for (std::int64_t k = 0; k < number; ++k)
+        if (points.y[k] < 0 || points.y[k] >= map.ny || points.x[k] < 0 || points.x[k] >= map.nx)
+            return buffers.fail("not in the image", "pixels");
+    Py_BEGIN_ALLOW_THREADS
+    portable.lay_out(map, points);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 PyMethodDef kMethods[] = {
     {"instructions", instructions, METH_NOARGS, "Names of the instruction sets that this machine has, fastest first."},
     {"bounds", find_bounds, METH_VARARGS, "Fill in where the tiles of an image may fall."},
     {"survey", survey, METH_VARARGS, "Find the pixels of some rows that are not used, and the weights of the others."},
+    {"lay_out", lay_out, METH_VARARGS, "Lay out drops as points."},
     {"drizzle", drizzle, METH_VARARGS, "Make a block of a grid."},
     {nullptr, nullptr, 0, nullptr},
 };

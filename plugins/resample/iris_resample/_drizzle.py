@@ -16,7 +16,7 @@ from drizzle.resample import Drizzle
 from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask
 from iris_resample._layout import Place
 from iris_resample._pixmap import PixelMap
-from iris_resample._unused import Places, Unused
+from iris_resample._unused import LayOut, Unused, lay_out_with
 
 __all__ = [
     "Drop",
@@ -150,15 +150,15 @@ def drizzle_planes(
             band = _cut(planes, index, rows, weigh, names)
             fall(output, drop, band.data, band.weight, pixmap, **band.further, **inner)
             unused = result.unused[index]
-            unused.add(band.weight == 0, planes.dq[index, rows], _places(pixmap), own, drop.width, drop.ratio)
+            unused.add(band.weight == 0, planes.dq[index, rows], _lay_out(pixmap), own, drop.width, drop.ratio)
             weights.add_band(band)
     if drop.kernel.startswith("lanczos"):
         _blank_lobes(result)
     return without_margin(result, place.margin, weights)
 
 
-def _places(pixmap: Doubles) -> Places:
-    return lambda y, x: pixmap[y, x]
+def _lay_out(pixmap: Doubles) -> LayOut:
+    return lay_out_with(lambda y, x: pixmap[y, x], pixmap.shape[:2])
 
 
 def variance_names(variance: Iterable[str], components: bool) -> list[str]:

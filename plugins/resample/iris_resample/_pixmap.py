@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from iris_drizzle import SplineMap
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PPoly
 
 from iris_core import Doubles
@@ -41,15 +40,6 @@ class Smooth:
     def __call__(self, rows: Doubles, cut: slice) -> Doubles:
         """Return the places of the pixels of some rows and columns."""
         return _quantised(PPoly.construct_fast(self.spline.coefficients[:, :, cut], self.spline.breaks)(rows))
-
-    def at(self, y: NDArray[np.intp], x: NDArray[np.intp]) -> Doubles:
-        """Return the places of some pixels, ``(n, 2)``."""
-        if not y.size:
-            return np.empty((0, 2))
-        piece, step = self.spline.of_rows(int(y.max()) + 1)
-        cubic = self.spline.coefficients[:, piece[y], x]
-        by = step[y][:, np.newaxis]
-        return _quantised(((cubic[0] * by + cubic[1]) * by + cubic[2]) * by + cubic[3])
 
 
 def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:

@@ -89,23 +89,6 @@ def test_the_library_does_tiny_images_and_drops_of_very_many_pixels(noisy_on_sky
 
 
 @compiled
-def test_the_map_of_the_kernel_is_that_of_the_library(noisy_on_sky: Maker) -> None:
-    """Some pixels alone, and whole rows."""
-    from iris_resample import _layout, _pixmap
-
-    exposure = noisy_on_sky((70, 90), cubic=1.5)
-    image = _layout.pointing_of(exposure)
-    grid = _layout.choose_grid([image], ResampleParams(rotation=3.0))
-    mapping = _pixmap.pixel_map(grid.places(image.wcs), exposure.shape)
-    assert isinstance(mapping, _pixmap.Smooth)
-    y, x = np.indices(exposure.shape).reshape(2, -1)
-    whole = mapping(np.arange(70.0), slice(None)).reshape(-1, 2)
-    assert np.abs(mapping.at(y, x) - whole).max() <= 2.0**-16
-    assert np.count_nonzero(mapping.at(y, x) != whole) < 3
-    assert mapping.at(y[:0], x[:0]).shape == (0, 2)
-
-
-@compiled
 def test_a_mosaic_names_the_program_too(field: Any) -> None:
     assert field.mosaic(*field.dithers(2)).sci_header["DRIZCODE"] == "iris-drizzle"
     assert field.mosaic(*field.dithers(2), kernel="turbo").sci_header["DRIZCODE"] == "drizzle"
