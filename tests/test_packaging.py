@@ -29,7 +29,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def modules(project: dict[str, Any]) -> list[str]:
-    return list(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    tool = project["tool"]
+    compiled = "setuptools" in tool
+    return list(tool["setuptools"]["packages"] if compiled else tool["hatch"]["build"]["targets"]["wheel"]["packages"])
 
 
 def imported(folder: Path) -> set[str]:

@@ -82,21 +82,21 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
     InputError
         When there is no WCS, or no part of the exposure falls on the grid.
     """
-    from iris_resample import _drizzle, _layout, _noise, _pixmap, _product, _weights
+    from iris_resample import _drizzle, _fall, _layout, _noise, _pixmap, _product, _weights
 
     image = _layout.pointing_of(exposure)
     grid = _layout.choose_grid([image], params.of_one_grid(instrument.pixel_scale))
     place = _layout.whole_grid(grid, image)
     mapping = _pixmap.pixel_map(grid.places(image.wcs), exposure.shape)
     drop = _drizzle.Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=place.ratio)
-    weigh, fallback = _weights.choose_weights(exposure, params.weight_type)
+    weighing, fallback = _weights.choose_weights(exposure, params.weight_type)
     planes = _drizzle.planes_of(exposure, int(params.unusable))
-    result = _drizzle.finish(_drizzle.drizzle_planes(planes, mapping, drop, weigh, place, params.components))
+    result = _drizzle.finish(_fall.drizzle(planes, mapping, drop, weighing, place, params.components))
     factor = _noise.correlated_noise_factor(mapping, exposure.shape, drop)
     weight_type = "uniform" if fallback else params.weight_type
-    cards = _product.cards(grid, drop, weight_type, factor)
+    cards = _product.cards(grid, drop, weight_type, factor, result.program)
     made = _product.assemble(exposure, grid, result, cards, _product.weight_planes(exposure, result))
-    return _product.annotate(made, drop, result.unweighted, fallback)
+    return _product.annotate(made, drop, result, fallback)
 
 
 def check_mosaic(

@@ -46,6 +46,7 @@ class Coadd:
         self.unused = Unused(shape)
         self.number = 0
         self.unweighted = 0
+        self.program = "drizzle"
         self._context = np.zeros((context_planes(most), *shape), dtype=np.uint32)
 
     @property
@@ -67,6 +68,7 @@ class Coadd:
         plane, bit = divmod(self.number, _BITS)
         self.unused.merge(one.unused[0], where, one.typical)
         self.unweighted += one.unweighted
+        self.program = one.program
         given = False
         for block in row_blocks(place.shape):
             given |= self._add_rows(one, where, block, self._context[plane], np.uint32(1 << bit), seconds)
@@ -111,4 +113,5 @@ class Coadd:
             unused=[self.unused],
             typical=1.0,
             unweighted=self.unweighted,
+            program=self.program,
         )

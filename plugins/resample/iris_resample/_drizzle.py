@@ -16,9 +16,22 @@ from drizzle.resample import Drizzle
 from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask
 from iris_resample._layout import Place
 from iris_resample._pixmap import PixelMap
-from iris_resample._unused import Unused
+from iris_resample._unused import LayOut, Unused, lay_out_with
 
-__all__ = ["Drop", "Planes", "Resampled", "drizzle_planes", "fall", "finish", "planes_of", "variance_names"]
+__all__ = [
+    "Drop",
+    "Planes",
+    "Resampled",
+    "Totals",
+    "Weigh",
+    "drizzle_planes",
+    "empty",
+    "fall",
+    "finish",
+    "planes_of",
+    "variance_names",
+    "without_margin",
+]
 
 # Variance components of a band, by name, to the weights of its pixels: a number or an array.
 Weigh = Callable[[Mapping[str, Image]], Any]
@@ -70,7 +83,7 @@ class Resampled:
 
     The bits are those of the pixels used; what the others would have given is in `unused`, for each image.
     `typical` is the mean weight of a pixel used, `unweighted` counts the usable pixels that stayed out because they
-    had no positive weight.
+    had no positive weight. `program` is what made it, the name of a distribution.
     """
 
     data: Image
@@ -80,6 +93,7 @@ class Resampled:
     unused: Sequence[Unused]
     typical: float
     unweighted: int
+    program: str = "drizzle"
 
 
 def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: Doubles, **planes: Any) -> None:
@@ -101,7 +115,7 @@ def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: Doubles,
 def drizzle_planes(
     planes: Planes, mapping: PixelMap, drop: Drop, weigh: Weigh, place: Place, components: bool
 ) -> Resampled:
-    """Drizzle every image of `planes` onto a grid of its own, all with the same pixel map.
+    """Drizzle, with the library, every image of `planes` onto a grid of its own, all with the same pixel map.
 
     Parameters
     ----------
@@ -126,9 +140,9 @@ def drizzle_planes(
     """
     names = variance_names(planes.variance, components)
     ny, nx = (size + 2 * place.margin for size in place.shape)
-    result = _empty((len(planes.data), ny, nx), names)
+    result = empty((len(planes.data), ny, nx), names)
     outputs = [_output(result, index, drop) for index in range(len(planes.data))]
-    weights = _Weights()
+    weights = Totals()
     for rows, inner in _bands(planes.data.shape[1]):
         pixmap = mapping(np.arange(rows.start, rows.stop, dtype=np.float64), slice(None)) + place.offset
         own = slice(inner["ymin"], inner["ymax"] + 1)
@@ -136,11 +150,15 @@ def drizzle_planes(
             band = _cut(planes, index, rows, weigh, names)
             fall(output, drop, band.data, band.weight, pixmap, **band.further, **inner)
             unused = result.unused[index]
-            unused.add(band.weight == 0, planes.dq[index, rows], pixmap, own, drop.width, drop.ratio)
-            weights.add(band)
+            unused.add(band.weight == 0, planes.dq[index, rows], _lay_out(pixmap), own, drop.width, drop.ratio)
+            weights.add_band(band)
     if drop.kernel.startswith("lanczos"):
         _blank_lobes(result)
-    return _without(result, place.margin, weights)
+    return without_margin(result, place.margin, weights)
+
+
+def _lay_out(pixmap: Doubles) -> LayOut:
+    return lay_out_with(lambda y, x: pixmap[y, x], pixmap.shape[:2])
 
 
 def variance_names(variance: Iterable[str], components: bool) -> list[str]:
@@ -160,7 +178,8 @@ def finish(result: Resampled) -> Resampled:
     return result
 
 
-def _empty(shape: tuple[int, int, int], names: list[str]) -> Resampled:
+def empty(shape: tuple[int, int, int], names: list[str], program: str = "drizzle") -> Resampled:
+    """Return planes of zeros, ``(n, ny, nx)``, with the variances `names`."""
     return Resampled(
         data=np.zeros(shape, dtype=np.float32),
         dq=np.zeros(shape, dtype=np.uint32),
@@ -169,6 +188,7 @@ def _empty(shape: tuple[int, int, int], names: list[str]) -> Resampled:
         unused=[Unused(shape[1:]) for _ in range(shape[0])],
         typical=0.0,
         unweighted=0,
+        program=program,
     )
 
 
@@ -204,20 +224,25 @@ class _Band:
 
 
 @dataclass(slots=True)
-class _Weights:
+class Totals:
     """The weights of all pixels, in short: their sum, how many are positive, and how many usable pixels have none."""
 
     total: float = 0.0
     number: int = 0
     unweighted: int = 0
 
-    def add(self, band: _Band) -> None:
-        self.total += float(np.sum(band.weight, dtype=np.float64))
-        self.number += int(np.count_nonzero(band.weight))
-        self.unweighted += band.unweighted
+    def add_band(self, band: _Band) -> None:
+        self.add(float(np.sum(band.weight, dtype=np.float64)), int(np.count_nonzero(band.weight)), band.unweighted)
+
+    def add(self, total: float, number: int, unweighted: int) -> None:
+        """Add what is known of some pixels."""
+        self.total += total
+        self.number += number
+        self.unweighted += unweighted
 
     @property
     def typical(self) -> float:
+        """The mean of the positive ones."""
         return self.total / max(self.number, 1)
 
 
@@ -269,7 +294,7 @@ def _blank_lobes(result: Resampled) -> None:
         plane[blank] = 0
 
 
-def _without(result: Resampled, margin: int, weights: _Weights) -> Resampled:
+def without_margin(result: Resampled, margin: int, weights: Totals) -> Resampled:
     """Return `result` without its margin, and with what is known of its weights."""
     inner = (slice(None), *(slice(margin, size - margin) for size in result.data.shape[1:]))
     return Resampled(
@@ -280,4 +305,5 @@ def _without(result: Resampled, margin: int, weights: _Weights) -> Resampled:
         unused=[one.part(*inner[1:]) for one in result.unused],
         typical=weights.typical,
         unweighted=weights.unweighted,
+        program=result.program,
     )

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from iris_drizzle import Weight
 
 from iris_core import Exposure, Exposures, InputError, InstrumentMode, References, blank_plane
 from iris_resample._coadd import Coadd, context_planes
-from iris_resample._drizzle import Drop, drizzle_planes, finish, planes_of, variance_names
+from iris_resample._drizzle import Drop, finish, planes_of, variance_names
+from iris_resample._fall import drizzle
 from iris_resample._grid import Grid
 from iris_resample._layout import Place, Pointing, choose_grid, place_on, pointing_of, ratio_on
 from iris_resample._like import grid_like
@@ -17,7 +19,7 @@ from iris_resample._noise import View, combined_noise_factor
 from iris_resample._params import MosaicParams
 from iris_resample._pixmap import PixelMap, pixel_map
 from iris_resample._product import annotate, assemble, cards, is_brightness, total_time
-from iris_resample._weights import factors_of, sky_variance, weight_of
+from iris_resample._weights import Weighing, factors_of, sky_variance, weight_of
 
 __all__ = ["check", "combine"]
 
@@ -186,7 +188,8 @@ def _add(made: _Mosaic, index: int, exposure: Exposure, image: Pointing, place: 
     weight = weight_of(exposure, params.weighting, noise) * factor
     drop = Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=place.ratio)
     planes = planes_of(exposure, int(params.unusable), errors=bool(made.coadd.variance))
-    one = drizzle_planes(planes, _mapping(made.grid, image), drop, lambda _: weight, place, params.components)
+    weighing = Weighing(Weight(constant=weight))
+    one = drizzle(planes, _mapping(made.grid, image), drop, weighing, place, params.components)
     if made.coadd.add(one, place, exposure.meta.exposure_time or 0.0):
         made.used.append(_Used(index, drop, weight * (noise or 1.0) ** 0.5))
     else:
@@ -201,7 +204,7 @@ def _product_of(made: _Mosaic, exposures: Exposures, images: Sequence[Pointing])
     coadd, contributing = made.coadd, _only(exposures, [one.index for one in made.used])
     planes = {"WHT": coadd.weight, "CON": coadd.context, **({} if coadd.time is None else {"EXP": coadd.time})}
     drop = made.used[0].drop
-    described = cards(made.grid, drop, _said(made.params), _factor(made, images))
+    described = cards(made.grid, drop, _said(made.params), _factor(made, images), coadd.program)
     merged, time = contributing.merged(), total_time(contributing.outlines)
     result = finish(coadd.finished())
     mosaic = assemble(merged, made.grid, result, {**described, **time}, {**merged.planes, **planes})
@@ -209,7 +212,7 @@ def _product_of(made: _Mosaic, exposures: Exposures, images: Sequence[Pointing])
         mosaic = mosaic.note("the errors of some exposures are unknown, and so are those of the mosaic")
     for reason in made.absent:
         mosaic = mosaic.note(f"{reason}: not in the mosaic")
-    return annotate(mosaic, drop, result.unweighted, "")
+    return annotate(mosaic, drop, result, "")
 
 
 def _factor(made: _Mosaic, images: Sequence[Pointing]) -> float:

@@ -6,14 +6,15 @@ It is smooth, so that a cubic spline through the WCS on a coarse grid is as good
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from iris_drizzle import SplineMap
+from scipy.interpolate import CubicSpline, PPoly
 
 from iris_core import Doubles
 
-__all__ = ["PixelMap", "pixel_map"]
+__all__ = ["PixelMap", "Smooth", "pixel_map"]
 
 # Rows [pixel] and a slice of columns to coordinates on the output grid, (rows, columns, 2): x and y of each pixel.
 PixelMap = Callable[[Doubles, slice], Doubles]
@@ -28,6 +29,17 @@ _SMALLEST = 16
 # Output coordinates are whole multiples of this [pixel]: a map onto an aligned grid is then aligned exactly,
 # and pixels do not leak into their neighbours (with their DQ) by rounding errors.
 _QUANTUM = 2.0**-16
+
+
+@dataclass(frozen=True, slots=True)
+class Smooth:
+    """A pixel map that is a spline, which the compiled kernel can follow by itself."""
+
+    spline: SplineMap
+
+    def __call__(self, rows: Doubles, cut: slice) -> Doubles:
+        """Return the places of the pixels of some rows and columns."""
+        return _quantised(PPoly.construct_fast(self.spline.coefficients[:, :, cut], self.spline.breaks)(rows))
 
 
 def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:
@@ -52,7 +64,7 @@ def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:
             values = _evaluate(transform, y, x)
             if _error(transform, values, y, x) < _TOLERANCE:
                 spline = CubicSpline(y, CubicSpline(x, values, axis=1)(columns), axis=0)
-                return lambda rows, cut: _quantised(_part(spline, cut)(rows))
+                return Smooth(SplineMap(coefficients=spline.c, breaks=spline.x, quantum=_QUANTUM))
     return lambda rows, cut: _quantised(_evaluate(transform, rows, columns[cut]))
 
 
@@ -74,11 +86,6 @@ def _error(transform: Transform, values: Doubles, y: Doubles, x: Doubles) -> flo
     spline = CubicSpline(y, CubicSpline(x, values, axis=1)(middle_x), axis=0)(middle_y)
     error = np.max(np.abs(spline - _evaluate(transform, middle_y, middle_x)))
     return float(error) if np.isfinite(error) else np.inf
-
-
-def _part(spline: Any, cut: slice) -> Any:
-    """Return the spline of some columns."""
-    return CubicSpline.construct_fast(spline.c[:, :, cut], spline.x)
 
 
 def _quantised(coordinates: Doubles) -> Doubles:

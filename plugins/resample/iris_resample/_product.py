@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import iris_drizzle
 import numpy as np
 from astropy import units as u
 
@@ -18,7 +19,7 @@ __all__ = ["annotate", "assemble", "cards", "is_brightness", "total_time", "weig
 Cards = Mapping[str, tuple[Any, str]]
 
 
-def cards(grid: Grid, drop: Drop, weights: str, factor: float) -> Cards:
+def cards(grid: Grid, drop: Drop, weights: str, factor: float, program: str) -> Cards:
     """Return the keywords that describe the resampling; CORRFAC only where it is known."""
     area = grid.pixel_area
     described: dict[str, tuple[Any, str]] = {
@@ -28,6 +29,7 @@ def cards(grid: Grid, drop: Drop, weights: str, factor: float) -> Cards:
         "PIXFRAC": (drop.pixfrac, "drop size / pixel size"),
         "KERNEL": (drop.kernel, "shape of the drops"),
         "RESWHT": (weights, "weights of the pixels"),
+        "DRIZCODE": (program, "distribution of the program that drizzled"),
     }
     if np.isfinite(factor):
         described["CORRFAC"] = (round(factor, 3), "true / ERR-propagated noise, large apertures")
@@ -74,11 +76,13 @@ def is_brightness(unit: u.UnitBase | None) -> bool:
     return unit is not None and bool(unit.is_equivalent(u.MJy / u.sr))
 
 
-def annotate(exposure: Exposure, drop: Drop, unweighted: int, fallback: str) -> Exposure:
+def annotate(exposure: Exposure, drop: Drop, result: Resampled, fallback: str) -> Exposure:
     """Return the exposure with notes for its user."""
     notes = [fallback] if fallback else []
-    if unweighted:
-        notes.append(f"{unweighted} usable pixels are not used: their variance gives them no weight")
+    if not iris_drizzle.instructions():
+        notes.append("iris-drizzle was installed without a compiler: the drizzle library did the work, more slowly")
+    if result.unweighted:
+        notes.append(f"{result.unweighted} usable pixels are not used: their variance gives them no weight")
     if drop.kernel != "square" or drop.pixfrac != 1:
         shape = f"kernel {drop.kernel} with pixfrac {drop.pixfrac:g}"
         notes.append(f"{shape}: the flux of a source is conserved to some per cent; to 1e-4 with square and 1")

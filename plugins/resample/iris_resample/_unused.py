@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,13 @@ from numpy.typing import NDArray
 
 from iris_core import DQ, Doubles, Flags, Image, Mask
 
-__all__ = ["Unused"]
+__all__ = ["LayOut", "Unused", "lay_out_with"]
+
+# Rows and columns of pixels to where their centres fall, (n, 2): x and y.
+Places = Callable[[NDArray[np.intp], NDArray[np.intp]], Doubles]
+# Lays out the drops of pixels: rows and columns in their band, flags, points along a side, size over that of a pixel,
+# and the planes of a grid that get the share of each point and the flags.
+LayOut = Callable[[NDArray[np.intp], NDArray[np.intp], Flags, int, float, Image, Flags], None]
 
 # A drop is laid out as so many points squared at least: its share of an output pixel is known to some per cent.
 _POINTS = 4
@@ -37,15 +44,15 @@ class Unused:
     share: Image = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     bits: Flags = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
 
-    def add(self, unused: Mask, dq: Flags, pixmap: Doubles, own: slice, width: float, ratio: float) -> None:
+    def add(self, unused: Mask, dq: Flags, lay_out: LayOut, own: slice, width: float, ratio: float) -> None:
         """Add the unused pixels of a band.
 
         Parameters
         ----------
         unused, dq
             ``(rows, nx)``.
-        pixmap
-            Where the centres of the pixels fall, ``(rows, nx, 2)``.
+        lay_out
+            Lays out drops of the band.
         own
             The rows of the band that are its own; the others are their neighbours.
         width
@@ -63,23 +70,8 @@ class Unused:
         # Among their like they leave nothing but pixels without value: each of these has to get one point.
         fewest = int(np.ceil(2 / ratio))
         for part, points in ((~inside, max(_POINTS, fewest)), (inside, fewest)):
-            self._lay_out(y[part], x[part], dq, pixmap, points if width else 1, width)
-
-    def _lay_out(
-        self, y: NDArray[np.intp], x: NDArray[np.intp], dq: Flags, pixmap: Doubles, points: int, size: float
-    ) -> None:
-        rows, columns = self.shape
-        share, bits = self.share.reshape(-1), self.bits.reshape(-1)
-        offsets = ((np.arange(points) + 0.5) / points - 0.5) * size
-        v, u = (plane.reshape(-1, 1, 1) for plane in np.meshgrid(offsets, offsets))
-        for start in range(0, len(y), _CHUNK):
-            at = y[start : start + _CHUNK], x[start : start + _CHUNK]
-            places = pixmap[at] + u * _slope(pixmap, *at, 1) + v * _slope(pixmap, *at, 0) + 0.5
-            column, row = places[..., 0].astype(np.int64), places[..., 1].astype(np.int64)
-            on = (places > 0).all(axis=-1) & (row < rows) & (column < columns)
-            index = (row * columns + column)[on]
-            np.add.at(share, index, np.float32(1 / points**2))
-            np.bitwise_or.at(bits, index, np.broadcast_to(dq[at] & ~np.uint32(_NOT_HANDED_ON), on.shape)[on])
+            flags = dq[y[part], x[part]] & ~np.uint32(_NOT_HANDED_ON)
+            lay_out(y[part], x[part], flags, points if width else 1, width, self.share, self.bits)
 
     def flag(self, dq: Flags, weight: Image, blank: Mask, typical: float) -> None:
         """Add to the flags of the output pixels those of the pixels they lack.
@@ -117,6 +109,27 @@ class Unused:
         return Unused(shape, self.share[rows, columns], self.bits[rows, columns]) if self.share.size else Unused(shape)
 
 
+def lay_out_with(places: Places, shape: tuple[int, ...]) -> LayOut:
+    """Return what lays out drops of a band of `shape`, whose pixels fall onto `places`."""
+
+    def lay_out(
+        y: NDArray[np.intp], x: NDArray[np.intp], flags: Flags, points: int, size: float, share: Image, bits: Flags
+    ) -> None:
+        offsets = ((np.arange(points) + 0.5) / points - 0.5) * size
+        v, u = (plane.reshape(-1, 1, 1) for plane in np.meshgrid(offsets, offsets))
+        for start in range(0, len(y), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            at = y[chunk], x[chunk]
+            found = places(*at) + u * _slope(places, shape, *at, 1) + v * _slope(places, shape, *at, 0) + 0.5
+            column, row = found[..., 0].astype(np.int64), found[..., 1].astype(np.int64)
+            on = (found > 0).all(axis=-1) & (row < share.shape[0]) & (column < share.shape[1])
+            index = (row * share.shape[1] + column)[on]
+            np.add.at(share.reshape(-1), index, np.float32(1 / points**2))
+            np.bitwise_or.at(bits.reshape(-1), index, np.broadcast_to(flags[chunk], on.shape)[on])
+
+    return lay_out
+
+
 def _surrounded(unused: Mask) -> Mask:
     """Return which pixels have none but unused pixels around them."""
     all_three = unused.copy()
@@ -128,10 +141,10 @@ def _surrounded(unused: Mask) -> Mask:
     return result
 
 
-def _slope(pixmap: Doubles, y: NDArray[np.intp], x: NDArray[np.intp], axis: int) -> Doubles:
+def _slope(places: Places, shape: tuple[int, ...], y: NDArray[np.intp], x: NDArray[np.intp], axis: int) -> Doubles:
     """Return by how much the place of some pixels changes per row (axis 0) or column (axis 1), ``(n, 2)``."""
     low, high = [y, x], [y, x]
     low[axis] = np.maximum(low[axis] - 1, 0)
-    high[axis] = np.minimum(high[axis] + 1, pixmap.shape[axis] - 1)
+    high[axis] = np.minimum(high[axis] + 1, shape[axis] - 1)
     step = (high[axis] - low[axis])[:, np.newaxis]
-    return np.asarray((pixmap[high[0], high[1]] - pixmap[low[0], low[1]]) / step, dtype=np.float64)
+    return np.asarray((places(high[0], high[1]) - places(low[0], low[1])) / step, dtype=np.float64)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
+from iris_drizzle import Weight
 
 from iris_core import Exposure, Image, InputError
-from iris_resample._drizzle import Weigh
 from iris_resample._params import MosaicParams
 
-__all__ = ["choose_weights", "factors_of", "sky_variance", "weight_of"]
+__all__ = ["Weighing", "choose_weights", "factors_of", "sky_variance", "weight_of"]
 
 # Of the median of the poisson component: enough pixels for a part in a thousand.
 _SAMPLE = 512
@@ -19,7 +21,22 @@ _SAMPLE = 512
 _OF_SOURCES = ("poisson", "flat")
 
 
-def choose_weights(exposure: Exposure, weight_type: str) -> tuple[Weigh, str]:
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """Gives the weights of a band from its variances, and says to the compiled kernel how it does that."""
+
+    weight: Weight
+
+    def __call__(self, variance: Mapping[str, Image]) -> Any:
+        """Return the weights, one for all or an array."""
+        constant, over = self.weight.constant, self.weight.over
+        if over is None:
+            return constant
+        summed = sum((variance[name] for name in over), start=np.full(1, constant, dtype=np.float32))
+        return np.asarray(1 / summed, dtype=np.float32)
+
+
+def choose_weights(exposure: Exposure, weight_type: str) -> tuple[Weighing, str]:
     """Return what gives the weights of a band, and a note where it is not what was asked for.
 
     Parameters
@@ -31,26 +48,16 @@ def choose_weights(exposure: Exposure, weight_type: str) -> tuple[Weigh, str]:
         + the median of poisson, which is the Poisson noise of the sky). The last two in 1/unit2.
     """
     if weight_type == "exptime":
-        return _uniform(exposure.meta.exposure_time or 1.0), ""
+        return Weighing(Weight(constant=exposure.meta.exposure_time or 1.0)), ""
     if weight_type == "ivm" and _is_positive(exposure, "rnoise"):
-        return (lambda variance: 1 / variance["rnoise"]), ""
+        return Weighing(Weight(constant=0.0, over=("rnoise",))), ""
     if weight_type == "ivm-sky" and "total" not in exposure.variance and exposure.variance:
-        return _inverse_sky(_median(exposure.variance.get("poisson"))), ""
+        others = tuple(name for name in exposure.variance if name not in _OF_SOURCES)
+        return Weighing(Weight(constant=_median(exposure.variance.get("poisson")), over=others)), ""
     known = ", ".join(exposure.variance) or "none"
     needed = "a component rnoise" if weight_type == "ivm" else "components"
-    return _uniform(1.0), f"{weight_type} needs {needed} of the variance (known: {known}); all pixels have weight 1"
-
-
-def _uniform(weight: float) -> Weigh:
-    return lambda _variance: weight
-
-
-def _inverse_sky(poisson: float) -> Weigh:
-    def weigh(variance: Mapping[str, Image]) -> Image:
-        others = [plane for name, plane in variance.items() if name not in _OF_SOURCES]
-        return np.asarray(1 / sum(others, start=np.full(1, poisson, dtype=np.float32)), dtype=np.float32)
-
-    return weigh
+    note = f"{weight_type} needs {needed} of the variance (known: {known}); all pixels have weight 1"
+    return Weighing(Weight()), note
 
 
 def _is_positive(exposure: Exposure, name: str) -> bool:

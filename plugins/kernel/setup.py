@@ -1,0 +1,20 @@
+"""The part of the build that pyproject.toml cannot say: an extension that may fail to compile."""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "iris_drizzle._native",
+            sources=[f"src/{name}.cpp" for name in ("module", "portable", "avx2")],
+            depends=["src/image.h", "src/kernel.h"],
+            # The bits of a result are the same on all machines only without fused operations.
+            extra_compile_args=["-std=c++17", "-O3", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti", "-Wno-psabi"],
+            py_limited_api=True,
+            # Without a compiler the package is installed all the same, and says that it cannot drizzle.
+            optional=True,
+        )
+    ],
+    # One wheel for all versions of Python.
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
