@@ -67,7 +67,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/mypy iris_core tools tests/mutation $(wildcard plugins/*/iris_*)
+	$(BIN)/mypy iris_core tools tests/mutation $(filter-out %.egg-info,$(wildcard plugins/*/iris_*))
 	cd examples/iris-destripe && ../../$(BIN)/mypy iris_destripe
 
 # Small faults in the kernel, drawn by seed, and those of tests/mutation/named.toml: does a test fail for each?
@@ -78,7 +78,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/run_image2.py
 	$(BIN)/python benchmarks/rateints.py
 
-# Wheels of the core and of every plugin, in dist/.
+# Wheels of the core and of every plugin, in dist/; that of iris-drizzle is for this kind of machine, and holds the
+# compiled kernel where there is a C++ compiler.
 wheels: $(STAMP)
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . $(addprefix ./,$(dir $(PLUGINS)))

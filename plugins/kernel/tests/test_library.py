@@ -105,3 +105,13 @@ def test_a_star_has_the_flux_that_the_library_gives_it(scene: Maker, turned: Mak
         float(np.sum(grid.data.astype(float) * grid.weight)) for grid in (one.drizzled(), by_library(one, 1.0, 1.2))
     ]
     assert flux[0] == pytest.approx(flux[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (17, 65), (33, 129), (16, 64), (31, 4)])
+def test_equal_to_the_library_whatever_the_size(
+    scene: Maker, turned: Maker, using: str, shape: tuple[int, int]
+) -> None:
+    """Also where one row or column is left beside whole tiles, and for the smallest image."""
+    transform = turned(12.0, shift=(40.0, 40.0))
+    one = scene(transform, shape=shape, grid=(160, 220), unusable=1)
+    check(one, 1.0, one.drizzled(using=using), by_library(one, 1.0))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import iris_drizzle
 import numpy as np
 import pytest
-from iris_drizzle import Grid
+from iris_drizzle import Grid, _kernel
 
 Maker = Callable[..., Any]
 
@@ -70,3 +72,9 @@ def test_other_threads_go_on_meanwhile(scene: Maker, turned: Maker) -> None:
     done.set()
     counter.join()
     assert moved > 10
+
+
+def test_a_worker_process_starts_no_threads_beside_those_of_the_others() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(_kernel._threads).result() == 1
+    assert _kernel._threads() >= 1
