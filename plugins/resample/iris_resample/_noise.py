@@ -85,7 +85,7 @@ def combined_noise_factor(views: Iterable[View], weight: Image, number: int) -> 
         How many exposures there are.
     """
     summed = squared = 0.0
-    cells = max(_FEWEST, round(_TOGETHER / sqrt(number)))
+    cells = _CELLS if number == 1 else max(_FEWEST, round(_TOGETHER / sqrt(number)))
     for view in views:
         for start, response, local in _responses(view.mapping, view.shape, view.drop, cells):
             coefficients = _normalised(response * local, _window(weight, start, response.shape)) * view.spread
