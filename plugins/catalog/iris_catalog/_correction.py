@@ -226,12 +226,12 @@ def _all_light(
     halo = measure_halo(scene, sources, stars, edges)
     inner = flux + pi * core**2 * (background.level - halo.sky)
     total = float(flux @ inner / (flux @ flux)) + halo.outside
-    # the light beyond is between none and what the profile says
+    # the light beyond is what the profile says, from none to twice as much
     missing = halo.wings / sqrt(3)
     uncertainty = sqrt((halo.error**2 + missing**2) / total**2 + (_SHARE_OF_CORRECTION * log(total)) ** 2)
     apart = abs(total / growth.correction - 1)
     if apart < _AGREE * hypot(uncertainty, growth.uncertainty):
-        return total, uncertainty, halo.reach
+        return total + halo.wings, uncertainty, halo.reach
     return growth.correction, growth.uncertainty, apertures.total
 
 

@@ -142,6 +142,21 @@ def test_a_psf_with_a_halo_gives_the_correction_of_its_stars(tools: Any, tmp_pat
     assert table["aper_total_flux"].value[index] == pytest.approx(tools.jansky(magnitude), rel=0.005)
 
 
+@pytest.mark.slow
+def test_light_beyond_the_rings_is_that_of_the_profile(tools: Any) -> None:
+    """Noise ends the rings at some 20 pixels, beyond which the halo has 0.5 % of the light; its own error is stated."""
+    magnitude = np.linspace(16.0, 18.0, 7)
+    ratios, stated = [], []
+    for seed in range(6):
+        exposure, places = with_halo(tools, magnitude, seed=seed, noise=0.06)
+        result = tools.catalogue(exposure, radii=(1.0, 2.0, 4.0))
+        table, (index, _) = result.tables["cat"], tools.matched(result, places)
+        ratios.append(np.median(table["aper_total_flux"].value[index] / tools.jansky(magnitude)))
+        stated.append(table.meta["aper70_correction_err"] / table.meta["aper70_correction"])
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.0015)
+    assert np.std(ratios) < 1.5 * np.mean(stated)
+
+
 def test_totals_of_bright_and_faint_stars_are_alike(tools: Any) -> None:
     """Though the pixels above the threshold reach farther around bright ones, into the ring of sky."""
     magnitude = np.array([13.5, 13.6, 14.0, 17.0, 17.5, 18.0, 18.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,8 @@ __all__ = ["View", "combined_noise_factor", "correlated_noise_factor"]
 
 # Cells along an axis, of a single image.
 _CELLS = 16
-# Of each of many.
-_FEWER = 8
+# Of all exposures together, and of each at least: the phases of few exposures have to be known well.
+_TOGETHER, _FEWEST = 32, 8
 # Half the side of the shapes [input pixel], from drizzle's kernels: the diagonal of the square, 2.5 sigma of the
 # gaussian (at least 1.2), the lobes of lanczos.
 _REACH = {"square": 0.71, "turbo": 0.5, "point": 0.0, "gaussian": 1.2, "lanczos2": 2.0, "lanczos3": 3.0}
@@ -84,10 +85,9 @@ def combined_noise_factor(views: Iterable[View], weight: Image, number: int) -> 
         How many exposures there are.
     """
     summed = squared = 0.0
+    cells = _CELLS if number == 1 else max(_FEWEST, round(_TOGETHER / sqrt(number)))
     for view in views:
-        for start, response, local in _responses(
-            view.mapping, view.shape, view.drop, _CELLS if number == 1 else _FEWER
-        ):
+        for start, response, local in _responses(view.mapping, view.shape, view.drop, cells):
             coefficients = _normalised(response * local, _window(weight, start, response.shape)) * view.spread
             summed += float(coefficients.sum()) ** 2
             squared += float(np.square(coefficients).sum())
