@@ -29,17 +29,11 @@ STAR, GALAXY = (352.4, 281.6), (487.2, 706.3)
 HALOS = [(STAR, (20, 40)), (STAR, (40, 80)), (STAR, (80, 120)), (GALAXY, (12, 20)), (GALAXY, (20, 40))]
 
 
-def deep_image(real: Path, folder: Path, **params: Any) -> dict[str, list[Path]]:
-    """Return what the recipe makes of the nine frames, by suffix."""
+def deep_image(real: Path, folder: Path, **more: Path) -> dict[str, list[Path]]:
+    """Return what the recipe makes of the nine frames, with `more` references, by suffix."""
     pytest.importorskip("iris_image3", reason="the recipe nirc2-dither needs iris-image3")
-    references = {reftype: real / path for reftype, path in REFERENCES.items()}
-    report = iris_core.run(
-        "nirc2-dither",
-        real / "raw",
-        directory=folder,
-        references=references,
-        params=params,
-    )
+    references = {**{reftype: real / path for reftype, path in REFERENCES.items()}, **more}
+    report = iris_core.run("nirc2-dither", real / "raw", directory=folder, references=references)
     assert not report.failed, [result.error for result in report.results]
     made: dict[str, list[Path]] = {}
     for path in report.products:
@@ -224,9 +218,7 @@ def test_halos_are_those_over_a_sky_with_regions_drawn_by_hand(
     real: Path, light: Doubles, blank: Mask, tmp_path: Path
 ) -> None:
     """Of the galaxy within the error of the median of a ring; of the star within 7 %, or 1.2 DN of a sky of 5890."""
-    by_hand = np.asarray(
-        read_exposure(deep_image(real, tmp_path, **{"dither_sky.mask": str(REGIONS)})["i2d"][0]).data * SECONDS
-    )
+    by_hand = np.asarray(read_exposure(deep_image(real, tmp_path, objects=REGIONS)["i2d"][0]).data * SECONDS)
     for place, (inner, outer) in HALOS:
         inside = ring(light.shape, place, inner, outer)
         one, other = (float(np.nanmedian(image[inside])) for image in (light, by_hand))
