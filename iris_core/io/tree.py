@@ -22,21 +22,25 @@ _COMMON = frozenset({"background", "dark", "flat"})
 
 def describe(exposure: Exposure) -> dict[str, Any]:
     """Return history, windows, state and provenance of an exposure as lists, dicts, numbers and text."""
-    return {
+    described = {
         "format": FORMAT,
-        "provenance": dict(exposure.provenance),
-        "history": [_plain(record) for record in exposure.history],
+        "provenance": exposure.provenance,
+        "history": [asdict(record) for record in exposure.history],
         "subarrays": [asdict(subarray) for subarray in exposure.subarrays],
         "done": sorted(exposure.done),
         "removed": {name: str(amount) for name, amount in exposure.removed.items()},
         "common": sorted(exposure.common),
     }
+    return {key: _plain(value) for key, value in described.items()}
 
 
-def _plain(record: StageRecord) -> dict[str, Any]:
-    plain = asdict(record)
-    plain["references"] = list(plain["references"])
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+def _plain(node: Any) -> Any:
+    """Return what YAML can hold: bytes of a file's name that are no UTF-8 are spelt out."""
+    if isinstance(node, str):
+        return node.encode(errors="backslashreplace").decode()
+    if isinstance(node, Mapping):
+        return {key: _plain(value) for key, value in node.items()}
+    return [_plain(one) for one in node] if isinstance(node, list | tuple) else node
 
 
 def restore(described: Mapping[str, Any]) -> dict[str, Any]:
