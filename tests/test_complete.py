@@ -56,7 +56,7 @@ def complete(line: str) -> list[str]:
         ("iris run image2 --save re", ["resample"]),
         ("iris run image2 --instrument iris", ["iris-imager"]),
         ("iris run image2 --executor ", ["processes", "serial"]),
-        ("iris show iris-", ["iris-imager", "iris-"]),
+        ("iris show iris-", ["iris-dither", "iris-imager", "iris-"]),
         ("iris show flat", ["flat_field", "flat"]),
     ],
 )

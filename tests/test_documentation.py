@@ -42,7 +42,7 @@ NOT_RUN = {
     ),
     "pip install . ./plugins/*         # from a checkout: the core and every plugin": "installs everything anew",
     "iris run nirc2-dither raw --output-dir deep \\": "the frames are the archive's, not ours",
-    "iris run nirc2-dither raw --output-dir halo --set dither_sky.exposures=8 --set dither_sky.mask=objects.reg \\": (
+    "iris run nirc2-dither raw --output-dir halo --set dither_sky.exposures=8 --reference objects=objects.reg \\": (
         "the frames are the archive's, not ours"
     ),
     'source-extractor "deep/SIMULATED-FIELD_Kbb_i2d.fits[1]" \\': "a program that is not a package of Python",

@@ -15,7 +15,7 @@ __all__ = ["read_exposure", "write_exposure"]
 
 
 def read_exposure(path: str | Path, *, pixels: bool = True, plugins: Plugins | None = None) -> Exposure:
-    """Return the exposure in a file, read by the installed reader that accepts it.
+    """Return the exposure in a file, read by the installed reader that accepts it, NaN and DO_NOT_USE together.
 
     Parameters
     ----------
@@ -31,7 +31,8 @@ def read_exposure(path: str | Path, *, pixels: bool = True, plugins: Plugins | N
     InputError
         When no reader accepts it, or it is not one exposure.
     """
-    return (plugins or load_plugins()).read_exposure(Path(path), pixels)
+    exposure = (plugins or load_plugins()).read_exposure(Path(path), pixels)
+    return exposure.mask_invalid() if pixels else exposure
 
 
 def write_exposure(

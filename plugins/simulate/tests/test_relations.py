@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from iris_simulate import SimulatedSet, WrittenSet, simulate
 
-from iris_core import InstrumentMode, Job, read_asn, read_exposure
+from iris_core import InstrumentMode, Job, read_asn, read_fits
 
 SIZE = (160, 128)
 
@@ -73,7 +73,7 @@ def test_an_association_is_read_as_it_was_meant(written: WrittenSet) -> None:
 
 def test_reference_images_in_memory_are_those_in_the_files(field: SimulatedSet, written: WrittenSet) -> None:
     for reftype in ("dark", "flat", "area"):
-        stored, made = read_exposure(written.references[reftype]), field.reference_image(reftype)
+        stored, made = read_fits(written.references[reftype]), field.reference_image(reftype)
         np.testing.assert_array_equal(stored.data, made.data)
         np.testing.assert_array_equal(stored.dq, made.dq)
         assert (stored.err is None) == (made.err is None)

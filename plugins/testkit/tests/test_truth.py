@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 from iris_testkit import FileTruth, ImageTruth, add_wcs, make_exposure, pytest_plugin
-from iris_testkit._compare import describe_difference, fingerprint, names_of, outline_of, part_of
+from iris_testkit._compare import describe_difference, fingerprint, names_of, part_of
 from iris_testkit._opened import opened_files
 from iris_testkit._truth import blemish, known_reference, pattern, truth_of_mode
 from numpy.testing import assert_array_equal
 
-from iris_core import DQ, InputError, Window
+from iris_core import DQ, InputError, Window, outline_of
 
 
 class TestReferences:
