@@ -80,7 +80,7 @@ class _GroupBench(Bench):
         roles = dict.fromkeys(self.tried.roles, "0+")
         step = {self.step.stage: {"params": dict(self.tried.params), "save": "made"}}
         content = {"recipe": 1, "name": "group", "members": roles, "steps": [step], "instrument": self.mode.name}
-        content["executor"] = {"memory": "320M"}
+        content["executor"] = {"memory": "160M"}
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
 
@@ -195,7 +195,7 @@ class GroupStageConformance(Conformance):
 
     @rule("memory")
     def test_memory_does_not_grow_with_their_number(self, trial: _GroupBench) -> None:
-        """Where a run may take 320 MiB, 80 of them for rows, 16 of 1024 x 1024 take at most 1.2 times what 4 take."""
+        """Where a run may take 160 MiB, 40 of them for rows, 16 of 1024 x 1024 take at most 1.2 times what 4 take."""
         if len(self.roles) > 1 or trial.files:
             trial.skip("measured for stages of one role without reference files")
         carried = [carry(one) for one in (self.plugin, *self.needs)]
