@@ -41,7 +41,7 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
     from astropy.io import fits
 
     path, planes, header = Path(path), _planes(exposure), _current(exposure.header, exposure)
-    header["NEXTEND"] = (len(planes) + 2, "number of extensions: SCI, further planes, ASDF")
+    header["NEXTEND"] = (len(planes) + 2, "number of extensions")
     with path.open("wb") as file:
         _append(file, fits.PrimaryHDU(header=header), ())
         _append_image(file, "SCI", exposure.data, _science_header(exposure))
