@@ -140,12 +140,12 @@ def make_bench(folder: Path) -> Bench:
 
 
 def _as_another_program_wrote_it(path: Path) -> None:
-    """Leave SCI, ERR and DQ alone in a file, without the sums: a detector's own file has no more."""
+    """Leave SCI, ERR and DQ alone in a file, without their sums and number: a detector's own file has no more."""
     with fits.open(path) as hdus:
         kept = [fits.PrimaryHDU(header=hdus[0].header)]
         kept += [fits.ImageHDU(hdus[name].data, hdus[name].header, name=name) for name in ("SCI", "ERR", "DQ")]
         for hdu in kept:
-            for keyword in ("CHECKSUM", "DATASUM"):
+            for keyword in ("NEXTEND", "CHECKSUM", "DATASUM"):
                 hdu.header.remove(keyword, ignore_missing=True)
         fits.HDUList(kept).writeto(path, overwrite=True)
 
