@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iris_core import InputError, Reference, References, ReferenceType, hookimpl
-from iris_objects._mask import ObjectMask
+from iris_objects._mask import ObjectMask, celestial_wcs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iris_core import Exposure
 
-__all__ = ["ObjectMask", "check_reference", "objects_of", "read_objects", "read_reference", "reference_types"]
+__all__ = [
+    "ObjectMask",
+    "celestial_wcs",
+    "check_reference",
+    "objects_of",
+    "read_objects",
+    "read_reference",
+    "reference_types",
+]
 
 
 @hookimpl

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from iris_objects import celestial_wcs
 
 from iris_core import Array, Doubles, Exposure, InputError
 
@@ -18,7 +18,6 @@ __all__ = [
     "Grid",
     "Index",
     "Placement",
-    "celestial_wcs",
     "linear_map",
     "make_grid",
     "onto_grid",
@@ -159,18 +158,6 @@ def world_of(outline: Exposure) -> World:
             f"{outline.name} has no WCS; a dither cannot be put together without: run assign_wcs before this stage"
         )
     return lambda x, y: found.all_pix2world(x, y, 0)
-
-
-def celestial_wcs(header: Any) -> Any:
-    """Return the celestial WCS of a header as an astropy WCS; None where there is none."""
-    if not str(header.get("CTYPE1", "")).strip():
-        return None
-    from astropy.wcs import WCS
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # remarks on cards that astropy mends
-        found = WCS(header)
-    return found.celestial if found.has_celestial else None
 
 
 def linear_map(world: World | None, shape: tuple[int, int], first: Exposure) -> tuple[Doubles, Doubles]:
