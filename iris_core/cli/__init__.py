@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -41,6 +42,8 @@ class _Iris(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command to its end; the exit code is 0 only where nothing went wrong and all was written."""
+        # Our matrices are small: threads would wait for each other longer than they work, in each worker.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         if not options.get("standalone_mode", True):
             return super().main(args, *more, **options)
         from iris_core.cli.ending import ending

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io.fits import Header
 
 from iris_core import s_region
 from iris_wcs._header import parse_fits, positions
 from iris_wcs._inverse import grid
-from iris_wcs._keywords import WCS_CARD
+from iris_wcs._sip import MAX_DEGREE, Samples
 
 if TYPE_CHECKING:
     from astropy import wcs as fits_wcs
     from astropy.coordinates import BaseCoordinateFrame
+    from astropy.io.fits import Header
     from gwcs import WCS
 
 __all__ = ["described", "fit_sip", "largest_difference"]
 
-MAX_DEGREE = 6
 _RADESYS = {"icrs": "ICRS", "fk5": "FK5", "fk4": "FK4", "fk4noeterms": "FK4-NO-E"}
 
 
@@ -47,10 +45,10 @@ def _equinox(frame: BaseCoordinateFrame) -> float:
 def largest_difference(wcs: WCS, fits: fits_wcs.WCS) -> float:
     """Return the largest distance between two WCSs over the image, in pixels of `fits`; infinite where one has no sky.
 
-    The 41 x 41 points reach from edge to edge and are not those of the fit.
+    The 61 x 61 points reach from edge to edge and are not those of the fit.
     """
     x_range, y_range = wcs.bounding_box.bounding_box(order="F")
-    x, y = grid(x_range, y_range, 41)
+    x, y = grid(x_range, y_range, 61)
     longitude, latitude = wcs(x, y, with_bounding_box=False)
     fits_longitude, fits_latitude = positions(fits, x, y)
     turn = (longitude - fits_longitude + 180) % 360 - 180
@@ -66,57 +64,14 @@ def fit_sip(wcs: WCS, max_error: float, name: str) -> Header:
 
     WCSERR holds its largest error, measured off the grid of the fit on the header as it is written.
     """
+    samples = Samples.of(wcs, name)
+    fits = [samples.fit(degree) for degree in range(1, MAX_DEGREE + 1)]
     tried: list[tuple[float, Header]] = []
-    degree = 1
-    while degree <= MAX_DEGREE:
-        cards = _sip(wcs, degree, max_error)
-        error = largest_difference(wcs, fits := parse_fits(cards, name))
-        tried.append((error, cards))
-        if error <= max_error:
+    for fit in [fit for fit in fits if fit.error <= max_error] or [min(fits, key=lambda fit: fit.error)]:
+        cards = samples.header(fit, max_error)
+        tried.append((largest_difference(wcs, parse_fits(cards, name)), cards))
+        if tried[-1][0] <= max_error:
             break
-        degree = max(degree + 1, _degree_for(wcs, fits, max_error)) if degree == 1 else degree + 1
     error, cards = min(tried, key=lambda one: one[0])
     cards["WCSERR"] = (float(f"{error:.3g}"), "[pixel] largest error of this WCS")
     return described(cards, wcs)
-
-
-def _degree_for(wcs: WCS, linear: fits_wcs.WCS, max_error: float) -> int:
-    """Return the lowest degree of polynomials that bring a linear WCS to `max_error` [pixel] of another, or the best.
-
-    Least squares on a grid take a thousandth of the time of a fit by gwcs.
-    """
-    x_range, y_range = wcs.bounding_box.bounding_box(order="F")
-    pixels = np.stack([axis.ravel() for axis in grid(x_range, y_range, 41)])
-    sky = wcs(*pixels, with_bounding_box=False)
-    order = (0, 1) if linear.wcs.lng < linear.wcs.lat else (1, 0)
-    moved = np.stack(linear.wcs_world2pix(*(sky[axis] for axis in order), 0)) - pixels
-    seen = np.isfinite(moved).all(axis=0)
-    x, y = (np.interp(axis, (axis.min(), axis.max()), (-1, 1)) for axis in pixels[:, seen])
-    terms = np.polynomial.polynomial.polyvander2d(x, y, (MAX_DEGREE, MAX_DEGREE)).reshape(len(x), -1)
-    total = np.add.outer(np.arange(MAX_DEGREE + 1), np.arange(MAX_DEGREE + 1)).ravel()
-    errors = {}
-    for degree in range(2, MAX_DEGREE + 1):
-        basis = terms[:, total <= degree]
-        left = moved[:, seen].T - basis @ np.linalg.lstsq(basis, moved[:, seen].T, rcond=None)[0]
-        errors[degree] = float(np.hypot(*left.T).max())
-        if errors[degree] <= max_error:
-            return degree
-    return min(errors, key=lambda degree: errors[degree])
-
-
-def _sip(wcs: WCS, degree: int, max_inverse_error: float | None = None) -> Header:
-    """Return a fit of one degree, with inverse polynomials if they are as good as `max_inverse_error` [pixel].
-
-    One degree at a time: the search of gwcs ends where an even degree brings nothing to an odd distortion. And without
-    inverse polynomials a reader solves the others, which is right, where poor ones would be wrong.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # how good the fit is, is measured on its result
-        fitted = wcs.to_fits_sip(degree=degree, inv_degree=MAX_DEGREE, max_inv_pix_error=max_inverse_error, npoints=16)
-    cards = Header([card for card in fitted.cards if WCS_CARD.fullmatch(card.keyword)])
-    cards.insert(0, ("WCSAXES", 2, "number of WCS axes"))
-    cards["LONPOLE"] = 180.0  # which the fit assumes; the default that wcslib writes is 0 at the pole itself
-    if max_inverse_error is not None and fitted.get("sipiverr", 0.0) > max_inverse_error:
-        for keyword in [*cards["AP_*"], *cards["BP_*"]]:
-            del cards[keyword]
-    return cards
