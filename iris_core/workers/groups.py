@@ -25,7 +25,7 @@ from iris_core.workers.group_run import calibrate_group
 from iris_core.workers.here import Planned, Written, failure, read_inputs
 from iris_core.workers.identity import run_identity
 from iris_core.workers.memory import rows_budget
-from iris_core.workers.spill import DiskPool, Spilled, spill
+from iris_core.workers.spill import DiskPool, Room, Spilled, spill
 
 __all__ = ["calibrate_groups"]
 
@@ -81,7 +81,8 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         if plan.job.references:
             stack.enter_context(closing(run.references))
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
-        pool = DiskPool(folder, executor, plan.needs.workers, rows_budget(plan.needs.allowed))
+        needs = plan.needs
+        pool = DiskPool(folder, executor, needs.workers, rows_budget(needs.allowed), needs.held)
         line = _Line(run, plan, written, pool, replan)
         stack.enter_context(line.hashing)
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
@@ -123,7 +124,8 @@ class _Line:
 
     def _results(self, plans: Sequence[Plan], members: Sequence[Member]) -> Iterator[Any]:
         """Yield, for each exposure, what came of the steps."""
-        given = [(self.number, member, self.pool.new_path(), self.identity) for member in members]
+        pool = self.pool
+        given = [(self.number, member, pool.new_path(), pool.room, self.identity) for member in members]
         if self.replan is None or (self.number and all(isinstance(member, InMemory) for member in members)):
             for plan, one in zip(plans, given, strict=True):
                 yield _advance(partial(_given, plan, self.run), *one)
@@ -191,7 +193,7 @@ def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
 
 
 def _advance(
-    planned: Planned, number: int, member: Member, path: Path, identity: str
+    planned: Planned, number: int, member: Member, path: Path, room: Room, identity: str
 ) -> tuple[Member, Written] | Exception:
     """Take one exposure through steps, and spill it; whatever goes wrong is the result."""
     written = Written()
@@ -207,7 +209,7 @@ def _advance(
         last = written.follow(steps, run, identity)
         if isinstance(member, InMemory) and number:
             return InMemory(last), written
-        return spill(last, path, before, member if isinstance(member, Spilled) else None), written
+        return spill(last, path, before, member if isinstance(member, Spilled) else None, room), written
     except IrisError as error:
         return error
     except Exception as error:

@@ -19,6 +19,8 @@ __all__ = ["Needs", "needs_of"]
 _AT_WORK, _OF_ROWS, _MADE = 4, 2, 3
 # A stage writes what it changes while the planes of the two before it may still be needed.
 _ON_DISK = 3
+# What changes may stay in memory as far as it is allowed: with more, memory would grow with the number of exposures.
+_HELD = 1 << 30
 _GIB = 2**30
 
 
@@ -29,7 +31,7 @@ class Needs:
     Parameters
     ----------
     memory
-        At most [byte]; `allowed` is what the run may take.
+        At most, without what is `held` [byte]; `allowed` is what the run may take.
     workers
         How many exposures are worked on at a time.
     scratch
@@ -41,11 +43,17 @@ class Needs:
     workers: int
     scratch: int
 
+    @property
+    def held(self) -> int:
+        """How much stays in memory from one stage to the next, where that is allowed [byte]."""
+        return max(0, min(_HELD, self.scratch, self.allowed - self.memory))
+
     def __str__(self) -> str:
         """Return them for a line of `iris check`."""
+        memory, allowed, disk = (size / _GIB for size in (self.memory + self.held, self.allowed, self.scratch))
         return (
-            f"{self.memory / _GIB:.2f} GiB of memory ({self.allowed / _GIB:.2f} allowed, exposures at a time: "
-            f"{self.workers}), {self.scratch / _GIB:.2f} GiB of disk"
+            f"{memory:.2f} GiB of memory ({allowed:.2f} allowed, exposures at a time: {self.workers}), "
+            f"{disk:.2f} GiB of disk"
         )
 
     def refuse(self, name: str) -> Iterator[IrisError]:

@@ -1,4 +1,4 @@
-"""Exposures between the stages of a run of many: their planes lie in files, of which rows are read where they stand."""
+"""Exposures between the stages of a run of many: in memory while there is room, else in files that are read by rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from itertools import count, islice
 from math import prod
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 
@@ -20,7 +21,32 @@ from iris_core.exposure import Exposure
 from iris_core.exposures import Member, Pool, outline_of, planes_of, rows_of, with_planes
 from iris_core.workers.warned import logged, replay
 
-__all__ = ["DiskPool", "Spilled", "spill"]
+__all__ = ["DiskPool", "Room", "Spilled", "spill"]
+
+
+class Room:
+    """Memory in which planes may stay from one stage to the next.
+
+    Parameters
+    ----------
+    left
+        How much of it is free [byte]: what a plane took is free again when nobody holds the plane.
+    """
+
+    def __init__(self, left: int = 0) -> None:
+        self.left = left
+
+    def takes(self, plane: Array) -> bool:
+        """Whether there is room for a plane, which has it then; a part of a larger array would hold all of that."""
+        whole = plane if plane.base is None else plane.base
+        if plane.nbytes > self.left or getattr(whole, "nbytes", np.inf) > plane.nbytes:
+            return False
+        self.left -= plane.nbytes
+        finalize(plane, self._give, plane.nbytes)
+        return True
+
+    def _give(self, size: int) -> None:
+        self.left += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +89,19 @@ def _read_into(descriptor: int, rows: Array, offset: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Spilled:
-    """An exposure whose planes are in files; those that take no memory are in the outline."""
+    """An exposure whose planes are in files, or in memory; those that take none are in the outline."""
 
     outline: Exposure
-    planes: Mapping[str, Stored]
+    planes: Mapping[str, Stored | Array]
+
+    @property
+    def files(self) -> set[Path]:
+        """Where its planes are."""
+        return {one.path for one in self.planes.values() if isinstance(one, Stored)}
 
     def read(self) -> Exposure:
         """Return the exposure."""
-        planes = {name: stored.read() for name, stored in self.planes.items()}
+        planes = {name: one.read() if isinstance(one, Stored) else one for name, one in self.planes.items()}
         return with_planes(self.outline, {**planes_of(self.outline), **planes})
 
     def rows(self, plane: str, where: slice) -> Array:
@@ -93,14 +124,20 @@ class Spilled:
 
     def discard(self, kept: Sequence[Member]) -> None:
         """Remove the files of planes that none of `kept` has."""
-        needed = {one.path for member in kept if isinstance(member, Spilled) for one in member.planes.values()}
-        for path in {one.path for one in self.planes.values()} - needed:
+        needed = {path for member in kept if isinstance(member, Spilled) for path in member.files}
+        for path in self.files - needed:
             with suppress(OSError):
                 path.unlink()
 
 
-def spill(exposure: Exposure, path: Path, before: Exposure | None = None, stored: Spilled | None = None) -> Spilled:
-    """Write the planes of an exposure that are others than those it was made of.
+def spill(
+    exposure: Exposure,
+    path: Path,
+    before: Exposure | None = None,
+    stored: Spilled | None = None,
+    room: Room | None = None,
+) -> Spilled:
+    """Keep the planes of an exposure that are others than those it was made of: in memory, or in a file.
 
     Parameters
     ----------
@@ -110,15 +147,22 @@ def spill(exposure: Exposure, path: Path, before: Exposure | None = None, stored
         A file that is not there yet.
     before, stored
         What it was made of, and where the planes of that are.
+    room
+        Memory for planes; by default all are written.
     """
+    room = room or Room()
     old = {} if before is None else planes_of(before)
     known = {} if stored is None else stored.planes
-    planes: dict[str, Stored] = {}
+    planes: dict[str, Stored | Array] = {}
     with path.open("xb") as file:
         for name, plane in planes_of(exposure).items():
             if name in known and plane is old[name]:
                 planes[name] = known[name]
-            elif not plane.dtype.names and not _is_blank(plane):
+            elif plane.dtype.names or _is_blank(plane):
+                continue  # in the outline
+            elif room.takes(plane):
+                planes[name] = plane
+            else:
                 planes[name] = Stored(path, file.tell(), plane.dtype.str, plane.shape)
                 np.ascontiguousarray(plane).tofile(file)
     return Spilled(outline_of(exposure), planes)
@@ -144,12 +188,15 @@ class DiskPool(Pool):
         How many exposures may be worked on at a time.
     budget
         See `Pool`.
+    held
+        How much of what changes may stay in memory [byte]; nothing can that other processes are to read.
     """
 
     def __init__(
-        self, folder: Path, executor: Executor | None = None, workers: int = 1, budget: int = Pool.budget
+        self, folder: Path, executor: Executor | None = None, workers: int = 1, budget: int = Pool.budget, held: int = 0
     ) -> None:
         self.folder, self.executor, self.workers, self.budget = folder, executor, workers, budget
+        self.room = Room(0 if executor else held)
         self._numbers = count()
 
     def new_path(self) -> Path:
@@ -168,7 +215,8 @@ class DiskPool(Pool):
     ) -> list[Member]:
         """Return the exposures that a function makes of `members`; only planes that change are written."""
         each = zip(members, arguments, strict=True)
-        return list(self.call(_change, [(function, member, given, self.new_path()) for member, given in each]))
+        calls = [(function, member, given, self.new_path(), self.room) for member, given in each]
+        return list(self.call(_change, calls))
 
     def call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Yield what a function of this module, or of one that a worker can import, returns for each call, in order."""
@@ -188,6 +236,8 @@ def _call(function: Callable[..., Any], member: Member, given: Mapping[str, Any]
     return function(member.read(), **given)
 
 
-def _change(function: Callable[..., Exposure], member: Member, given: Mapping[str, Any], path: Path) -> Spilled:
+def _change(
+    function: Callable[..., Exposure], member: Member, given: Mapping[str, Any], path: Path, room: Room
+) -> Spilled:
     before = member.read()
-    return spill(function(before, **given), path, before, member if isinstance(member, Spilled) else None)
+    return spill(function(before, **given), path, before, member if isinstance(member, Spilled) else None, room)
