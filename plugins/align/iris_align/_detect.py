@@ -69,26 +69,33 @@ def flattened(image: Image, usable: Mask) -> tuple[Image, Image]:
 
 def _boxes(image: Image) -> tuple[Image, Image]:
     """Return the median and the robust scatter of each box; those of the whole image where a box has too few pixels."""
-    rows, columns = (max(1, round(length / _BOX)) for length in image.shape)
-    sky, noise = np.empty((2, rows, columns), dtype=np.float32)
-    for (row, column), _ in np.ndenumerate(sky):
-        part = [
-            slice(index * length // count, (index + 1) * length // count, _STRIDE if length > 4 * _BOX else 1)
-            for index, count, length in zip((row, column), (rows, columns), image.shape, strict=True)
-        ]
-        sky[row, column], noise[row, column] = _robust(image[part[0], part[1]])
-    for grid in (sky, noise):
-        unknown = ~np.isfinite(grid)
-        grid[unknown] = np.median(grid[~unknown]) if not unknown.all() else 0
-    return sky, noise
+    (rows, in_rows), (columns, in_columns) = map(_cut, image.shape)
+    inside = in_rows[:, np.newaxis, :, np.newaxis] & in_columns[:, np.newaxis]
+    values = np.where(inside, image[rows[:, np.newaxis, :, np.newaxis], columns[:, np.newaxis]], np.float32(np.nan))
+    values = values.reshape(*values.shape[:2], -1)
+    sky, number = _medians(values)
+    noise, _ = _medians(np.abs(values - sky[..., np.newaxis]))
+    few = number < np.count_nonzero(inside, axis=(2, 3)) / 4
+    grids = sky, np.float32(1.4826) * noise
+    for grid in grids:
+        grid[few] = np.median(grid[~few]) if not few.all() else 0
+    return grids
 
 
-def _robust(part: Image) -> tuple[float, float]:
-    values = part[np.isfinite(part)]
-    if len(values) < part.size / 4:
-        return np.nan, np.nan
-    middle = np.median(values)
-    return float(middle), float(1.4826 * np.median(np.abs(values - middle)))
+def _cut(length: int) -> tuple[Ints, Mask]:
+    """Return the rows, or columns, of each box that are looked at, and which of these numbers are in the box."""
+    ends = np.arange((count := max(1, round(length / _BOX))) + 1) * length // count
+    at = ends[:-1, np.newaxis] + np.arange(0, np.diff(ends).max(), _STRIDE if length > 4 * _BOX else 1)
+    return np.minimum(at, length - 1), at < ends[1:, np.newaxis]
+
+
+def _medians(values: Image) -> tuple[Image, Ints]:
+    """Return the medians over the last axis, and of how many values they are; NaN is no value."""
+    number = np.count_nonzero(np.isfinite(values), axis=-1)
+    ordered = np.sort(values, axis=-1)  # NaN is sorted to the end
+    middle = np.stack([np.maximum(number - 1, 0) // 2, number // 2], axis=-1)
+    pair = np.take_along_axis(ordered, np.minimum(middle, values.shape[-1] - 1), axis=-1)
+    return pair.mean(axis=-1, dtype=np.float32), number
 
 
 def _spread(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> Image:
