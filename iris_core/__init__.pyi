@@ -118,6 +118,7 @@ from .report import Calibrated as Calibrated
 from .report import ExposureResult as ExposureResult
 from .report import Job as Job
 from .report import Report as Report
+from .rows import by_rows as by_rows
 from .runner import run_step as run_step
 from .stages import Params as Params
 from .stages import StageImplementation as StageImplementation

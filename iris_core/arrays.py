@@ -63,16 +63,16 @@ def variance_of_mean(variance: Image, share: Doubles, common: bool) -> Doubles:
     return np.square(total) if common else total
 
 
-def row_blocks(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
+def row_blocks(shape: tuple[int, ...], pixels: int = 0) -> Iterator[tuple[int | slice, ...]]:
     """Yield indices that cut planes of `shape` into blocks of rows that fit a processor's cache.
 
     What is computed block by block needs no further plane in memory.
     """
     *cube, rows, columns = shape
-    step = max(1, BLOCK_PIXELS // max(1, columns))
+    step = max(1, (pixels or BLOCK_PIXELS) // max(1, columns))
     for integration in np.ndindex(*cube):
         for start in range(0, rows, step):
-            yield (*integration, slice(start, start + step))
+            yield (*integration, slice(start, min(start + step, rows)))
 
 
 def mask_together(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image]]:

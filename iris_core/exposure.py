@@ -109,9 +109,12 @@ class Exposure:
         put(self, "provenance", MappingProxyType(dict(self.provenance)))
         if self.area is not None:
             put(self, "area", _readonly(self.area, np.float32))
-        header, sci_header = with_meta(self.meta, self.header, self.sci_header)
-        put(self, "header", freeze(header))
-        put(self, "sci_header", freeze(sci_header))
+        agreed = getattr(self.header, "agreed", (None, None))
+        if agreed[0] is not self.sci_header or agreed[1] is not self.meta:  # two headers take longer than all else
+            header, sci_header = map(freeze, with_meta(self.meta, self.header, self.sci_header))
+            header.agreed = sci_header, self.meta
+            put(self, "header", header)
+            put(self, "sci_header", sci_header)
         put(self, "fits_wcs", None if self.fits_wcs is None else freeze(self.fits_wcs))
         self._check_shapes()
 
@@ -257,6 +260,21 @@ def _readonly(plane: ArrayLike, dtype: Any = None) -> Array:
     return view
 
 
+def planes_of(exposure: Exposure) -> dict[str, Array]:
+    """Return the planes of an exposure by name: ``data``, ``dq``, ``variance:NAME``, ``area`` and others."""
+    area = {} if exposure.area is None else {"area": exposure.area}
+    variance = {f"variance:{name}": plane for name, plane in exposure.variance.items()}
+    return {"data": exposure.data, "dq": exposure.dq, **variance, **area, **exposure.planes}
+
+
+def with_planes(outline: Exposure, planes: Mapping[str, Array]) -> Exposure:
+    """Return an outline with the planes that `planes_of` returned."""
+    own = dict(planes)
+    variance = {name[9:]: own.pop(name) for name in planes if name.startswith("variance:")}
+    data, dq, area = own.pop("data"), own.pop("dq"), own.pop("area", None)
+    return outline.replace(data=data, dq=dq, variance=variance, area=area, planes=own)
+
+
 def split(exposures: list[Exposure], pixels: int) -> None:
     """Cut a large cube into exposures of some integrations, so that what a stage needs for its work is bounded.
 
@@ -276,12 +294,12 @@ def split(exposures: list[Exposure], pixels: int) -> None:
     if number > step:
         frame, planes = _take_apart(exposures.pop())
         starts = range(0, number, step)
-        parts: list[_Planes] = [{} for _ in starts]
+        parts: list[dict[str, Array]] = [{} for _ in starts]
         for key in tuple(planes):
             plane = planes.pop(key)
             for part, start in zip(parts, starts, strict=True):
                 part[key] = plane[start : start + step].copy()
-        exposures += [_put_together(frame, part) for part in parts]
+        exposures += [with_planes(frame, planes_of(frame) | part) for part in parts]
 
 
 def join(exposures: list[Exposure]) -> None:
@@ -310,25 +328,12 @@ def join(exposures: list[Exposure]) -> None:
             f"a stage with by_integration=True has to treat all alike"
         )
     joined = {key: np.concatenate([part.pop(key) for part in parts]) for key in tuple(parts[0])}
-    exposures.append(_put_together(frame, joined))
+    exposures.append(with_planes(frame, planes_of(frame) | joined))
 
 
-_Planes = dict[tuple[str, str], Array]
-
-
-def _take_apart(exposure: Exposure) -> tuple[Exposure, _Planes]:
+def _take_apart(exposure: Exposure) -> tuple[Exposure, dict[str, Array]]:
     """Return an exposure without integrations, and the planes of its cube; a plane for all integrations stays."""
-    cube = {name: plane for name, plane in exposure.planes.items() if plane.shape == exposure.data.shape}
-    planes: _Planes = {("", "data"): exposure.data, ("", "dq"): exposure.dq}
-    planes |= {("variance", name): plane for name, plane in exposure.variance.items()}
-    planes |= {("planes", name): plane for name, plane in cube.items()}
+    cube = {name: plane for name, plane in planes_of(exposure).items() if plane.shape == exposure.data.shape}
     nothing = np.empty((0, *exposure.shape), dtype=np.float32)
     rest = {name: plane for name, plane in exposure.planes.items() if name not in cube}
-    return exposure.replace(data=nothing, dq=nothing.astype(np.uint32), variance={}, planes=rest), planes
-
-
-def _put_together(frame: Exposure, planes: _Planes) -> Exposure:
-    groups: dict[str, dict[str, Array]] = {"": {}, "variance": {}, "planes": dict(frame.planes)}
-    for (group, name), plane in planes.items():
-        groups[group][name] = plane
-    return frame.replace(**groups[""], variance=groups["variance"], planes=groups["planes"])
+    return exposure.replace(data=nothing, dq=nothing.astype(np.uint32), variance={}, planes=rest), cube

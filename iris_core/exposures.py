@@ -10,7 +10,7 @@ import numpy as np
 
 from iris_core.arrays import Array, Flags, Image, blank_plane, total
 from iris_core.errors import InputError, some_of
-from iris_core.exposure import Exposure
+from iris_core.exposure import Exposure, planes_of, with_planes
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -381,21 +381,6 @@ def outline_of(exposure: Exposure) -> Exposure:
 
 def _blank(plane: Array) -> Array:
     return plane if plane.dtype.names else blank_plane(plane.shape, plane.dtype)
-
-
-def planes_of(exposure: Exposure) -> dict[str, Array]:
-    """Return the planes of an exposure by name: ``data``, ``dq``, ``variance:NAME``, ``area`` and others."""
-    area = {} if exposure.area is None else {"area": exposure.area}
-    variance = {f"variance:{name}": plane for name, plane in exposure.variance.items()}
-    return {"data": exposure.data, "dq": exposure.dq, **variance, **area, **exposure.planes}
-
-
-def with_planes(outline: Exposure, planes: Mapping[str, Array]) -> Exposure:
-    """Return an outline with the planes that `planes_of` returned."""
-    own = dict(planes)
-    variance = {name[9:]: own.pop(name) for name in planes if name.startswith("variance:")}
-    data, dq, area = own.pop("data"), own.pop("dq"), own.pop("area", None)
-    return outline.replace(data=data, dq=dq, variance=variance, area=area, planes=own)
 
 
 def rows_of(planes: Mapping[str, Array], plane: str, where: slice, shape: tuple[int, ...]) -> Array:

@@ -20,6 +20,8 @@ class FrozenHeader(Header):  # type: ignore[misc]  # astropy is not typed
     """A header that is read-only once it is frozen; its `copy` is an ordinary `astropy.io.fits.Header`."""
 
     frozen = False
+    # With which header of the science extension, and which meta, it has been found to agree.
+    agreed: tuple[Any, Any] = (None, None)
 
     def copy(self, strip: bool = False) -> Header:
         """Return a header that can be written to; `strip` leaves out the cards that describe the HDU itself."""

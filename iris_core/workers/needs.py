@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from iris_core.errors import InputError, IrisError
-from iris_core.exposure import Exposure
-from iris_core.exposures import planes_of
+from iris_core.exposure import Exposure, planes_of
 from iris_core.recipe import ExecutorOptions
 from iris_core.workers.memory import memory_of_machine, rows_budget, workers_within
 

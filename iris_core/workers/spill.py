@@ -17,8 +17,8 @@ from weakref import finalize
 import numpy as np
 
 from iris_core.arrays import Array, blank_plane
-from iris_core.exposure import Exposure
-from iris_core.exposures import Member, Pool, outline_of, planes_of, rows_of, with_planes
+from iris_core.exposure import Exposure, planes_of, with_planes
+from iris_core.exposures import Member, Pool, outline_of, rows_of
 from iris_core.workers.warned import logged, replay
 
 __all__ = ["DiskPool", "Room", "Spilled", "spill"]

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iris_core import DQ, Exposure, InputError, ReferenceImage, References, ReferenceType, agree, hookimpl, stage
+from iris_core import (
+    DQ,
+    Exposure,
+    InputError,
+    ReferenceImage,
+    References,
+    ReferenceType,
+    agree,
+    by_rows,
+    hookimpl,
+    stage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,12 +74,16 @@ def subtract_dark(exposure: Exposure, references: References) -> Exposure:
     Exposure
         In the same unit. Where the dark is not finite nothing is subtracted and UNRELIABLE_DARK is set.
     """
+    dark = references["dark"].image(exposure)
+    return _note_assumptions(by_rows(_subtract, exposure, dark), dark)
+
+
+def _subtract(exposure: Exposure, dark: ReferenceImage) -> Exposure:
     from iris_dark._dark import rate_and_variance
 
-    dark = references["dark"].image(exposure)
     rate, variance, unknown = rate_and_variance(dark.data, dark.err)
     subtracted = exposure.replace(data=exposure.data - rate, dq=exposure.dq | dark.dq).add_variance("dark", variance)
-    return _note_assumptions(subtracted, dark).flag(unknown, DQ.UNRELIABLE_DARK).mask_invalid()
+    return subtracted.flag(unknown, DQ.UNRELIABLE_DARK).mask_invalid()
 
 
 def _note_assumptions(exposure: Exposure, dark: ReferenceImage) -> Exposure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from iris_core import (
     References,
     ReferenceType,
     Removal,
+    by_rows,
     hookimpl,
     parameter,
     refuse_faults,
@@ -23,7 +25,7 @@ from iris_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from iris_core import Image
 
@@ -85,15 +87,20 @@ def apply_flat(exposure: Exposure, params: FlatParams, references: References) -
         In the same unit, with FLATKEPT. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT
         where only its error is not finite.
     """
+    flat = references["flat"].image(exposure)
+    applied = by_rows(partial(_apply, _multiply_back if params.inverse else _divide), exposure, flat)
+    return _state_kept(_note_missing_error(applied, flat), params.inverse)
+
+
+def _apply(work: Callable[[Exposure, Image, Image], Exposure], exposure: Exposure, flat: ReferenceImage) -> Exposure:
     from iris_flat._flat import response
 
-    flat = references["flat"].image(exposure)
     factor = response(flat.data, flat.dq)
-    applied = (_multiply_back if params.inverse else _divide)(exposure, factor, flat.err)
-    flagged = _state_kept(_note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq), params.inverse)
+    applied = work(exposure, factor, flat.err)
     bad = np.isnan(factor)
     unreliable = ~np.isfinite(flat.err) & ~bad
-    return flagged.flag(unreliable, DQ.UNRELIABLE_FLAT).flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
+    flagged = applied.replace(dq=applied.dq | flat.dq).flag(unreliable, DQ.UNRELIABLE_FLAT)
+    return flagged.flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
 
 
 def _divide(exposure: Exposure, flat: Image, err: Image) -> Exposure:

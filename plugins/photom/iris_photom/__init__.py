@@ -13,6 +13,7 @@ from iris_core import (
     Reference,
     References,
     ReferenceType,
+    by_rows,
     hookimpl,
     refuse_faults,
     selectors,
@@ -88,7 +89,8 @@ def convert_to_surface_brightness(exposure: Exposure, references: References, in
     from iris_photom._conversion import SURFACE_BRIGHTNESS
 
     conversion, note = _find_conversion(exposure, references["photom"], instrument)
-    calibrated = exposure.scale(conversion.photmjsr).replace(unit=SURFACE_BRIGHTNESS).mask_invalid()
+    scaled = by_rows(lambda rows: rows.scale(conversion.photmjsr).mask_invalid(), exposure)
+    calibrated = scaled.replace(unit=SURFACE_BRIGHTNESS)
     calibrated = calibrated.note(note) if note else calibrated
     if "area" in references:
         calibrated = _attach_area(calibrated, references["area"])

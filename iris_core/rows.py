@@ -1,0 +1,110 @@
+"""Some rows of an exposure at a time, over threads: for what each pixel needs for itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from multiprocessing import parent_process
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from iris_core.arrays import Array, row_blocks
+from iris_core.errors import StageContractError
+from iris_core.exposure import Exposure, planes_of, with_planes
+from iris_core.reference import ReferenceImage
+
+# Of the rows that a thread works on: they stay in a processor's cache with all that is made of them.
+_PIXELS = 1 << 16
+
+
+def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: ReferenceImage | Array) -> Exposure:
+    """Return the exposure that a function makes of it; the function is called with some rows at a time, over threads.
+
+    Each plane goes through a processor's cache once, and beside the result nothing takes memory. No bit of the result
+    depends on the number of rows or of threads.
+
+    Parameters
+    ----------
+    function
+        ``function(exposure, *images) -> exposure``. Each pixel of its result depends on that pixel alone, and all
+        else (unit, names of the variance components) on no pixel. The rows have no WCS, area and further planes; their
+        headers are those of the exposure, and what becomes of them is lost. Notes are kept.
+    exposure
+        ``(ny, nx)`` or ``(nint, ny, nx)``.
+    *images
+        ``(ny, nx)``, of the pixels of the exposure: the function is given the same rows of them.
+
+    Raises
+    ------
+    StageContractError
+        When the results of the rows do not fit together.
+    """
+    frame = replace(exposure, wcs=None, fits_wcs=None, area=None, planes={}, notes=())
+    made = _Made(planes_of(frame))
+
+    def work(where: tuple[slice, ...]) -> dict[str, None]:
+        rows = with_planes(frame, {name: plane[where] for name, plane in made.before.items()})
+        return made.take(rows, function(rows, *(_rows_of(image, where[-1]) for image in images)), where)
+
+    blocks = row_blocks(exposure.data.shape, _PIXELS)
+    first, *others = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
+    notes = work(first)
+    with ThreadPoolExecutor(usable_threads()) as pool:
+        waiting = [pool.submit(copy_context().run, work, where) for where in others]  # np.errstate is of the context
+        for one in waiting:
+            notes |= one.result()
+    after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), made.planes)
+    pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
+    return exposure.replace(**pixels, notes=(*exposure.notes, *notes))
+
+
+def usable_threads() -> int:
+    """Return how many threads this process may start: workers share the cores already."""
+    everywhere = range(os.cpu_count() or 1)
+    return 1 if parent_process() else len(getattr(os, "sched_getaffinity", lambda _: everywhere)(0))
+
+
+def _rows_of(image: ReferenceImage | Array, rows: slice) -> ReferenceImage | Array:
+    if not isinstance(image, ReferenceImage):
+        return image[rows]
+    return replace(image, data=image.data[rows], err=image.err[rows], dq=image.dq[rows])
+
+
+@dataclass(slots=True)
+class _Made:
+    """What is made of an exposure: the planes of which some rows have changed."""
+
+    before: Mapping[str, Array]
+    after: dict[str, Array] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    lock: Any = field(default_factory=Lock)
+
+    def take(self, rows: Exposure, result: Exposure, where: tuple[slice, ...]) -> dict[str, None]:
+        """Put the result of some rows into its place, and return its notes."""
+        old, new = planes_of(rows), planes_of(result)
+        facts = {"unit": result.unit, "common": result.common, "planes": list(new), "shape": rows.shape}
+        is_first, self.facts = not self.facts, self.facts or facts  # the first rows are alone
+        if {**self.facts, "shape": result.shape} != facts:
+            raise StageContractError(f"{rows.name}: rows have results of different units, components or shapes")
+        for name, plane in new.items():
+            if plane is not old.get(name) or name in self.after:
+                self._whole(name, plane, is_first)[where] = plane
+        return dict.fromkeys(result.notes)
+
+    def _whole(self, name: str, rows: Array, is_first: bool) -> Array:
+        """Return the plane that rows go into; rows before the first ones that change are those of the exposure."""
+        with self.lock:
+            if name not in self.after:
+                shape = self.before["data"].shape
+                self.after[name] = np.empty(shape, rows.dtype) if is_first else np.array(self.before[name])
+            return self.after[name]
+
+    @property
+    def planes(self) -> dict[str, Array]:
+        """The planes of the result."""
+        return {name: self.after[name] if name in self.after else self.before[name] for name in self.facts["planes"]}
