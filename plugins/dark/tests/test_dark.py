@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import iris_dark
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from iris_dark._dark import rate_and_variance
-from iris_testkit import make_exposure, make_reference, run_stage
+from iris_testkit import iris_mode, make_exposure, make_reference, run_stage
 
 from iris_core import (
     DQ,
@@ -184,6 +185,29 @@ def test_dark_without_unit_counts_as_the_exposures_and_says_so(tmp_path: Path) -
     result = calibrate(make_exposure((8, 8)), dark_file(tmp_path, plane(0.25), unit=""))
     np.testing.assert_array_equal(result.data, 9.75)
     assert result.notes == ("the dark dark.fits has no unit; taken to be in electron / s",)
+
+
+def test_dark_in_counts_is_divided_by_its_exposure_time(tmp_path: Path) -> None:
+    """80 electrons in 40 s, with an error of 4: a rate of 2 and a variance of 0.01."""
+    dark = dark_file(tmp_path, plane(80), err=plane(4), unit="electron", EXPTIME=40.0)
+    result = calibrate(make_exposure((8, 8)), dark)
+    np.testing.assert_array_equal(result.data, 8)
+    np.testing.assert_allclose(result.variance["dark"], 0.01, rtol=1e-6)
+    assert result.notes == ("the dark dark.fits, in electron, was divided by 40 s, its EXPTIME",)
+
+
+def test_dark_in_counts_of_an_unknown_time_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs EXPTIME"):
+        calibrate(make_exposure((8, 8)), dark_file(tmp_path, plane(80), unit="electron", EXPTIME=None))
+
+
+def test_dark_without_unit_of_a_camera_whose_files_are_counts_is_refused(tmp_path: Path) -> None:
+    """It may be either, and wrong by the exposure time."""
+    references = References({"dark": dark_file(tmp_path, plane(80), unit="")})
+    mode = replace(iris_mode(), unit="electron")
+    with pytest.raises(InputError, match=r"BUNIT = 'electron'.*BUNIT = 'electron/s'"):
+        iris_dark.check_dark(make_exposure((8, 8)), references, mode)
+    iris_dark.check_dark(make_exposure((8, 8)), references, iris_mode())
 
 
 def test_unknown_errors_stay_unknown(tmp_path: Path) -> None:
