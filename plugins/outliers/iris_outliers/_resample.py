@@ -14,6 +14,7 @@ __all__ = ["bands", "blot", "interpolate", "rows_needed"]
 
 # Values that are interpolated at a time.
 _VALUES = 1 << 20
+_HALF = 0.5
 
 
 def bands(where: slice, width: int) -> Iterator[slice]:
@@ -73,22 +74,26 @@ def _copy(image: Array, made: Array, start: tuple[int, int]) -> None:
 
 
 def _fill(values: Image, image: Image, at: Doubles, least: float) -> None:
-    """Put values where some of the four pixels around them are not valid, from those that are."""
+    """Put values where some of the four pixels around them are not valid, or beyond the edge, from those that are.
+
+    What lies on the outer half of the outermost pixels is on the image, and has all of its weight there.
+    """
     height, width = image.shape
-    inside = (at[0] > -1) & (at[0] < width) & (at[1] > -1) & (at[1] < height)
-    rows, columns = np.nonzero(np.isnan(values) & inside)
+    rows, columns = np.nonzero(np.isnan(values))
     x, y = at[:, rows, columns]
+    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    rows, columns, x, y = (one[inside] for one in (rows, columns, x, y))
     left, low = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
-    sums: Any = np.zeros((2, rows.size))
+    sums: Any = np.zeros((3, rows.size))
     for down in (0, 1):
         for right in (0, 1):
             weight = np.abs(1 - right - (x - left)) * np.abs(1 - down - (y - low))
             row, column = low + down, left + right
-            good = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            pixel = np.where(good, image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)], np.nan)
-            good &= np.isfinite(pixel)
-            sums += np.where(good, weight * np.stack([np.nan_to_num(pixel), np.ones_like(x)]), 0)
-    enough = sums[1] >= least
+            there = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            pixel = np.where(there, image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)], np.nan)
+            good = np.isfinite(pixel)
+            sums += weight * np.stack([np.where(good, pixel, 0), good, there])
+    enough = sums[1] >= least * sums[2]
     values[rows[enough], columns[enough]] = (sums[0] / np.where(enough, sums[1], 1))[enough]
 
 
@@ -98,7 +103,7 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
     Parameters
     ----------
     image
-        ``(ny, nx)``, NaN where there is no value; so is what is interpolated with it, or beyond it.
+        ``(ny, nx)``, NaN where there is no value; so is what has less than half of its weight from values.
     count
         ``(ny, nx)``, integers; 0 beyond it.
     places
@@ -113,7 +118,8 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
             _copy(one, made, places.shift[::-1])
         return values, counts
     for band in bands(slice(0, places.shape[0]), places.shape[1]):
-        at = places.rows(band)[::-1]
-        map_coordinates(image, at, output=values[band], order=1, mode="constant", cval=np.nan, prefilter=False)
-        map_coordinates(count, at, output=counts[band], order=0, mode="constant", cval=0, prefilter=False)
+        at = places.rows(band)
+        map_coordinates(image, at[::-1], output=values[band], order=1, mode="constant", cval=np.nan, prefilter=False)
+        _fill(values[band], image, at, _HALF)
+        map_coordinates(count, at[::-1], output=counts[band], order=0, mode="constant", cval=0, prefilter=False)
     return values, counts

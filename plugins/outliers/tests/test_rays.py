@@ -82,3 +82,26 @@ def test_the_ray_s_own_noise_does_not_hide_it(make_field: Make) -> None:
     """A ray of 8 standard deviations of the sky is one of 5.7 of its own error: one in three would be lost."""
     fields = [make_field(shape=(384, 384), heights=(8.0, 8.01), stars=0, seed=seed) for seed in range(3)]
     assert np.mean([field.rates(field.flag())[0] for field in fields]) > 0.94
+
+
+@pytest.mark.parametrize("number", [2, 3, 5])
+def test_rays_are_found_in_the_outermost_pixels_too(make_field: Make, number: int, sigma: float) -> None:
+    """Wherever another exposure has seen that place, and whatever part of a pixel lies between them."""
+    field = make_field(((0.3, 0.4), *FRACTIONS[1:number]), shape=(96, 96), rays=0, stars=0, seed=4)
+    *others, last = field.exposures
+    ring = np.zeros(last.shape, dtype=np.bool_)
+    ring[::6, [0, -1]] = ring[[0, -1], ::6] = True
+    hit = last.replace(data=last.data + np.where(ring, np.float32(30 * sigma), np.float32(0)))
+    result = type(field)((*others, hit), field.rays, field.light, field.places).flag()
+    seen = np.any([covers(one, last) for one in others], axis=0)
+    assert seen[ring].mean() > 0.4
+    found = (result[-1].dq & DQ.OUTLIER) != 0
+    assert found[ring & seen].mean() > 0.97
+    assert not found[~ring].any()
+
+
+def covers(other: Any, exposure: Any) -> np.ndarray:
+    """Return which pixels of an exposure lie wholly on another one."""
+    y, x = np.mgrid[: exposure.shape[0], : exposure.shape[1]]
+    u, v = other.wcs.invert(*exposure.wcs(x, y))
+    return (u > 1) & (u < other.shape[1] - 2) & (v > 1) & (v < other.shape[0] - 2)
