@@ -93,7 +93,7 @@ def test_an_interrupted_run_says_how_far_it_came(write_recipe: Write, write_expo
     assert process.returncode == 130, errors
     (line,) = errors.splitlines()
     assert "interrupted after 1 of 3 exposures" in line
-    assert line.endswith(f"complete products: {tmp_path / 'a_cal.fits'}")
+    assert line.endswith(f"complete products: {tmp_path / 'a_cal.fits'}; run it again with --overwrite")
     assert "interrupted after 1 of 3" in log_file.read_text().splitlines()[-1]
     assert not (tmp_path / "b_cal.fits").exists()
 

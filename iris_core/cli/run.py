@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any, Self
 
 from iris_core import __version__
@@ -39,6 +40,8 @@ class RunDisplay:
         The options of `iris run`.
     total, results
         The number of exposures, and the results so far.
+    outputs, started
+        Files that will be written, and when the run began [s].
     """
 
     command: Sequence[str]
@@ -48,6 +51,8 @@ class RunDisplay:
     verbose: bool = False
     total: int = 0
     results: list[ExposureResult] = field(default_factory=list)
+    outputs: list[Path] = field(default_factory=list)
+    started: float = field(default_factory=time)
     _bar: Any = None
     _before: tuple[list[logging.Handler], int] = ([], 0)
 
@@ -63,9 +68,10 @@ class RunDisplay:
         if self._bar:
             self._bar.stop()
         if isinstance(error, KeyboardInterrupt):
-            done = ", ".join(str(path) for result in self.results for path in result.products.values())
+            done = ", ".join(str(path) for path in self.outputs if _is_newer(path, self.started))
             number = f"after {len(self.results)} of {self.total}" if self.total else "before any of the"
-            self._fail(f"interrupted {number} exposures; complete products: {done or 'none'}")
+            again = "; run it again with --overwrite" if done else ""
+            self._fail(f"interrupted {number} exposures; complete products: {done or 'none'}{again}")
         elif error is not None:
             log.error("%s", error)
         self._stop_log()
@@ -76,6 +82,7 @@ class RunDisplay:
     def calibrate_jobs(self, plans: Mapping[Any, Any]) -> Generator[None, Any, Any]:
         """Count the exposures; those that cannot be calibrated have been shown before."""
         self.total = len(self.results) + len(plans)
+        self.outputs += [path for plan in plans.values() for path in plan.outputs]
         self._update(total=self.total)
         return (yield)
 
@@ -88,7 +95,10 @@ class RunDisplay:
     @hookimpl(wrapper=True)
     def run_group_stage(self, step: Step, exposures: Exposures) -> Generator[None, Any, Any]:
         """Name the stage of many exposures while it runs."""
-        self._update(description=printable(f"{step.stage}  {len(exposures)} exposures"))
+        text = f"{step.stage}  {len(exposures)} exposures"
+        self._update(description=printable(text))
+        if not (self._bar or self.as_json):  # without a terminal, too, a long run shows that it goes on
+            self._say(text)
         return (yield)
 
     def _update(self, **changes: Any) -> None:
@@ -218,3 +228,10 @@ def _make_bar() -> Any:
     bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
     bar.add_task("checking", total=None)
     return bar
+
+
+def _is_newer(path: Path, time: float) -> bool:
+    """Whether a file is there that was written after some time [s]."""
+    with suppress(OSError):
+        return path.lstat().st_mtime >= time
+    return False
