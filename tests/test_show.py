@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy import units as u
+from astropy.table import Table
 from click.testing import CliRunner
 from iris_testkit import make_reference
 
@@ -129,6 +131,17 @@ def test_show_a_file_tells_what_it_is_and_what_was_done_to_it(product: Path) -> 
     assert content["history"][0]["by"] == "lab-flat 3.1"
     assert content["references"][0]["type"] == "flat"
     assert content["provenance"]["recipe"] == "recipe"
+
+
+def test_show_a_table_tells_where_it_comes_from_and_its_columns(tmp_path: Path) -> None:
+    table = Table({"flux": [1.0, 2.0] * u.Jy}, meta={"RECIPE": "image3"})
+    table["flux"].info.description = "of the source"
+    table.write(tmp_path / "x_cat.ecsv", format="ascii.ecsv")
+    shown = parsed("show", tmp_path / "x_cat.ecsv")
+    assert shown["facts"] == {"file": "x_cat.ecsv", "rows": 2, "RECIPE": "image3"}
+    assert shown["columns"] == [{"column": "flux", "unit": "Jy", "description": "of the source"}]
+    (tmp_path / "no.ecsv").write_text("no table")
+    assert "no ECSV table" in output("show", tmp_path / "no.ecsv", code=1)
 
 
 def test_show_a_raw_file(write_exposure: Write) -> None:

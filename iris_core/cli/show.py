@@ -12,7 +12,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from iris_core.cli.tables import present
-from iris_core.errors import InputError, choices, did_you_mean
+from iris_core.errors import InputError, choices, did_you_mean, one_line
 from iris_core.loading import load_plugins
 from iris_core.plugins import Plugins
 from iris_core.stages import Params
@@ -77,7 +77,7 @@ def show(what: str, as_json: bool) -> None:
     kinds: dict[Maker, Iterable[str]] = {_stage: plugins.stages(), _recipe: plugins.recipes(), _mode: plugins.modes()}
     found = [make for make, names in kinds.items() if what in names]
     if not found and isfile(what):
-        found = [_recipe if Path(what).suffix in (".yaml", ".yml") else _file]
+        found = [_BY_SUFFIX.get(Path(what).suffix, _file)]
     if not found:
         known = {name for names in kinds.values() for name in names}
         raise InputError(f"no stage, recipe, mode or file '{what}'{did_you_mean(what, known)} Known: {choices(known)}")
@@ -166,7 +166,7 @@ def _step(step: Step) -> Content:
 def _mode(name: str, plugins: Plugins) -> Content:
     mode = plugins.modes()[name]
     scale = f"{mode.pixel_scale} arcsec" if mode.pixel_scale else "that of the header"
-    camera = {"telescope": mode.telescope, "pixel scale": scale, "unit of rates": mode.unit}
+    camera = {"telescope": mode.telescope, "pixel scale": scale, "unit without BUNIT": mode.unit}
     return {
         name: camera,
         "detectors": [{"detector": one, **asdict(detector)} for one, detector in mode.detectors.items()],
@@ -201,3 +201,20 @@ def _file(path: str, plugins: Plugins) -> Content:
         "references": _rows("type, provider, SHA-256, file", used),
         "provenance": dict(exposure.provenance),
     }
+
+
+def _table(path: str, _: Plugins) -> Content:
+    from astropy.table import Table
+
+    try:
+        table = Table.read(path, format="ascii.ecsv")
+    except Exception as error:
+        raise InputError(f"{path}: no ECSV table: {one_line(error)}") from error
+    columns = ((name, str(one.unit or ""), one.description or "") for name, one in table.columns.items())
+    return {
+        "facts": {"file": Path(path).name, "rows": len(table), **table.meta},
+        "columns": _rows("column, unit, description", columns),
+    }
+
+
+_BY_SUFFIX: dict[str, Maker] = {".yaml": _recipe, ".yml": _recipe, ".ecsv": _table}

@@ -101,12 +101,13 @@ def factors_of(outlines: Sequence[Exposure], params: MosaicParams) -> list[float
         number, or gives no weight: negative, not finite, or all are 0.
     """
     needed = {"sky": "errors", "exptime": "an exposure time (EXPTIME)", "equal": ""}[params.weighting]
+    others = {"sky": "exptime, or equal", "exptime": "equal", "equal": ""}[params.weighting]
     for one in outlines:
         known = {"sky": one.variance, "exptime": one.meta.exposure_time, "equal": True}[params.weighting]
         if not known:
             raise InputError(
                 f"mosaic: {one.name} lacks {needed}, which weighting: {params.weighting} needs; use --set "
-                f"mosaic.weighting=exptime, or equal"
+                f"mosaic.weighting={others}"
             )
     if not params.weight_keyword:
         return [1.0 for _ in outlines]
