@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,12 +17,12 @@ from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, InMemory, Member, Result
 from iris_core.plan import Plan
 from iris_core.prepare import Run
-from iris_core.provenance import sha256_of
+from iris_core.provenance import HashedFiles
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
-from iris_core.workers.here import Planned, Written, failure, read_inputs
+from iris_core.workers.here import Planned, Written, failure, hashed, read_inputs, recorded
 from iris_core.workers.identity import run_identity
 from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Spilled, spill
@@ -82,8 +82,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
             stack.enter_context(closing(run.references))
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
         pool = DiskPool(folder, executor, plan.needs.workers, rows_budget(plan.needs.allowed))
-        line = _Line(run, plan, written, pool, replan)
-        stack.enter_context(line.hashing)
+        line = _Line(run, plan, written, pool, replan, stack.enter_context(hashed(_read(plan))))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
@@ -98,16 +97,14 @@ class _Line:
     written: Written
     pool: DiskPool
     replan: Replan | None
+    files: HashedFiles
     number: int = 0
     identity: str = ""
     left_out: dict[Path, str] = field(default_factory=dict)
     current: tuple[Member, ...] = ()
-    hashing: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
-    hashes: dict[Path, Future[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.identity = run_identity(self.plan)
-        self.hashes = {path: self.hashing.submit(sha256_of, path) for _, path in self.plan.job.members}
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -175,15 +172,17 @@ class _Line:
         return result
 
     def _with_members(self, made: Exposure) -> Exposure:
-        members = [
-            {"file": path.name, "role": role, "sha256": self.hashes[path].result()}
-            for role, path in self.plan.job.members
-            if path not in self.left_out
-        ]
+        members = recorded((one for one in _read(self.plan) if one[1] not in self.left_out), self.files)
         return made.replace(provenance={**made.provenance, "members": members})
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         self.written.write(made, output, suffix, beside, self.run, self.identity)
+
+
+def _read(plan: GroupPlan) -> list[tuple[str, Path]]:
+    """Return role and file of every exposure that is read: the members, and the background exposures of each."""
+    backgrounds = dict.fromkeys(path for one in plan.plans for path in one.job.backgrounds)
+    return [*plan.job.members, *(("background", path) for path in backgrounds)]
 
 
 def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
