@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from click.testing import CliRunner, Result
 from iris_references import add_references
 from iris_testkit import make_exposure, run_stage
 
-from iris_core import DQ, Exposure, load_plugins, parse_unit, read_exposure, run, write_exposure
+from iris_core import DQ, Exposure, load_plugins, loading, parse_unit, read_exposure, run, write_exposure
 from iris_core.cli import main
+from iris_core.installed import find_entry_points
 
 SHAPE = (48, 64)
 # The full frame is that of the test.
@@ -139,6 +141,17 @@ class TestAddTo:
         recipe.write_text(yaml.safe_dump({"recipe": 1, "name": "night", "steps": ["dark_current"]}), encoding="utf-8")
         report = run(recipe, science, references={"store": store}, directory=tmp_path)
         assert read_exposure(report.products[0]).header["R_DARK"] == "CDS0_dark.fits"
+
+    def test_the_plugins_are_loaded_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        searched, darks = [], self.darks(tmp_path / "raw")
+
+        def find(group: str, *found: Any) -> dict[str, list[EntryPoint]]:
+            searched.append(group)
+            return find_entry_points(group, *found)
+
+        monkeypatch.setattr(loading, "find_entry_points", find)
+        assert self.run("create-dark", *darks, store=tmp_path / "store").exit_code == 0
+        assert len(searched) == 1
 
     def test_all_of_them_are_added_or_none(self, tmp_path: Path) -> None:
         """Of two groups one fails: what the other has made is written, and not added."""
