@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.contract import check_group
-from iris_core.errors import InputError, IrisError, Problems, StageSkipped, collect
+from iris_core.errors import InputError, IrisError, Problems, StageSkipped, by_text, collect, with_others
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures
 from iris_core.instruments import InstrumentMode
@@ -162,8 +162,15 @@ def make_group_plan(
             *run.products.room(plan.outputs, plan.needs.scratch),
         ]
     if problems:
-        raise Problems({str(problem): problem for problem in problems}.values())
+        raise Problems(_once(problems, job, [*backgrounds, *(outline for _, outline in members)]))
     return plan
+
+
+def _once(problems: Sequence[IrisError], job: Job, outlines: Sequence[Exposure]) -> Iterator[IrisError]:
+    """Yield each error once: one that several exposures have names the first of them, and the others after it."""
+    kinds = {str(problem): type(problem) for problem in problems}
+    paths = [job.path, *(one.meta.path for one in outlines)]
+    yield from (kinds[text](with_others(text, names)) for text, names in by_text((paths, text) for text in kinds))
 
 
 def plan_part(run: Run, job: Job, number: int, outline: Exposure) -> Plan:
