@@ -405,6 +405,26 @@ def test_a_pixel_that_is_bad_in_all_is_bad_in_the_product(
     np.testing.assert_array_equal((made.dq & DQ.DO_NOT_USE) != 0, bad)
 
 
+def test_what_is_odd_in_the_file_of_a_member_is_named_in_the_product(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    """As it is in that of a single exposure: a DATASUM that does not fit, say."""
+    for damaged in frames[1:3]:
+        content = bytearray(damaged.read_bytes())
+        content[content.index(b"XTENSION") + 5760 + 1000] ^= 1  # in the pixels of SCI
+        damaged.write_bytes(content)
+    given: Any = {"plugins": plugins}
+    report = run(write_recipe(), *frames, directory=tmp_path / "out", **given)
+    assert not report.failed
+    product = read_exposure(tmp_path / "out" / "f3_mean.fits")
+    (note,) = [note for note in product.history[2].notes if "DATASUM" in note]
+    assert "the DATASUM of SCI does not fit" in note
+    assert note.startswith("f2_rate.fits, f1_rate.fits: ")
+    assert any("f2_rate.fits, f1_rate.fits: the DATASUM" in line for line in product.header["HISTORY"])
+    exposures = [read_exposure(path) for path in frames]
+    assert note in calibrate(exposures, write_recipe(), **given)["mean"].history[2].notes
+
+
 def test_a_product_whose_member_changes_during_the_run_fails(
     plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ class _Line:
     number: int = 0
     identity: str = ""
     left_out: dict[Path, str] = field(default_factory=dict)
+    read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     current: tuple[Member, ...] = ()
 
     def __post_init__(self) -> None:
@@ -135,8 +136,9 @@ class _Line:
             if isinstance(one, Exception):
                 self._leave_out(plan.job.path, one)
                 continue
-            member, written = one
+            member, written, notes = one
             self.written.add(written)
+            self.read_notes.setdefault(plan.job.path, notes)
             kept.append(member)
         if not kept:
             raise InputError(f"{self.plan.job.name or self.plan.job.path}: every one of its exposures failed")
@@ -191,8 +193,8 @@ def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
 
 def _advance(
     planned: Planned, number: int, member: Member, path: Path, identity: str
-) -> tuple[Member, Written] | Exception:
-    """Take one exposure through steps, and spill it; whatever goes wrong is the result."""
+) -> tuple[Member, Written, tuple[str, ...]] | Exception:
+    """Take one exposure through steps, and spill it, with the notes it had before; what goes wrong is the result."""
     written = Written()
     try:
         plan, run = planned()
@@ -201,12 +203,13 @@ def _advance(
         else:
             before, backgrounds = member.read(), []
             exposure = plan.prepare(before)
+        notes = exposure.notes
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
         last = written.follow(steps, run, identity)
         if isinstance(member, InMemory) and number:
-            return InMemory(last), written
-        return spill(last, path, before, member if isinstance(member, Spilled) else None), written
+            return InMemory(last), written, notes
+        return spill(last, path, before, member if isinstance(member, Spilled) else None), written, notes
     except IrisError as error:
         return error
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The recipe liger-dither: cubes of integrations, with windows that were read out apart, to one image with the truth."""
+"""The recipe liger-dither: cubes of integrations, with windows read out apart, to one image with the truth."""
 
 from __future__ import annotations
 
