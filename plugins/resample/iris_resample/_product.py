@@ -54,6 +54,7 @@ def assemble(
         fits_wcs=grid.header,
         meta=dataclasses.replace(exposure.meta, window=None),
         subarrays=(),
+        common=exposure.common & result.variance.keys(),
     ).with_keywords(described)
 
 
