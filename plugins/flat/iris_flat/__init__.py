@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iris_core import (
-    DQ,
     Exposure,
     InputError,
     Params,
@@ -85,15 +82,13 @@ def apply_flat(exposure: Exposure, params: FlatParams, references: References) -
         In the same unit, with FLATKEPT. NaN with NO_FLAT_FIELD and DO_NOT_USE where the flat is bad, UNRELIABLE_FLAT
         where only its error is not finite.
     """
-    from iris_flat._flat import response
+    from iris_flat._flat import flags_of, response
 
     flat = references["flat"].image(exposure)
     factor = response(flat.data, flat.dq)
     applied = (_multiply_back if params.inverse else _divide)(exposure, factor, flat.err)
-    flagged = _state_kept(_note_missing_error(applied, flat).replace(dq=applied.dq | flat.dq), params.inverse)
-    bad = np.isnan(factor)
-    unreliable = ~np.isfinite(flat.err) & ~bad
-    return flagged.flag(unreliable, DQ.UNRELIABLE_FLAT).flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
+    flagged = applied.replace(dq=applied.dq | flags_of(factor, flat.err, flat.dq)).mask_invalid()
+    return _state_kept(_note_missing_error(flagged, flat), params.inverse)
 
 
 def _divide(exposure: Exposure, flat: Image, err: Image) -> Exposure:
