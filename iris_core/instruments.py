@@ -59,6 +59,8 @@ class InstrumentMode:
         The implementation and the parameters this mode prefers for a stage; the recipe goes first.
     selectors
         Keywords by which its reference files are chosen: a store asks for no others.
+    quality
+        Lowest and highest usual value of header keywords of products; a product beyond them is a warning.
     """
 
     name: str
@@ -72,6 +74,7 @@ class InstrumentMode:
     use: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     selectors: tuple[str, ...] = SELECTORS
+    quality: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def matches(self, exposure: Exposure) -> bool:
         """Whether an exposure is of this mode: its instrument and its detector are."""

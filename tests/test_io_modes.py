@@ -32,6 +32,7 @@ def test_a_mode_is_read_from_yaml(tmp_path: Path) -> None:
     assert (cam.filters["J"].sky, cam.filters["K"].sky) == (None, 15)
     assert cam.use == {"flat_field": "lab-flat"}
     assert cam.params == {"resample": {"pixfrac": 0.8}}
+    assert cam.quality == {}
     assert cam.selectors == ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "READMODE")
 
 
@@ -46,6 +47,7 @@ WRONG = [
     ("use:", "facts: {gain: 4.2}\nuse:", ["facts.gain", "4.2"]),
     ("use:", "facts: {gain: {value: 4.2, unit: electron/DN}}\nuse:", ["facts.gain", "no source"]),
     ("use:", "selectors: [INSTRUME, READPATT]\nuse:", ["selectors", "READPATT", "READMODE"]),
+    ("use:", "quality: {MAGRAT: [1.2, 0.9]}\nuse:", ["quality.MAGRAT", "1.2", "0.9"]),
     ("name: cam", "name: [cam", ["not YAML"]),
 ]
 

@@ -38,6 +38,12 @@ def _selector(name: str) -> str:
     return name
 
 
+def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("the lowest value comes first")
+    return limits
+
+
 class _Mode(_Model):
     name: str
     telescope: str
@@ -50,6 +56,7 @@ class _Mode(_Model):
     use: dict[str, str] = {}
     params: dict[str, dict[str, Any]] = {}
     selectors: tuple[Annotated[str, AfterValidator(_selector)], ...] = SELECTORS
+    quality: dict[str, Annotated[tuple[float, float], AfterValidator(_ordered)]] = {}
 
 
 def load_mode(path: str | Path) -> InstrumentMode:

@@ -149,6 +149,7 @@ class Written:
         for name, (image, path) in images.items():
             if image is made.exposure:
                 _warn_of_nothing(image, path)
+                _warn_of_quality(image, path, run)
             run.products.write(stamp_product(image, path, identity), path)
             self.products[name] = path
         for name, table in made.tables.items():
@@ -189,6 +190,15 @@ def _warn_of_unit(exposure: Exposure) -> None:
 def _warn_of_nothing(product: Exposure, path: Path) -> None:
     if all((product.dq[block] & DQ.DO_NOT_USE).all() for block in row_blocks(product.dq.shape)):
         log.warning("%s: no valid pixels", path)
+
+
+def _warn_of_quality(product: Exposure, path: Path, run: Run) -> None:
+    """Warn of keywords of a product that are not as its instrument mode says is usual."""
+    name, header = product.meta.mode, {**product.header, **product.sci_header}
+    for keyword, (low, high) in (run.modes[name].quality if name in run.modes else {}).items():
+        value = header.get(keyword)
+        if isinstance(value, int | float) and not low <= value <= high:
+            log.warning("%s: %s is %g, not from %g to %g (quality of %s)", path, keyword, value, low, high, name)
 
 
 def failure(path: Path, error: Exception, seconds: float) -> ExposureResult:
