@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.cli.tables import print_errors, print_json, say
-from iris_core.errors import by_text, some_of, with_others
+from iris_core.errors import some_of
 from iris_core.plan import JobPlan, PlannedStep
 from iris_core.prepare import Check
 from iris_core.report import Job
+from iris_core.workers.alike import by_text, with_others
 
 # What is shown of a plan and compared with others: labels and texts.
 Lines = tuple[tuple[str, str], ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.contract import check_group
-from iris_core.errors import InputError, IrisError, Problems, StageSkipped, by_text, collect, with_others
+from iris_core.errors import InputError, IrisError, Problems, StageSkipped, collect
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures
 from iris_core.instruments import InstrumentMode
@@ -20,6 +20,7 @@ from iris_core.reference import References, references_of
 from iris_core.report import Job
 from iris_core.state import pass_through
 from iris_core.step import GroupInputs, Step
+from iris_core.workers.alike import by_text, with_others
 from iris_core.workers.needs import Needs, needs_of
 
 
