@@ -59,6 +59,7 @@ from .io.fits_open import open_fits as open_fits
 from .io.fits_read import read_fits as read_fits
 from .io.fits_write import write_fits as write_fits
 from .io.footprint import s_region as s_region
+from .io.hashing import state_of as state_of
 from .io.modes import get_fact as get_fact
 from .io.modes import load_mode as load_mode
 from .keywords import KEYWORDS as KEYWORDS
@@ -84,7 +85,6 @@ from .prepare import Check as Check
 from .prepare import Run as Run
 from .prepare import start_run as start_run
 from .provenance import sha256_of as sha256_of
-from .provenance import state_of as state_of
 from .recipe import Overrides as Overrides
 from .recipe import Recipe as Recipe
 from .reference import Candidate as Candidate

@@ -12,6 +12,9 @@ from iris_core.exposure import Exposure
 Item = TypeVar("Item")
 
 
+SELECTORS = ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "READMODE")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
     """One detector: its full `shape` (rows, columns), `offset` of its centre from the axis in arcsec (x, y)."""
@@ -54,6 +57,10 @@ class InstrumentMode:
         ``{"value": ..., "unit": ..., "source": ...}``.
     use, params
         The implementation and the parameters this mode prefers for a stage; the recipe goes first.
+    selectors
+        Keywords by which its reference files are chosen: a store asks for no others.
+    quality
+        Lowest and highest usual value of header keywords of products; a product beyond them is a warning.
     """
 
     name: str
@@ -66,6 +73,8 @@ class InstrumentMode:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     use: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    selectors: tuple[str, ...] = SELECTORS
+    quality: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def matches(self, exposure: Exposure) -> bool:
         """Whether an exposure is of this mode: its instrument and its detector are."""

@@ -29,9 +29,10 @@ _COMMENTARY = ("HISTORY", "COMMENT", "", "CHECKSUM", "DATASUM")
 def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
     """Return an outline for what is made of many exposures.
 
-    Keywords that are equal in all are kept. EXPTIME is the sum, DATE-OBS the first, DATE-END the last, MJD-AVG the mean
-    of the middles weighted by exposure time, NEXP the number. All other keywords leave the header for the table
-    HDRTAB, which has a row for each exposure. Of the history, the stages that all have been through are kept.
+    Keywords that are equal in all are kept. EXPTIME is the sum, in which detectors that were read out together count
+    once, DATE-OBS the first, DATE-END the last, MJD-AVG the mean of the middles weighted by exposure time, NEXP the
+    number. All other keywords leave the header for the table HDRTAB, which has a row for each exposure. Of the history,
+    the stages that all have been through are kept.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def _times(outlines: Sequence[Exposure]) -> dict[str, tuple[Any, str]]:
     starts = [one.meta.start_time for one in outlines if one.meta.start_time is not None]
     cards: dict[str, tuple[Any, str]] = {}
     if len(seconds) == len(outlines):
-        cards["EXPTIME"] = (sum(seconds), "[s] sum of the exposure times")
+        cards["EXPTIME"] = (_seconds(outlines), "[s] sum of the exposure times")
     if len(starts) == len(outlines) == len(seconds):
         lengths = [timedelta(seconds=number) for number in seconds]
         middles = [mjd_of(start + length / 2) for start, length in zip(starts, lengths, strict=True)]
@@ -81,6 +82,15 @@ def _times(outlines: Sequence[Exposure]) -> dict[str, tuple[Any, str]]:
     if len(starts) == len(outlines):
         cards["DATE-OBS"] = (iso_time(min(starts)), "start of the first exposure")
     return cards
+
+
+def _seconds(outlines: Sequence[Exposure]) -> float:
+    """Return the sum of exposure times; detectors that were read out together, at one start, count once."""
+    times: dict[Any, dict[str, float]] = {}
+    for index, one in enumerate(outlines):
+        each = times.setdefault(one.meta.start_time or index, {})
+        each[one.meta.detector] = each.get(one.meta.detector, 0.0) + (one.meta.exposure_time or 0.0)
+    return fsum(max(each.values()) for each in times.values())
 
 
 def _table(outlines: Sequence[Exposure]) -> Array:

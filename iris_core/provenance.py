@@ -66,16 +66,3 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def state_of(path: Path) -> tuple[int, ...]:
-    """Return what changes with every change of a file, even where its size and its time are put back.
-
-    Device, inode, size [byte], and the times of the last change of its content and of its inode [ns]; nothing where
-    there is no such file.
-    """
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -12,16 +12,13 @@ import numpy as np
 from iris_core.arrays import Flags, Image, root_of_sum
 from iris_core.errors import InputError, IrisError, ReferenceNotFound, choices
 from iris_core.exposure import Exposure
-from iris_core.instruments import InstrumentMode
+from iris_core.instruments import SELECTORS, InstrumentMode
 from iris_core.meta import Meta, ReferenceUse, Window
 
 if TYPE_CHECKING:
     from astropy.modeling import Model
     from astropy.table import Table
     from astropy.units import UnitBase
-
-
-SELECTORS = ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "READMODE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

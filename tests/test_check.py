@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,18 @@ from iris_testkit import make_reference
 from iris_core.cli import main
 
 Write = Callable[..., Path]
+START = datetime(2026, 3, 20, 8, tzinfo=UTC)
 
 PLUGIN = """\
-from iris_core import Params, StageSkipped, parameter, stage
+from iris_core import Params, StageSkipped, parameter, stage, stage_spec
+
+@stage_spec(status="S_MEAN", group=True, makes="one", product="mean")
+def mean(exposures, params, references, instrument):
+    "The mean of all. Units: unchanged."
+
+@stage("mean")
+def take_mean(exposures):
+    return exposures.merged()
 
 class FlatParams(Params):
     gain: float = parameter(2.0, "Factor.")
@@ -165,3 +175,43 @@ def test_an_instrument_in_the_recipe_that_the_header_contradicts_is_refused(
     note = iris("check", recipe, path, "--instrument", "iris-imager").stdout
     assert "note: " in note
     assert "INSTRUME 'OTHER'" in note
+
+
+def test_products_of_many_exposures_are_counted_with_their_members(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    paths = [write_exposure(f"{name}.fits") for name in "abcde"]
+    assert "1 of 1 product of 5 members can be made, no errors found" in iris(
+        "check", write_recipe("dark_current, mean"), *paths
+    ).stdout.replace("\n", " ")
+    members = [{"expname": path.name, "exptype": "science"} for path in paths]
+    products = [{"name": "one", "members": members[:3]}, {"name": "two", "members": members[3:]}]
+    asn = tmp_path / "two_asn.json"
+    asn.write_text(json.dumps({"asn_type": "recipe", "products": products}))
+    output = iris("check", write_recipe("dark_current, mean"), asn).stdout.replace("\n", " ")
+    assert "2 of 2 products of 5 members can be made" in output
+
+
+def test_a_reference_that_all_members_lack_is_one_error(write_recipe: Write, write_exposure: Write) -> None:
+    paths = [write_exposure(f"{name}.fits", start_time=START + timedelta(hours=at)) for at, name in enumerate("abcde")]
+    recipe = write_recipe("flat_field, mean")
+    for command in ("check", "run"):
+        result = iris(command, recipe, *paths, code=1)
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        assert "flat_field needs a flat reference for a.fits" in line
+        assert "(the same for b.fits ... e.fits (4 exposures))" in line
+    assert "0 of 1 product of 5 members can be made, 1 error found" in iris("check", recipe, *paths, code=1).stdout
+
+
+def test_a_candidate_that_is_too_late_for_all_exposures_is_listed_once(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    """The reason may not differ from exposure to exposure, as their start times do."""
+    (tmp_path / "store").mkdir()
+    make_reference(tmp_path / "store" / "late.fits", "flat", np.ones((8, 9)), USEAFTER="2031-01-01T00:00:00")
+    paths = [write_exposure(f"{name}.fits", start_time=START + timedelta(hours=at)) for at, name in enumerate("abcde")]
+    for steps in ("flat_field", "flat_field, mean"):
+        given = ("check", write_recipe(steps), *paths, "--reference", f"store={tmp_path / 'store'}")
+        (line,) = [line for line in iris(*given, code=1).stderr.splitlines() if line.startswith("error: ")]
+        assert "late.fits: USEAFTER 2031-01-01T00:00:00 is after the exposure" in line
+        assert "b.fits ... e.fits (4 exposures)" in line

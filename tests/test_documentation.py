@@ -198,6 +198,22 @@ def test_what_is_not_run_is_still_there() -> None:
     assert set(NOT_RUN) <= shown
 
 
+def test_every_public_name_of_a_package_that_others_build_on_is_in_the_reference() -> None:
+    """Of what is no hook: what plugins import of each other, and what a user of Python calls."""
+    text = (DOCS / "reference/api.md").read_text(encoding="utf-8")
+    sources = [path for path in DOCS.parent.glob("plugins/*/iris_*/*.py") if path.parent.name != "iris_testkit"]
+    used = {
+        f"{module}.{name.strip()}"
+        for path in sources
+        for module, names in re.findall(r"^ *from (iris_(?!core|testkit)\w+) import ([\w, ]+)$", path.read_text(), re.M)
+        if module != path.parent.name
+        for name in names.split(",")
+    }
+    assert "iris_objects.celestial_wcs" in used
+    constants = {name for name in used if name.rpartition(".")[2].isupper()}
+    assert not {name for name in used - constants if f"`{name}`" not in text}
+
+
 def test_generated_pages_are_up_to_date() -> None:
     line = [sys.executable, str(DOCS / "generate.py"), "--check"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)

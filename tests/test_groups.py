@@ -405,6 +405,41 @@ def test_a_pixel_that_is_bad_in_all_is_bad_in_the_product(
     np.testing.assert_array_equal((made.dq & DQ.DO_NOT_USE) != 0, bad)
 
 
+def test_what_is_odd_in_the_file_of_a_member_is_named_in_the_product(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    """As it is in that of a single exposure: a DATASUM that does not fit, say."""
+    for damaged in frames[1:3]:
+        content = bytearray(damaged.read_bytes())
+        content[content.index(b"XTENSION") + 5760 + 1000] ^= 1  # in the pixels of SCI
+        damaged.write_bytes(content)
+    given: Any = {"plugins": plugins}
+    report = run(write_recipe(), *frames, directory=tmp_path / "out", **given)
+    assert not report.failed
+    product = read_exposure(tmp_path / "out" / "f3_mean.fits")
+    (note,) = [note for note in product.history[2].notes if "DATASUM" in note]
+    assert "the DATASUM of SCI does not fit" in note
+    assert note.startswith("f2_rate.fits, f1_rate.fits: ")
+    assert any("f2_rate.fits, f1_rate.fits: the DATASUM" in line for line in product.header["HISTORY"])
+    exposures = [read_exposure(path) for path in frames]
+    assert note in calibrate(exposures, write_recipe(), **given)["mean"].history[2].notes
+
+
+def test_a_product_whose_member_changes_during_the_run_fails(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    @stage("level")
+    def touch(exposures: Exposures) -> Exposures:
+        frames[2].write_bytes(frames[2].read_bytes() + bytes(2880))
+        return exposures
+
+    plugins.add("lab-touch", as_plugin("level", touch, "lab_touch"))
+    given: Any = {"directory": tmp_path / "out", "plugins": plugins, "use": {"level": "lab-touch"}}
+    (result,) = run(write_recipe(), *frames, **given).results
+    assert "f2_rate.fits has changed during the run" in result.error
+    assert not result.products.keys() & {"mean", "cal"}
+
+
 BACKGROUND = "[halve, background, level, mean]"
 
 
@@ -425,3 +460,16 @@ def test_background_members_go_with_the_exposures_of_their_detector(
 @stage("background")
 def subtract_sky(exposure: Exposure, background_exposures: Any) -> Exposure:
     return exposure.replace(data=exposure.data - background_exposures[0].data)
+
+
+def test_the_hashes_of_background_exposures_are_recorded(
+    plugins: Plugins, write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    plugins.add("lab-sky", as_plugin("background", subtract_sky, "lab_sky"))
+    science, skies = ([write_exposure(f"{name}{n}_rate.fits", seed=n) for n in (1, 2)] for name in ("s", "b"))
+    recipe = write_recipe("[halve, background, level, mean: {save: true}]")
+    report = run(recipe, *science, backgrounds=skies, directory=tmp_path / "out", plugins=plugins)
+    assert not report.failed, report.failed
+    members = read_exposure(tmp_path / "out" / "s1_mean.fits").provenance["members"]
+    assert [one["role"] for one in members] == ["science", "science", "background", "background"]
+    assert [one["sha256"] for one in members[2:]] == [sha256(path.read_bytes()).hexdigest() for path in skies]

@@ -32,6 +32,8 @@ def test_a_mode_is_read_from_yaml(tmp_path: Path) -> None:
     assert (cam.filters["J"].sky, cam.filters["K"].sky) == (None, 15)
     assert cam.use == {"flat_field": "lab-flat"}
     assert cam.params == {"resample": {"pixfrac": 0.8}}
+    assert cam.quality == {}
+    assert cam.selectors == ("INSTRUME", "DETECTOR", "FILTER", "PUPIL", "READMODE")
 
 
 WRONG = [
@@ -44,6 +46,8 @@ WRONG = [
     ("J: [1.1, 1.25, 1.4]", "J: [1.25]", ["filters.J", "at least 3"]),
     ("use:", "facts: {gain: 4.2}\nuse:", ["facts.gain", "4.2"]),
     ("use:", "facts: {gain: {value: 4.2, unit: electron/DN}}\nuse:", ["facts.gain", "no source"]),
+    ("use:", "selectors: [INSTRUME, READPATT]\nuse:", ["selectors", "READPATT", "READMODE"]),
+    ("use:", "quality: {MAGRAT: [1.2, 0.9]}\nuse:", ["quality.MAGRAT", "1.2", "0.9"]),
     ("name: cam", "name: [cam", ["not YAML"]),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,23 @@ def test_times_are_those_of_all_together() -> None:
     assert merged.header["DATE-END"] == "2026-03-20T08:02:40"
     mean = START + timedelta(seconds=(30 * 15 + 60 * 130) / 90)
     assert merged.header["MJD-AVG"] == pytest.approx(40587 + mean.timestamp() / 86400, abs=1e-9)
+
+
+def test_detectors_that_were_read_out_together_are_one_exposure() -> None:
+    """Two exposures of 30 and 60 s of four detectors are 90 s, however many members they are."""
+    both = dither([30, 60])
+    detectors = [one.replace(meta=replace(one.meta, detector=f"IMG{at}")) for at in range(1, 5) for one in both]
+    merged = Exposures.of(detectors).merged()
+    assert merged.meta.exposure_time == merged.header["EXPTIME"] == 90
+    assert merged.header["NEXP"] == 8
+    assert len(merged.planes["HDRTAB"]) == 8
+
+
+def test_exposures_of_a_detector_count_each_even_where_their_headers_give_the_day_only() -> None:
+    day = [make_exposure((4, 4), exposure_time=30.0, start_time=START) for _ in range(3)]
+    assert Exposures.of(day).merged().meta.exposure_time == 90
+    unknown = [make_exposure((4, 4), exposure_time=30.0, start_time=None) for _ in range(3)]
+    assert Exposures.of(unknown).merged().meta.exposure_time == 90
 
 
 def test_a_value_that_some_lack_is_empty_or_nan_in_the_table() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,19 @@ from typing import Any
 import pytest
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, Implementation, Params, Plugins, ReferenceUse, StageImplementation, StageSpec, Step, run
+from iris_core import (
+    Exposure,
+    Implementation,
+    InputError,
+    Params,
+    Plugins,
+    ReferenceUse,
+    StageImplementation,
+    StageSpec,
+    Step,
+    run,
+)
+from iris_core.io.hashing import HashedFiles
 from iris_core.provenance import record_step, software
 from iris_core.workers.here import stamp_product
 
@@ -114,6 +127,21 @@ def test_a_product_has_the_hash_of_the_exposure_that_was_read(
     assert plugins.read_exposure(path).provenance["members"] == [member]
 
 
+def test_a_product_has_the_hashes_of_the_background_exposures_too(
+    lab: Callable[..., Plugins], write_recipe: Callable[..., Path], write_exposure: Callable[..., Path]
+) -> None:
+    def subtract(exposure: Exposure, background_exposures: Sequence[Exposure]) -> Exposure:
+        return exposure.replace(data=exposure.data - background_exposures[0].data)
+
+    plugins = lab(background=subtract)
+    science, sky = write_exposure(), write_exposure("sky_rate.fits")
+    given: Any = {"backgrounds": [sky], "plugins": plugins}
+    (path,) = run(write_recipe("background: {save: cal}"), science, **given).products
+    members = plugins.read_exposure(path).provenance["members"]
+    assert [(one["file"], one["role"]) for one in members] == [(science.name, "science"), (sky.name, "background")]
+    assert members[1]["sha256"] == sha256(sky.read_bytes()).hexdigest()
+
+
 def test_an_exposure_whose_file_changes_during_the_run_fails(
     lab: Callable[..., Plugins], write_recipe: Callable[..., Path], write_exposure: Callable[..., Path]
 ) -> None:
@@ -126,6 +154,24 @@ def test_an_exposure_whose_file_changes_during_the_run_fails(
     report = run(write_recipe(), given, plugins=lab(flat_field=touch))
     assert "has changed during the run" in report.results[0].error
     assert report.products == ()
+
+
+def test_files_are_hashed_beside_the_work_and_may_not_change(tmp_path: Path) -> None:
+    hashed, watched, none = (tmp_path / name for name in ("hashed", "watched", "none"))
+    hashed.write_bytes(b"a")
+    watched.write_bytes(b"b")
+    with closing(HashedFiles()) as files:
+        files.watch(watched)
+        for path in (hashed, hashed, none):
+            files.hash(path)
+        assert files.sha256(hashed) == sha256(b"a").hexdigest()
+        assert [files.sha256(path) for path in (watched, none)] == ["", ""]
+        watched.write_bytes(b"c")
+        none.write_bytes(b"d")
+        for path in (watched, none):
+            files.hash(path)  # what counts is the first look
+            with pytest.raises(InputError, match=f"{path.name} has changed during the run"):
+                files.sha256(path)
 
 
 def test_the_software_is_named_with_versions() -> None:

@@ -33,6 +33,7 @@ from iris_core import (
     run,
     stage,
 )
+from iris_core.io import hashing
 from iris_core.provenance import sha256_of
 from iris_core.references import library
 from iris_core.references.library import ReferenceLibrary
@@ -269,7 +270,7 @@ def test_the_hash_is_that_of_the_file_and_computed_once(
         threads.append(threading.current_thread().name)
         return sha256_of(path)
 
-    monkeypatch.setattr(library, "sha256_of", count)
+    monkeypatch.setattr(hashing, "sha256_of", count)
     for _ in range(3):
         (use,) = shelf.uses(read_pixels(shelf, flat))
     assert use.sha256 == sha256(flat.path.read_bytes()).hexdigest()
@@ -296,7 +297,7 @@ def test_a_file_that_changes_after_its_header_was_read_is_refused(
 def test_a_hash_that_the_provider_knows_is_not_computed(
     shelf: ReferenceLibrary, flat: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "sha256_of", lambda path: pytest.fail(f"{path} was hashed"))
+    monkeypatch.setattr(hashing, "sha256_of", lambda path: pytest.fail(f"{path} was hashed"))
     known = Reference(reftype="flat", path=flat.path, provider="test", sha256="abc")
     (use,) = shelf.uses(read_pixels(shelf, known))
     assert use.sha256 == "abc"
@@ -308,8 +309,10 @@ def test_a_closed_library_keeps_nothing(plugins: Plugins, flat: Reference) -> No
     read_pixels(opened, flat)
     opened.close()
     assert opened._contents == {}
+    other = Reference(reftype="flat", path=flat.path.with_name("g.fits"), provider="test")
+    other.path.write_bytes(b"")
     with pytest.raises(RuntimeError, match="shutdown"):
-        opened._hashing.submit(int)
+        opened.read(References({"flat": other}))
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_name(shelf: ReferenceLibrary, tmp_path: Path) -> None:

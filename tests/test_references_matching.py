@@ -99,6 +99,15 @@ def test_an_exposure_without_a_keyword_is_fitted_only_by_a_file_for_all(keyword:
     assert why_not(FLAT, {**FITTING, keyword: "ANY"}, unknown) is None
 
 
+def test_what_neither_a_file_nor_an_exposure_states_is_equal_in_both() -> None:
+    """A camera may have no keyword for its one read mode; which camera and detector it is has to be known."""
+    kind = ReferenceType(name="dark", selectors=("INSTRUME", "DETECTOR", "READMODE"), stated=ALL)
+    header = FITTING | {"READMODE": " "}
+    assert why_not(kind, header, exposure(read_mode="")) is None
+    assert why_not(kind, header, exposure()) == "keyword READMODE is missing"
+    assert why_not(kind, header | {"DETECTOR": ""}, exposure(read_mode="", detector="")) is not None
+
+
 @pytest.mark.parametrize(
     ("text", "time"),
     [

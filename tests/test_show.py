@@ -88,11 +88,12 @@ def test_a_recipe_and_a_mode_of_one_name_are_shown_together(install: Install, mo
         "lab-cam",
         "from pathlib import Path\nfrom iris_core import InstrumentMode, hookimpl\n"
         "@hookimpl\ndef instrument_modes():\n    return [InstrumentMode(name='image2', telescope='T', "
-        "instrument='CAM', detectors={}, pixel_scale=0.5, unit='DN/s')]\n",
+        "instrument='CAM', detectors={}, pixel_scale=0.5, unit='DN/s', quality={'MAGRAT': (0.9, 1.25)})]\n",
     )
     text = output("show", "image2")
     assert "recipe\nimage2" in text
     assert "0.5 arcsec" in text
+    assert "MAGRAT   0.9     1.25" in text
 
 
 def test_show_a_stage_tells_units_implementations_and_parameters() -> None:

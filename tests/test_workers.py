@@ -6,19 +6,22 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from iris_testkit import make_exposure, make_reference
+from iris_testkit import iris_mode, make_exposure, make_reference
 from numpy.testing import assert_array_equal
 
 from iris_core import (
     Exposure,
     ExposureResult,
+    InstrumentMode,
     Plugins,
     References,
     StageSkipped,
+    as_plugin,
     calibrate,
     hookimpl,
     load_plugins,
@@ -239,3 +242,33 @@ def test_what_a_stage_logs_in_another_process_is_logged_here(
     caplog.set_level("INFO", "iris_core")
     run(recipe, write_exposure(), plugins=plugins, executor="processes", skip={"background": "why"})
     assert "x_rate.fits: flat_field: process " in caplog.text
+
+
+@pytest.mark.parametrize(("level", "words"), [(3.0, ""), (7.0, "x_cal.fits: SKYLEV is 7, not from 1 to 5")])
+def test_a_product_whose_quality_is_not_that_of_the_mode_is_a_warning(
+    bare: Plugins,
+    write_recipe: Callable[..., Path],
+    write_exposure: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
+    level: float,
+    words: str,
+) -> None:
+    """The limits are data of the instrument mode; a keyword that the product does not have is no fault."""
+    limits = {"SKYLEV": (1.0, 5.0), "MAGRAT": (0.9, 1.2)}
+    strict = replace(iris_mode(), name="strict", instrument="CAM", quality=limits)
+
+    class Mode:
+        @hookimpl
+        def instrument_modes(self) -> list[InstrumentMode]:
+            return [strict]
+
+    @stage("flat_field")
+    def measure(exposure: Exposure) -> Exposure:
+        return exposure.with_keywords({"SKYLEV": (level, "level of the sky")})
+
+    bare.add("camera", Mode())
+    bare.add("lab", as_plugin("flat_field", measure, "lab"))
+    report = run(write_recipe("flat_field: {save: cal}"), write_exposure(header={"INSTRUME": "CAM"}), plugins=bare)
+    assert not report.failed, report.failed
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [text.rpartition("/")[2] for text in warned] == ([f"{words} (quality of strict)"] if words else [])

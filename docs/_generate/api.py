@@ -11,6 +11,7 @@ import iris_testkit
 from iris_testkit import pytest_plugin
 
 import iris_core
+from _generate import packages
 from _generate.markdown import table
 
 TITLES = {
@@ -34,13 +35,13 @@ TITLES = {
 
 
 def page() -> str:
-    """Return the page: every public name of `iris_core` and `iris_testkit`."""
+    """Return the page: every public name of `iris_core`, `iris_testkit` and the other packages."""
     groups: dict[str, list[str]] = {title: [] for title in TITLES.values()}
     for name in sorted({*iris_core.__all__} - {*aliases()}):
         groups.setdefault(title_of(home(name)), []).append(f"iris_core.{name}")
     groups["Testing plugins"] = [f"iris_testkit.{name}" for name in iris_testkit.__all__]
     sections = (section(title, names) for title, names in groups.items())
-    return "\n".join(["# Python\n", *sections, arrays(), fixtures(), rules()])
+    return "\n".join(["# Python\n", *sections, packages.section(), arrays(), fixtures(), rules()])
 
 
 def title_of(module: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from iris_core.errors import some_of
 from iris_core.plan import JobPlan, PlannedStep
 from iris_core.prepare import Check
 from iris_core.report import Job
+from iris_core.workers.alike import by_text, with_others
 
 # What is shown of a plan and compared with others: labels and texts.
 Lines = tuple[tuple[str, str], ...]
@@ -28,15 +29,22 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
         same.setdefault(tuple(_lines(plan)), []).append(plan)
     if same:
         _print_plans(same)
-    notes = _by_text((plan.job.path, note) for plan in plans for note in plan.notes)
+    notes = by_text(([plan.job.path], note) for plan in plans for note in plan.notes)
     _say_some([f"note: {note} ({some_of(names)})" for note, names in notes], 10, "yellow")
-    bad = ((_named(job, str(error)), str(error)) for job, errors in checked.bad.items() for error in errors)
+    bad = ((_files_of(job), str(error)) for job, errors in checked.bad.items() for error in errors)
     general = dict.fromkeys(map(str, checked.problems))
     print_errors("\n".join(general))
-    for message, names in _by_text((path, text) for path, text in bad if text not in general):
-        print_errors(f"{message} (the same for {some_of(names[1:])})" if names[1:] else message)
-    exposures = f"{len(plans)} of {_count(len(checked.jobs), 'exposure')} can be calibrated, " if checked.jobs else ""
-    say(f"{recipe}: {exposures}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
+    for message, names in by_text((paths, text) for paths, text in bad if text not in general):
+        print_errors(with_others(message, names))
+    say(f"{recipe}: {_possible(checked)}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
+
+
+def _possible(checked: Check) -> str:
+    """Return how many of the exposures can be calibrated, or of the products that are made of many."""
+    number, members = len(checked.jobs), sum(len(job.members) for job in checked.jobs)
+    if not members:
+        return f"{len(checked.plans)} of {_count(number, 'exposure')} can be calibrated, " if number else ""
+    return f"{len(checked.plans)} of {_count(number, 'product')} of {_count(members, 'member')} can be made, "
 
 
 def _lines(plan: JobPlan) -> Iterator[tuple[str, str]]:
@@ -86,17 +94,8 @@ def _difference(first: Lines, lines: Lines) -> str:
     return ", ".join([*changed, *(f"no {label}" for label in sorted(gone))])
 
 
-def _named(job: Job, text: str) -> Path:
-    """Return the exposure that an error names: of many it may be any."""
-    return next((path for _, path in job.members if path.name in text), job.path)
-
-
-def _by_text(texts: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each text once, with the names of its files; texts that differ in the name of the file only are one."""
-    found: dict[str, tuple[str, list[str]]] = {}
-    for path, text in texts:
-        found.setdefault(text.replace(str(path), "").replace(path.name, ""), (text, []))[1].append(path.name)
-    yield from found.values()
+def _files_of(job: Job) -> list[Path]:
+    return [path for _, path in job.members] or [job.path]
 
 
 def _count(number: int, noun: str) -> str:

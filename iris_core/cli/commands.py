@@ -55,15 +55,18 @@ def run(
     import iris_core
     from iris_core.cli.masters import add_masters, check_can_add
     from iris_core.cli.run import RunDisplay
+    from iris_core.loading import load_plugins
 
     shown = {name: options.pop(name) for name in ("as_json", "traceback", "log_file", "verbose")}
     with RunDisplay(arguments, **shown) as display:
+        plugins = load_plugins()
         if add_to is not None:
-            check_can_add()
-        report = iris_core.run(recipe, *files, watch=display, on_result=display.add, **_names(options))
+            check_can_add(plugins)
+        given = {**_names(options), "plugins": plugins, "watch": display, "on_result": display.add}
+        report = iris_core.run(recipe, *files, **given)
         display.finish(report)
         if add_to is not None:
-            display.added(add_masters(report, add_to, replace=options["overwrite"]), add_to)
+            display.added(add_masters(report, add_to, plugins, replace=options["overwrite"]), add_to)
     if any(result.error for result in display.results):
         raise SystemExit(1)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iris_core.errors import InputError, PluginError
-from iris_core.loading import load_plugins
 from iris_core.plugins import Plugins
 from iris_core.references.folder import read_reference_header
 from iris_core.report import Report
@@ -14,7 +13,7 @@ from iris_core.report import Report
 __all__ = ["add_masters", "check_can_add"]
 
 
-def check_can_add(plugins: Plugins | None = None) -> None:
+def check_can_add(plugins: Plugins) -> None:
     """Refuse a run whose reference files no plugin can add to a store, before it begins.
 
     Raises
@@ -22,12 +21,11 @@ def check_can_add(plugins: Plugins | None = None) -> None:
     PluginError
         When none is installed.
     """
-    found = plugins or load_plugins()
-    if not any("add_to_store" in found.hooks_of(name) for name in found.names()):
+    if not any("add_to_store" in plugins.hooks_of(name) for name in plugins.names()):
         raise PluginError("--add-to: no installed plugin adds reference files to a store (hook add_to_store)")
 
 
-def add_masters(report: Report, store: Path, *, replace: bool, plugins: Plugins | None = None) -> Sequence[str]:
+def add_masters(report: Report, store: Path, plugins: Plugins, *, replace: bool) -> Sequence[str]:
     """Add the reference files among the products of a run to a store, and return their names there.
 
     Parameters
@@ -36,10 +34,10 @@ def add_masters(report: Report, store: Path, *, replace: bool, plugins: Plugins 
         Of the run.
     store
         The folder; it is made where there is none.
+    plugins
+        Those of the run.
     replace
         Whether they may replace files of their names.
-    plugins
-        The plugins to use; by default those that are installed.
 
     Raises
     ------
@@ -55,9 +53,8 @@ def add_masters(report: Report, store: Path, *, replace: bool, plugins: Plugins 
     if not files:
         made = ", ".join(path.name for path in report.products) or "nothing"
         raise InputError(f"--add-to {store}: no product is a reference file (REFTYPE); {report.recipe} made {made}")
-    found = plugins or load_plugins()
-    asked = {"folder": store, "files": files, "plugins": found, "replace": replace}
-    added: Sequence[str] | None = found.ask_one("add_to_store", store, **asked)
+    asked = {"folder": store, "files": files, "plugins": plugins, "replace": replace}
+    added: Sequence[str] | None = plugins.ask_one("add_to_store", store, **asked)
     if added is None:
         raise PluginError(f"--add-to {store}: no installed plugin adds reference files to this folder")
     return added

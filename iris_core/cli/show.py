@@ -169,6 +169,7 @@ def _mode(name: str, plugins: Plugins) -> Content:
     camera = {"telescope": mode.telescope, "pixel scale": scale, "unit without BUNIT": mode.unit}
     return {
         name: camera,
+        "quality": [{"keyword": one, "lowest": low, "highest": high} for one, (low, high) in mode.quality.items()],
         "detectors": [{"detector": one, **asdict(detector)} for one, detector in mode.detectors.items()],
         "facts": [{"fact": one, **fact} for one, fact in mode.facts.items()],
         "filters [um, mag/arcsec2]": [{"filter": one, **asdict(item)} for one, item in mode.filters.items()],

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from iris_core.errors import InputError, Problems, choices, did_you_mean
-from iris_core.instruments import Detector, Filter, InstrumentMode
+from iris_core.instruments import SELECTORS, Detector, Filter, InstrumentMode
 from iris_core.keywords import parse_unit
 from iris_core.recipe import explain
 
@@ -32,6 +32,18 @@ def _complete(fact: dict[str, Any]) -> dict[str, Any]:
     return fact
 
 
+def _selector(name: str) -> str:
+    if name not in SELECTORS:
+        raise ValueError(f"not a keyword that selects{did_you_mean(name, SELECTORS)} Keywords: {choices(SELECTORS)}")
+    return name
+
+
+def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("the lowest value comes first")
+    return limits
+
+
 class _Mode(_Model):
     name: str
     telescope: str
@@ -43,6 +55,8 @@ class _Mode(_Model):
     facts: dict[str, Annotated[dict[str, Any], AfterValidator(_complete)]] = {}
     use: dict[str, str] = {}
     params: dict[str, dict[str, Any]] = {}
+    selectors: tuple[Annotated[str, AfterValidator(_selector)], ...] = SELECTORS
+    quality: dict[str, Annotated[tuple[float, float], AfterValidator(_ordered)]] = {}
 
 
 def load_mode(path: str | Path) -> InstrumentMode:

@@ -16,7 +16,7 @@ from iris_core.plugins import STORE, Plugins
 from iris_core.recipe import Recipe
 from iris_core.reference import Candidate, Choice, Need, Reference
 from iris_core.references.library import ReferenceLibrary
-from iris_core.references.matching import differences, mismatches, selectors
+from iris_core.references.matching import differences, mismatches, selectors, unstated
 
 __all__ = ["RunReferences"]
 
@@ -102,11 +102,15 @@ class RunReferences(ReferenceLibrary):
         return self._plugins.find_reference(reftype, exposure, instrument)
 
     def _compared(self, found: Reference, exposure: Exposure) -> Reference:
-        """Return a reference with a note on each difference that its type allows."""
-        kind, header = self._type(found), _header(found.content)
+        """Return a reference with notes on the differences that its type allows, and on what nobody states."""
+        kind, header, notes = self._type(found), _header(found.content), [*found.notes]
         different = "; ".join(differences(kind.preferred, header, exposure).values())
-        note = f"the {found.reftype} {found.path.name} was taken otherwise than the exposure: {different}"
-        return replace(found, notes=(*found.notes, note)) if different else found
+        if different:
+            notes.append(f"the {found.reftype} {found.path.name} was taken otherwise than the exposure: {different}")
+        names = choices(name for name, matters in unstated(kind, header, exposure).items() if not matters)
+        if names != choices(()) and found.reftype not in self._named:
+            notes.append(f"neither the {found.reftype} {found.path.name} nor the exposure gives {names}")
+        return replace(found, notes=tuple(notes))
 
     def _by_hand(self, reftype: str, exposure: Exposure) -> Reference:
         """Return the named file; one for another detector is refused, other differences are noted."""

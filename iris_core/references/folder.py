@@ -12,7 +12,7 @@ from typing import Any
 from iris_core.errors import InputError, ReferenceNotFound, one_line
 from iris_core.exposure import Exposure
 from iris_core.reference import Candidate, Reference, ReferenceType
-from iris_core.references.matching import differences, mismatches, not_stated, unlikeness, useafter, why_not
+from iris_core.references.matching import differences, mismatches, unlikeness, unstated, useafter, why_not
 from iris_core.stages import hookimpl
 
 __all__ = ["Entry", "Ranking", "ReferenceFolder", "rank", "read_reference_header", "reference_files"]
@@ -244,8 +244,8 @@ def rank(folder: Path, reftype: ReferenceType, entries: Iterable[Entry], exposur
 
 def _may_fit(reftype: ReferenceType, entry: Entry, exposure: Exposure) -> bool:
     """Whether only the time of a file that does not fit is in the way, and is none."""
-    known = _has_time(entry) or not_stated(reftype, entry.header) or mismatches(reftype, entry.header, exposure)
-    return not known
+    given = reftype, entry.header, exposure
+    return not (_has_time(entry) or any(unstated(*given).values()) or mismatches(*given))
 
 
 def _has_time(entry: Entry) -> bool:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from iris_core.errors import InputError
 from iris_core.exposure import Exposure
+from iris_core.io.hashing import HashedFiles
 from iris_core.meta import ReferenceUse
 from iris_core.plugins import Plugins
-from iris_core.provenance import sha256_of, state_of
 from iris_core.reference import Reference, ReferenceImage, References, ReferenceType, image_of
 from iris_core.references.images import image_doubts, image_faults, refuse_faults, unit_faults
 
@@ -25,7 +23,6 @@ KEPT_BYTES = 1 << 30
 log = logging.getLogger(__name__)
 
 _Key = tuple[Path, str]
-_State = tuple[int, ...]
 
 
 class ReferenceLibrary:
@@ -44,14 +41,11 @@ class ReferenceLibrary:
         self._outlines: dict[_Key, Any] = {}
         self._contents: dict[_Key, Any] = {}
         self._expected: Counter[_Key] = Counter()
-        self._digests: dict[Path, Future[str]] = {}
-        self._states: dict[Path, _State] = {}
-        # Hashing a file takes as long as a stage, and leaves the interpreter to the stages meanwhile.
-        self._hashing = ThreadPoolExecutor(max_workers=1)
+        self._files = HashedFiles()
 
     def close(self) -> None:
         """Release what is kept."""
-        self._hashing.shutdown(cancel_futures=True)
+        self._files.close()
         self._contents.clear()
 
     def outline(self, reference: Reference) -> Reference:
@@ -64,7 +58,7 @@ class ReferenceLibrary:
         """
         key = _key(reference)
         if key not in self._outlines:
-            self._states.setdefault(reference.path, state_of(reference.path))
+            self._files.watch(reference.path)
             self._outlines[key] = self._plugins.read_reference(*key, pixels=False)
         content = self._outlines[key]
         if isinstance(content, Exposure):
@@ -81,8 +75,7 @@ class ReferenceLibrary:
     def read(self, references: References) -> References:
         """Return references with the pixels of their images."""
         for reference in references.values():
-            if reference.sha256 == "" and reference.path not in self._digests:
-                self._digests[reference.path] = self._hashing.submit(sha256_of, reference.path)
+            (self._files.watch if reference.sha256 else self._files.hash)(reference.path)
         found = {reftype: self._whole(reference) for reftype, reference in references.items()}
         return References(found, references.notes)
 
@@ -114,11 +107,7 @@ class ReferenceLibrary:
         InputError
             When a file has changed since its header was read: then the hash might be that of other bytes.
         """
-        digests = {one.path: self._digests[one.path].result() for one in references.values() if not one.sha256}
-        for reference in references.values():
-            if self._states.get(reference.path, state_of(reference.path)) != state_of(reference.path):
-                raise InputError(f"{_name(reference)} has changed during the run; run it again")
-        return tuple(one.use(digests.get(one.path, "")) for one in references.values())
+        return tuple(one.use(self._files.sha256(one.path)) for one in references.values())
 
 
 def _key(reference: Reference) -> _Key:

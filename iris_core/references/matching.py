@@ -21,10 +21,12 @@ __all__ = [
     "selectors",
     "selects",
     "unlikeness",
+    "unstated",
     "useafter",
     "why_not",
 ]
 
+_KNOWN = ("INSTRUME", "DETECTOR")
 _TOLERANCE = 1e-3  # to which exposure times are equal
 _NAMES = {one.name: (one.name, *one.aliases) for one in KEYWORDS}
 # Times as they are written in USEAFTER, besides those of FITS.
@@ -53,6 +55,15 @@ def selectors(meta: Meta) -> dict[str, str]:
 def not_stated(reftype: ReferenceType, header: Mapping[str, Any]) -> list[str]:
     """Return the selectors that a reference file has to give and does not."""
     return [name for name in reftype.stated if not str(header.get(name, "")).strip()]
+
+
+def unstated(reftype: ReferenceType, header: Mapping[str, Any], exposure: Exposure) -> dict[str, bool]:
+    """Return, for each selector that a reference file has to give and does not, whether that matters.
+
+    It does not where the exposure does not give it either: its camera has none. Camera and detector have to be known.
+    """
+    ours = selectors(exposure.meta)
+    return {name: name in _KNOWN or ours.get(name, name).strip() != "" for name in not_stated(reftype, header)}
 
 
 def mismatches(reftype: ReferenceType, header: Mapping[str, Any], exposure: Exposure) -> dict[str, str]:
@@ -119,9 +130,9 @@ def _shown(value: Any) -> str:
 
 def why_not(reftype: ReferenceType, header: Mapping[str, Any], exposure: Exposure) -> str | None:
     """Return why a reference file does not fit an exposure, None when it does."""
-    missing = not_stated(reftype, header)
+    missing = next((name for name, matters in unstated(reftype, header, exposure).items() if matters), "")
     if missing:
-        return f"keyword {missing[0]} is missing"
+        return f"keyword {missing} is missing"
     different = mismatches(reftype, header, exposure)
     if different:
         return "; ".join(different.values())

@@ -20,6 +20,7 @@ from iris_core.reference import References, references_of
 from iris_core.report import Job
 from iris_core.state import pass_through
 from iris_core.step import GroupInputs, Step
+from iris_core.workers.alike import by_text, with_others
 from iris_core.workers.needs import Needs, needs_of
 
 
@@ -162,8 +163,15 @@ def make_group_plan(
             *run.products.room(plan.outputs, plan.needs.scratch),
         ]
     if problems:
-        raise Problems({str(problem): problem for problem in problems}.values())
+        raise Problems(_once(problems, job, [*backgrounds, *(outline for _, outline in members)]))
     return plan
+
+
+def _once(problems: Sequence[IrisError], job: Job, outlines: Sequence[Exposure]) -> Iterator[IrisError]:
+    """Yield each error once: one that several exposures have names the first of them, and the others after it."""
+    kinds = {str(problem): type(problem) for problem in problems}
+    paths = [job.path, *(one.meta.path for one in outlines)]
+    yield from (kinds[text](with_others(text, names)) for text, names in by_text((paths, text) for text in kinds))
 
 
 def plan_part(run: Run, job: Job, number: int, outline: Exposure) -> Plan:

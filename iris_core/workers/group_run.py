@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
 from iris_core.contract import check_group, check_result, group_result
-from iris_core.errors import StageSkipped
+from iris_core.errors import StageSkipped, some_of
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, Result
 from iris_core.instruments import InstrumentMode
@@ -26,9 +29,19 @@ __all__ = ["Line", "calibrate_group"]
 
 log = logging.getLogger(__name__)
 
+_NUMBER = re.compile(r"[\d.]+")
+
 
 class Line(Protocol):
-    """How exposures go through the steps between stages of many exposures, and where what comes out is kept."""
+    """How exposures go through the steps between stages of many exposures, and where what comes out is kept.
+
+    Attributes
+    ----------
+    read_notes
+        Remarks on each exposure as it was read, by file.
+    """
+
+    read_notes: dict[Path, tuple[str, ...]]
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; those that failed may be left out."""
@@ -55,16 +68,36 @@ def calibrate_group(
     """
     exposures = line.advance(plan.plans, exposures)
     for part in plan.parts:
-        made = line.keep(part, run_group(part.planned, exposures, plan.mode, plugins, files)).exposure
+        result = run_group(part.planned, exposures, plan.mode, plugins, files, odd_files(line.read_notes))
+        made = line.keep(part, result).exposure
         exposures = Exposures.of([made], pool=exposures.pool) if isinstance(made, Exposure) else made
         exposures = line.advance(part.plans, exposures)
     return exposures
 
 
+def odd_files(notes: Mapping[Path, Sequence[str]]) -> tuple[str, ...]:
+    """Return the remarks on the files of some of many exposures, each with their names.
+
+    What those of all have, but for numbers, is in the record of the first, which is that of the product.
+    """
+    found: dict[str, list[str]] = {}
+    for path, own in notes.items():
+        for note in own:
+            found.setdefault(note, []).append(path.name)
+    number = Counter(kind for own in notes.values() for kind in {_NUMBER.sub("", note) for note in own})
+    some = (note for note in found if number[_NUMBER.sub("", note)] < len(notes))
+    return tuple(f"{some_of(found[note])}: {note}" for note in some)
+
+
 def run_group(
-    planned: PlannedStep, exposures: Exposures, mode: InstrumentMode, plugins: Plugins, files: ReferenceFiles
+    planned: PlannedStep,
+    exposures: Exposures,
+    mode: InstrumentMode,
+    plugins: Plugins,
+    files: ReferenceFiles,
+    odd: tuple[str, ...] = (),
 ) -> Result[Exposures | Exposure]:
-    """Check and run a stage of many exposures, and record it in what it makes."""
+    """Check and run a stage of many exposures, and record it in what it makes; one exposure with what was `odd`."""
     step, start = planned.step, perf_counter()
     if planned.skip:
         return _skipped(step, exposures, planned.skip)
@@ -79,21 +112,24 @@ def run_group(
         return _skipped(step, exposures, str(skipped))
     made = result.exposure
     outlines = [made] if isinstance(made, Exposure) else list(made.outlines)
+    planned_notes = (*planned.notes, *(odd if isinstance(made, Exposure) else ()))
     facts = {"references": files.uses(planned.references), "seconds": perf_counter() - start}
     before = (exposures.outlines[0],) if isinstance(made, Exposure) else exposures.outlines
-    recorded = [_record(planned, old, new, facts) for old, new in zip(before, outlines, strict=True)]
+    recorded = [_record(step, planned_notes, old, new, facts) for old, new in zip(before, outlines, strict=True)]
     log.info("%s by %s in %.2f s", step.stage, step.implementation, facts["seconds"])
     after = recorded[0] if isinstance(made, Exposure) else made.changed(recorded)
     return replace(result, exposure=after, images={name: like(one, recorded[0]) for name, one in result.images.items()})
 
 
-def _record(planned: PlannedStep, before: Exposure, after: Exposure, facts: Mapping[str, Any]) -> Exposure:
+def _record(
+    step: Step, notes: tuple[str, ...], before: Exposure, after: Exposure, facts: Mapping[str, Any]
+) -> Exposure:
     """Return what a stage made with its record; the stage may say of one of many that it was skipped."""
-    step, keyword = planned.step, planned.step.spec.status
+    keyword = step.spec.status
     if after.status.get(keyword) == "SKIPPED" and before.status.get(keyword) != "SKIPPED":
         reason = "; ".join(after.notes) or f"{step.stage} left it as it was"
         return record_step(step, after.replace(notes=()), reason)
-    return record_step(step, after, "", (*planned.notes, *after.notes), **facts)
+    return record_step(step, after, "", (*notes, *after.notes), **facts)
 
 
 def _skipped(step: Step, exposures: Exposures, reason: str) -> Result[Exposures | Exposure]:

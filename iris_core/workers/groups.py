@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,14 +15,14 @@ from typing import Any
 from iris_core.errors import InputError, IrisError
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, InMemory, Member, Result
+from iris_core.io.hashing import HashedFiles
 from iris_core.plan import Plan
 from iris_core.prepare import Run
-from iris_core.provenance import sha256_of
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
-from iris_core.workers.here import Planned, Written, failure, read_inputs
+from iris_core.workers.here import Planned, Written, failure, hashed, read_inputs, recorded
 from iris_core.workers.identity import run_identity
 from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Room, Spilled, spill
@@ -83,8 +83,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
         needs = plan.needs
         pool = DiskPool(folder, executor, needs.workers, rows_budget(needs.allowed), needs.held)
-        line = _Line(run, plan, written, pool, replan)
-        stack.enter_context(line.hashing)
+        line = _Line(run, plan, written, pool, replan, stack.enter_context(hashed(_read(plan))))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
@@ -99,16 +98,15 @@ class _Line:
     written: Written
     pool: DiskPool
     replan: Replan | None
+    files: HashedFiles
     number: int = 0
     identity: str = ""
     left_out: dict[Path, str] = field(default_factory=dict)
+    read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     current: tuple[Member, ...] = ()
-    hashing: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
-    hashes: dict[Path, Future[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.identity = run_identity(self.plan)
-        self.hashes = {path: self.hashing.submit(sha256_of, path) for _, path in self.plan.job.members}
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -140,8 +138,9 @@ class _Line:
             if isinstance(one, Exception):
                 self._leave_out(plan.job.path, one)
                 continue
-            member, written = one
+            member, written, notes = one
             self.written.add(written)
+            self.read_notes.setdefault(plan.job.path, notes)
             kept.append(member)
         if not kept:
             raise InputError(f"{self.plan.job.name or self.plan.job.path}: every one of its exposures failed")
@@ -177,15 +176,17 @@ class _Line:
         return result
 
     def _with_members(self, made: Exposure) -> Exposure:
-        members = [
-            {"file": path.name, "role": role, "sha256": self.hashes[path].result()}
-            for role, path in self.plan.job.members
-            if path not in self.left_out
-        ]
+        members = recorded((one for one in _read(self.plan) if one[1] not in self.left_out), self.files)
         return made.replace(provenance={**made.provenance, "members": members})
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         self.written.write(made, output, suffix, beside, self.run, self.identity)
+
+
+def _read(plan: GroupPlan) -> list[tuple[str, Path]]:
+    """Return role and file of every exposure that is read: the members, and the background exposures of each."""
+    backgrounds = dict.fromkeys(path for one in plan.plans for path in one.job.backgrounds)
+    return [*plan.job.members, *(("background", path) for path in backgrounds)]
 
 
 def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
@@ -194,8 +195,8 @@ def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
 
 def _advance(
     planned: Planned, number: int, member: Member, path: Path, room: Room, identity: str
-) -> tuple[Member, Written] | Exception:
-    """Take one exposure through steps, and spill it; whatever goes wrong is the result."""
+) -> tuple[Member, Written, tuple[str, ...]] | Exception:
+    """Take one exposure through steps, and spill it, with the notes it had before; what goes wrong is the result."""
     written = Written()
     try:
         plan, run = planned()
@@ -204,12 +205,13 @@ def _advance(
         else:
             before, backgrounds = member.read(), []
             exposure = plan.prepare(before)
+        notes = exposure.notes
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
         last = written.follow(steps, run, identity)
         if isinstance(member, InMemory) and number:
-            return InMemory(last), written
-        return spill(last, path, before, member if isinstance(member, Spilled) else None, room), written
+            return InMemory(last), written, notes
+        return spill(last, path, before, member if isinstance(member, Spilled) else None, room), written, notes
     except IrisError as error:
         return error
     except Exception as error:

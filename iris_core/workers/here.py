@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -16,15 +15,16 @@ from typing import TYPE_CHECKING
 
 from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
-from iris_core.errors import InputError, IrisError, one_line
+from iris_core.errors import IrisError, one_line
 from iris_core.exposure import Exposure
 from iris_core.exposures import Result
 from iris_core.installed import DISTRIBUTION
+from iris_core.io.hashing import HashedFiles
 from iris_core.keywords import text_card
 from iris_core.meta import StageRecord
 from iris_core.plan import Plan, PlannedStep
 from iris_core.prepare import Run
-from iris_core.provenance import FORMAT, sha256_of, state_of
+from iris_core.provenance import FORMAT
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure, follow
 from iris_core.workers.identity import run_identity
@@ -62,13 +62,15 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     start, written = perf_counter(), Written()
     try:
         plan, run = planned()
-        with _hashed(job.path) as member:
+        members = [("science", plan.job.path), *(("background", path) for path in plan.job.backgrounds)]
+        with hashed(members) as files:
             exposure, backgrounds = read_inputs(plan, run)
             steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
             del exposure, backgrounds  # the stages need the memory
             identity = run_identity(plan)
             for done, made in steps:
-                written.write(_with_member(made, member()), done.output, done.suffix, done.beside, run, identity)
+                known = _with_members(made, recorded(members, files))
+                written.write(known, done.output, done.suffix, done.beside, run, identity)
                 del made  # the stages to come need the memory
     except Exception as error:
         failed = failure(job.path, error, perf_counter() - start)
@@ -82,24 +84,22 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     )
 
 
-@contextmanager
-def _hashed(path: Path) -> Iterator[Callable[[], dict[str, str]]]:
-    """Compute the SHA-256 of an exposure's file beside the stages; what is yielded waits for it."""
-    state = state_of(path)
-    with ThreadPoolExecutor(1) as hashing:
-        digest = hashing.submit(sha256_of, path) if state else None  # a plugin may read what is no file
-
-        def member() -> dict[str, str]:
-            if state_of(path) != state:
-                raise InputError(f"{path} has changed during the run; run it again")
-            return {"file": path.name, "role": "science", "sha256": digest.result() if digest else ""}
-
-        yield member
+def hashed(members: Iterable[tuple[str, Path]]) -> closing[HashedFiles]:
+    """Begin to hash the files of exposures, given with their roles, beside the stages."""
+    files = HashedFiles()
+    for _, path in members:
+        files.hash(path)
+    return closing(files)
 
 
-def _with_member(made: Result[Exposure], member: dict[str, str]) -> Result[Exposure]:
+def recorded(members: Iterable[tuple[str, Path]], files: HashedFiles) -> list[dict[str, str]]:
+    """Return what the provenance keeps of the exposures that something is made of; waits for their hashes."""
+    return [{"file": path.name, "role": role, "sha256": files.sha256(path)} for role, path in members]
+
+
+def _with_members(made: Result[Exposure], members: list[dict[str, str]]) -> Result[Exposure]:
     def known(one: Exposure) -> Exposure:
-        return one.replace(provenance={**one.provenance, "members": [member]})
+        return one.replace(provenance={**one.provenance, "members": members})
 
     return replace(made, exposure=known(made.exposure), images={name: known(one) for name, one in made.images.items()})
 
@@ -150,6 +150,7 @@ class Written:
         for name, (image, path) in images.items():
             if image is made.exposure:
                 _warn_of_nothing(image, path)
+                _warn_of_quality(image, path, run)
             run.products.write(stamp_product(image, path, identity), path)
             self.products[name] = path
         for name, table in made.tables.items():
@@ -190,6 +191,15 @@ def _warn_of_unit(exposure: Exposure) -> None:
 def _warn_of_nothing(product: Exposure, path: Path) -> None:
     if all((product.dq[block] & DQ.DO_NOT_USE).all() for block in row_blocks(product.dq.shape)):
         log.warning("%s: no valid pixels", path)
+
+
+def _warn_of_quality(product: Exposure, path: Path, run: Run) -> None:
+    """Warn of keywords of a product that are not as its instrument mode says is usual."""
+    name, header = product.meta.mode, {**product.header, **product.sci_header}
+    for keyword, (low, high) in (run.modes[name].quality if name in run.modes else {}).items():
+        value = header.get(keyword)
+        if isinstance(value, int | float) and not low <= value <= high:
+            log.warning("%s: %s is %g, not from %g to %g (quality of %s)", path, keyword, value, low, high, name)
 
 
 def failure(path: Path, error: Exception, seconds: float) -> ExposureResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, Result
@@ -45,6 +46,7 @@ class _Line:
     run: Run
     backgrounds: Sequence[Exposure] = ()
     made: Calibrated = field(default_factory=Calibrated)
+    read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them."""
@@ -53,8 +55,9 @@ class _Line:
 
     def _follow(self, plan: Plan, exposure: Exposure, is_one: bool) -> Exposure:
         theirs = [plan.prepare(one) for one in self.backgrounds] if plan.job.backgrounds else []
-        given = plan.prepare(exposure, *plan.notes), theirs, self.run.plugins, self.run.references
-        steps = calibrate_exposure(plan, *given)
+        first = plan.prepare(exposure, *plan.notes)
+        self.read_notes.setdefault(plan.job.path, first.notes)
+        steps = calibrate_exposure(plan, first, theirs, self.run.plugins, self.run.references)
         return follow(steps, lambda planned, result: self.made.add_result(result, planned.suffix, is_one))
 
     def keep(self, part: GroupPart, result: Result[Exposures | Exposure]) -> Result[Exposures | Exposure]:

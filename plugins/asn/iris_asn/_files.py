@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from os.path import lexists, realpath
 from pathlib import Path
 from typing import Any
 
 from iris_asn._group import Group
+from iris_asn._rules import REFERENCES
 from iris_core import Exposure, InputError, IrisError, Job, Problems, read_exposure
 
-__all__ = ["check_target", "job_of", "jobs_of", "outside", "read_outlines", "require_catalog"]
+__all__ = ["check_target", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
 
 _PRODUCT = "a product of a run (RUNID): name the file to take it"
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
 
 
-def read_outlines(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, str]]:
+def read_outlines(paths: Iterable[Path], but: Iterable[Path] = ()) -> tuple[list[Exposure], dict[Path, str]]:
     """Read the headers of exposures, and of those in folders.
 
     Parameters
     ----------
     paths
         Files, and folders, of which the FITS and ASDF files are read that lie in them.
+    but
+        Files that are no exposures, wherever they lie.
 
     Returns
     -------
@@ -36,11 +39,12 @@ def read_outlines(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, str
     Problems
         When files that are named cannot be read; all of them are listed.
     """
-    given = list({realpath(path): path for path in paths}.values())  # of one file, the last of its names
+    others = set(map(realpath, but))
+    given = [path for real, path in {realpath(path): path for path in paths}.items() if real not in others]
     outlines, problems = _read(path for path in given if not path.is_dir())
     if problems:
         raise Problems(problems.values())
-    named = {realpath(one.meta.path) for one in outlines}
+    named = others | {realpath(one.meta.path) for one in outlines}
     files = [file for folder in given if folder.is_dir() for file in _exposures_in(folder)]
     found, unread = _read(file for file in dict.fromkeys(files) if realpath(file) not in named)
     products = {one.meta.path: _PRODUCT for one in found if _is_product(one)}
@@ -48,19 +52,24 @@ def read_outlines(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, str
     return [*outlines, *(one for one in found if one.meta.path not in products)], left_out
 
 
-def require_catalog(paths: Sequence[Path]) -> Path | None:
-    """Return the one catalogue among paths, None where there is none.
+def require_references(roles: Mapping[Path, str]) -> dict[str, Path]:
+    """Return the reference files of the field among files with roles, by role.
 
     Raises
     ------
     InputError
-        When there are several, or it is no file.
+        When there are several of a role, or one is no file.
     """
-    if len(paths) > 1:
-        raise InputError(f"refcat: {', '.join(map(str, paths))}; one catalogue is taken for all products")
-    if missing := [str(path) for path in paths if not path.is_file()]:
-        raise InputError(f"refcat: {missing[0]}: no such file")
-    return next(iter(paths), None)
+    found: dict[str, Path] = {}
+    for role in REFERENCES:
+        paths = [path for path, one in roles.items() if one == role]
+        if len(paths) > 1:
+            raise InputError(f"{role}: {', '.join(map(str, paths))}; one file is taken for all products")
+        if missing := [str(path) for path in paths if not path.is_file()]:
+            raise InputError(f"{role}: {missing[0]}: no such file")
+        if paths:
+            found[role] = paths[0]
+    return found
 
 
 def _read(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, IrisError]]:

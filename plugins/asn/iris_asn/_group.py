@@ -67,7 +67,7 @@ def group_exposures(
     like: str = "",
     members: Mapping[str, Numbers] | None = None,
     roles: Mapping[Path, str] | None = None,
-    refcat: Path | None = None,
+    references: Mapping[str, Path] | None = None,
     most: int | None = None,
 ) -> Grouping:
     """Group exposures for a recipe by their headers; the order in which they are given plays no part.
@@ -85,8 +85,8 @@ def group_exposures(
         and any number in the others.
     roles
         The role of exposures whatever their headers say, by file.
-    refcat
-        Catalogue that goes into each group.
+    references
+        Reference files of the field that go into each group, by role: ``refcat``, ``objects``.
     most
         How many background exposures a group of one exposure has at most, the nearest in time; by default all that fit.
 
@@ -110,7 +110,8 @@ def group_exposures(
     """
     rule = find_rule(recipe, like, members)
     stated = {path: _checked(role, rule, recipe) for path, role in (roles or {}).items()}
-    tables = {} if refcat is None else {_checked("refcat", rule, recipe): (Member(refcat, Meta(path=refcat)),)}
+    files = references or {}
+    field = {_checked(role, rule, recipe): (Member(path, Meta(path=path)),) for role, path in files.items()}
     given = sorted({one.meta.path: Member.of(one) for one in outlines}.values(), key=lambda one: one.moment)
     sorted_out, left_out = _sort_out(given, rule, recipe, stated)
     formed = list(_form(sorted_out, rule, Keys(given), most))
@@ -120,7 +121,7 @@ def group_exposures(
         left_out |= {one.path: _shortage(group, rule, recipe) for one in group.everything if one.path not in used}
     left_out |= _unused(sorted_out, rule, used | left_out.keys())
     names = unique(group.name for group in groups) if rule.name else [group.name for group in groups]
-    named = [replace(one, name=name, members=one.members | tables) for one, name in zip(groups, names, strict=True)]
+    named = [replace(one, name=name, members=one.members | field) for one, name in zip(groups, names, strict=True)]
     return Grouping(tuple(named), dict(sorted(left_out.items())))
 
 

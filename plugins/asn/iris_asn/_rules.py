@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 
 from iris_core import RecipeError, choices, did_you_mean
 
-__all__ = ["ROLES", "RULES", "Numbers", "Rule", "find_rule"]
+__all__ = ["REFERENCES", "ROLES", "RULES", "Numbers", "Rule", "find_rule"]
 
 # The least and the greatest number of exposures; None for no limit.
 Numbers = tuple[int, int | None]
 
+# Reference files that belong to one field, and not to a camera: what a member can be that is no exposure.
+REFERENCES = ("refcat", "objects")
 # What a member of an association can be.
-ROLES = ("science", "background", "dark", "flat", "flat_off", "subarray", "refcat")
+ROLES = ("science", "background", "dark", "flat", "flat_off", "subarray", *REFERENCES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ def _roles(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) 
     multiple=True,
     callback=_roles,
     metavar="ROLE=FILE",
-    help="The role of a file, whatever its header says; refcat=FILE is a catalogue, for each product.",
+    help="The role of a file, whatever its header says; refcat=FILE and objects=FILE are for each product.",
 )
 @click.option("--background", "backgrounds", multiple=True, type=_PATH, help="The same as --member background=FILE.")
 @click.option("-o", "--output", type=_PATH, metavar="FILE.json", help="Association file.  [default: standard output]")
@@ -104,14 +104,14 @@ def _group(files: tuple[Path, ...], recipe: str, roles: dict[Path, str], **optio
     """Read headers and group; a file to which a role was given has to be in a group."""
     from dataclasses import replace
 
-    from iris_asn._files import read_outlines, require_catalog
+    from iris_asn._files import read_outlines, require_references
     from iris_asn._group import group_exposures
     from iris_core import InputError
 
-    tables = [path for path, role in roles.items() if role == "refcat"]
-    exposures = {path: role for path, role in roles.items() if role != "refcat"}
-    outlines, left_out = read_outlines((*files, *exposures))
-    grouping = group_exposures(outlines, recipe, roles=exposures, refcat=require_catalog(tables), **options)
+    references = require_references(roles)
+    exposures = {path: role for path, role in roles.items() if path not in references.values()}
+    outlines, left_out = read_outlines((*files, *exposures), but=references.values())
+    grouping = group_exposures(outlines, recipe, roles=exposures, references=references, **options)
     unused = [path for path in exposures if path in grouping.left_out and options["most"] is None]
     if unused:
         raise InputError("; ".join(f"{_option(exposures[path], path)}: {grouping.left_out[path]}" for path in unused))

@@ -143,6 +143,18 @@ def test_a_folder_is_grouped_for_a_recipe_of_many_exposures(night: Path) -> None
     assert "6 files are outside the folder" in done.stdout
 
 
+def test_the_objects_of_a_field_are_in_each_product_and_no_exposure(night: Path) -> None:
+    """A mask may be a FITS image in the folder of the exposures."""
+    write_fits(make_exposure(header=HEADER), night / "objects.fits")
+    done = iris("asn", "--recipe", "image3", night, "--member", f"objects={night / 'objects.fits'}")
+    assert done.exit_code == 0, done.output
+    products = json.loads(done.stdout)["products"]
+    for product in products:
+        roles = dict(members(product))
+        assert roles["objects.fits"] == "objects"
+        assert [*roles.values()].count("objects") == 1
+
+
 def test_a_file_that_is_named_is_taken_although_a_run_has_made_it(night: Path) -> None:
     write_fits(make_exposure(header={**HEADER, "RUNID": "1"}), night / "a_cal.fits")
     (product,) = json.loads(iris("asn", "--recipe", "image3", "a_cal.fits").stdout)["products"]
@@ -164,7 +176,8 @@ def test_a_recipe_of_ones_own_is_grouped_like_another(night: Path) -> None:
         (["--recipe", "create-flat", "."], "no flat exposure is among the files"),
         (["--recipe", "create-dark", ".", "--member", "flat=a_rate.fits"], "a member 'flat': create-dark takes dark"),
         (["--recipe", "image3", ".", "--member", "refcat=no.ecsv"], "refcat: no.ecsv: no such file"),
-        (["--recipe", "image3", ".", "--member", "refcat=a", "--member", "refcat=b"], "refcat: a, b; one catalogue"),
+        (["--recipe", "image3", ".", "--member", "refcat=a", "--member", "refcat=b"], "refcat: a, b; one file"),
+        (["--recipe", "create-dark", ".", "--member", "objects=o.reg"], "objects: o.reg: no such file"),
         (["--recipe", "image3", "a_rate.fits", "no.fits"], "no.fits"),
     ],
 )

@@ -139,16 +139,17 @@ def test_science_of_all_detectors_is_together_with_the_skies_of_its_cameras(expo
         exposure("sky3", "SKY", 7, target="blank", detector="IMG3"),
         exposure("sub", "SCI", 8, subarray_id=1),
     ]
-    members = {"science": (1, None), "background": (0, None), "refcat": (0, 1)}
-    found = group_exposures(night, "image3", refcat=Path("stars.ecsv"), members=members)
-    refcat = {"refcat": ["stars.ecsv"]}
+    members = {"science": (1, None), "background": (0, None), "refcat": (0, 1), "objects": (0, 1)}
+    references = {"refcat": Path("stars.ecsv"), "objects": Path("o.reg")}
+    found = group_exposures(night, "image3", references=references, members=members)
+    own = {"refcat": ["stars.ecsv"], "objects": ["o.reg"]}
     assert groups(found) == {
-        "M31_J": {"science": ["j1"], **refcat},
-        "M31_Kbb": {"science": ["a1", "a2", "b1"], "background": ["sky2", "sky1"], **refcat},
-        "M33_Kbb": {"science": ["c1"], "background": ["sky1"], **refcat},
+        "M31_J": {"science": ["j1"], **own},
+        "M31_Kbb": {"science": ["a1", "a2", "b1"], "background": ["sky2", "sky1"], **own},
+        "M33_Kbb": {"science": ["c1"], "background": ["sky1"], **own},
     }
     assert "IMG3" in reason(found, "sky3")
-    assert reason(found, "sub") == "SUBARRID is 1; image3 takes science, background, refcat"
+    assert reason(found, "sub") == "SUBARRID is 1; image3 takes science, background, refcat, objects"
 
 
 def test_subarrays_are_with_the_full_frame_of_their_exposure(exposure: Make) -> None:
@@ -176,7 +177,7 @@ def test_a_role_that_is_given_counts_against_the_header(exposure: Make) -> None:
     with pytest.raises(InputError, match="a member 'dark': create-flat takes flat, flat_off"):
         group_exposures(night, "create-flat", roles={Path("on_rate.fits"): "dark"})
     with pytest.raises(InputError, match="a member 'refcat': create-flat takes flat, flat_off"):
-        group_exposures(night, "create-flat", refcat=Path("stars.ecsv"))
+        group_exposures(night, "create-flat", references={"refcat": Path("stars.ecsv")})
 
 
 def test_a_recipe_without_a_rule_is_refused_or_grouped_like_another(exposure: Make) -> None:

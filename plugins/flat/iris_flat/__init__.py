@@ -5,10 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iris_core import (
-    DQ,
     Exposure,
     InputError,
     Params,
@@ -93,14 +90,11 @@ def apply_flat(exposure: Exposure, params: FlatParams, references: References) -
 
 
 def _apply(work: Callable[[Exposure, Image, Image], Exposure], exposure: Exposure, flat: ReferenceImage) -> Exposure:
-    from iris_flat._flat import response
+    from iris_flat._flat import flags_of, response
 
     factor = response(flat.data, flat.dq)
     applied = work(exposure, factor, flat.err)
-    bad = np.isnan(factor)
-    unreliable = ~np.isfinite(flat.err) & ~bad
-    flagged = applied.replace(dq=applied.dq | flat.dq).flag(unreliable, DQ.UNRELIABLE_FLAT)
-    return flagged.flag(bad, DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE).mask_invalid()
+    return applied.replace(dq=applied.dq | flags_of(factor, flat.err, flat.dq)).mask_invalid()
 
 
 def _divide(exposure: Exposure, flat: Image, err: Image) -> Exposure:

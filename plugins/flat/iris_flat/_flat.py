@@ -11,7 +11,7 @@ from iris_core import DQ
 if TYPE_CHECKING:
     from iris_core import Flags, Image
 
-__all__ = ["error_of_product", "error_of_quotient", "response"]
+__all__ = ["error_of_product", "error_of_quotient", "flags_of", "response"]
 
 
 def response(flat: Image, dq: Flags) -> Image:
@@ -31,6 +31,26 @@ def response(flat: Image, dq: Flags) -> Image:
     """
     unusable = (dq & np.uint32(DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)) != 0
     return np.where(np.isfinite(flat) & (flat > 0) & ~unusable, flat, np.float32(np.nan))
+
+
+def flags_of(response: Image, err: Image, dq: Flags) -> Flags:
+    """Return the DQ of a flat with what its response and its error say: as one plane, which the data's is given once.
+
+    Parameters
+    ----------
+    response
+        NaN where the flat cannot be used.
+    err, dq
+        Its error and its own bits.
+
+    Returns
+    -------
+    ndarray
+        With NO_FLAT_FIELD and DO_NOT_USE where there is no response, UNRELIABLE_FLAT where only the error is unknown.
+    """
+    bad = np.isnan(response)
+    flags = dq | np.where(bad, np.uint32(DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE), np.uint32(0))
+    return flags | np.where(~np.isfinite(err) & ~bad, np.uint32(DQ.UNRELIABLE_FLAT), np.uint32(0))
 
 
 def error_of_quotient(quotient: Image, flat: Image, err: Image) -> Image:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from iris_flat._flat import response
+from iris_flat._flat import flags_of, response
 from iris_testkit import make_exposure, make_reference, run_stage
 
 from iris_core import DQ, Exposure, InputError, Reference, References, Window
@@ -208,3 +208,12 @@ def test_the_product_says_that_surface_brightness_is_kept_until_the_flat_is_mult
     divided = calibrate(make_exposure((8, 8)), flat)
     assert divided.sci_header["FLATKEPT"] == "SURFACE BRIGHTNESS"
     assert "FLATKEPT" not in calibrate(divided, flat, inverse=True).sci_header
+
+
+def test_the_flags_of_a_flat_are_one_plane() -> None:
+    """Those of its file; what has no response, and what has no error, besides."""
+    nan, dq = float("nan"), np.array([DQ.HOT, DQ.HOT, 0, 0], dtype=np.uint32)
+    factor = np.array([1, nan, 1, nan], dtype=np.float32)
+    found = flags_of(factor, np.array([0.1, 0.1, nan, nan], dtype=np.float32), dq)
+    assert found.dtype == np.uint32
+    assert found.tolist() == [DQ.HOT, DQ.HOT | LOST, DQ.UNRELIABLE_FLAT, LOST]

@@ -64,7 +64,7 @@ def test_the_stages_are_in_the_documented_order(recipe: Recipe) -> None:
 
 
 def test_it_takes_any_number_of_exposures_and_at_most_one_catalogue(recipe: Recipe) -> None:
-    assert dict(recipe.members) == {"science": (1, None), "background": (0, None), "refcat": (0, 1)}
+    assert dict(recipe.members) == {"science": (1, None), "background": (0, None), "refcat": (0, 1), "objects": (0, 1)}
 
 
 def test_all_of_it_is_installed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from click.testing import CliRunner, Result
 from iris_references import add_references
 from iris_testkit import make_exposure, run_stage
 
-from iris_core import DQ, Exposure, load_plugins, parse_unit, read_exposure, run, write_exposure
+from iris_core import DQ, Exposure, Problems, load_plugins, loading, parse_unit, read_exposure, run, write_exposure
 from iris_core.cli import main
+from iris_core.installed import find_entry_points
 
 SHAPE = (48, 64)
 # The full frame is that of the test.
@@ -139,6 +141,39 @@ class TestAddTo:
         recipe.write_text(yaml.safe_dump({"recipe": 1, "name": "night", "steps": ["dark_current"]}), encoding="utf-8")
         report = run(recipe, science, references={"store": store}, directory=tmp_path)
         assert read_exposure(report.products[0]).header["R_DARK"] == "CDS0_dark.fits"
+
+    def test_the_plugins_are_loaded_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        searched, darks = [], self.darks(tmp_path / "raw")
+
+        def find(group: str, *found: Any) -> dict[str, list[EntryPoint]]:
+            searched.append(group)
+            return find_entry_points(group, *found)
+
+        monkeypatch.setattr(loading, "find_entry_points", find)
+        assert self.run("create-dark", *darks, store=tmp_path / "store").exit_code == 0
+        assert len(searched) == 1
+
+    def test_a_camera_without_read_modes_has_masters_without_them(self, tmp_path: Path) -> None:
+        """Its mode does not select on READMODE; the master is used where no exposure gives one, with a note."""
+        camera: dict[str, Any] = {"read_mode": "", "instrument": "MYCAM", "detector": "A"}
+        (tmp_path / "raw").mkdir()
+        darks = [
+            write_exposure(taken(MORNING, 2.0, seed=at, image_type="DARK", **camera), tmp_path / "raw" / f"{at}.fits")
+            for at in range(3)
+        ]
+        store = tmp_path / "store"
+        done = self.run("create-dark", *darks, store=store, instrument="generic")
+        assert done.exit_code == 0, done.output
+        recipe = tmp_path / "recipe.yaml"
+        recipe.write_text(yaml.safe_dump({"recipe": 1, "name": "night", "steps": ["dark_current"]}), encoding="utf-8")
+        science = write_exposure(taken(NIGHT, 102.0, seed=30, **camera), tmp_path / "night_rate.fits")
+        options: dict[str, Any] = {"references": {"store": store}, "directory": tmp_path, "instrument": "generic"}
+        product = read_exposure(run(recipe, science, **options).products[0])
+        assert product.header["R_DARK"] == "0_dark.fits"
+        assert "neither the dark 0_dark.fits nor the exposure gives READMODE" in product.history[0].notes
+        science = write_exposure(taken(NIGHT, 102.0, **camera | {"read_mode": "UTR"}), tmp_path / "other_rate.fits")
+        with pytest.raises(Problems, match="READMODE is missing"):
+            run(recipe, science, **options)
 
     def test_all_of_them_are_added_or_none(self, tmp_path: Path) -> None:
         """Of two groups one fails: what the other has made is written, and not added."""

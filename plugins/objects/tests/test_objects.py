@@ -20,6 +20,7 @@ from iris_testkit import make_exposure
 from iris_core import (
     Exposure,
     InputError,
+    Job,
     Mask,
     Reference,
     References,
@@ -28,6 +29,7 @@ from iris_core import (
     read_exposure,
     run,
     sha256_of,
+    write_asn,
     write_exposure,
 )
 
@@ -229,6 +231,27 @@ def test_a_run_reads_them_once_and_records_their_hash(night: Path) -> None:
     assert (use.reftype, Path(use.path), use.provider) == ("objects", path, "by hand")
     assert use.sha256 == sha256_of(path)
     assert {read_exposure(one).sci_header["NMARKED"] for one in report.products} == {25}
+
+
+def test_a_member_of_an_association_gives_the_objects_of_its_product(night: Path) -> None:
+    """As --reference objects=FILE does for all products."""
+    recipe = night / "mark.yaml"
+    recipe.write_text(recipe.read_text().replace("{science: 1+}", "{science: 1+, objects: 0-1}"))
+    paths = {"one": regions(night, "image", "box(11,21,5,5,0)")}
+    paths["two"] = paths["one"].with_name("two.reg")
+    paths["two"].write_text(paths["one"].read_text().replace("5,5", "7,7"))
+    exposures = {"one": night / "a_rate.fits", "two": night / "b_rate.fits"}
+    jobs = [
+        Job(exposures[name], name=name, members=(("science", exposures[name]), ("objects", paths[name])))
+        for name in ("one", "two")
+    ]
+    asn = write_asn(jobs, night / "n_asn.json", recipe="mark")
+    report = run(recipe, asn, directory=night / "out", plugins=load_plugins(), plugin_files=night / "mark.py")
+    assert not report.failed
+    for result, number in zip(report.results, (25, 49), strict=True):
+        (use,) = result.history[-1].references
+        assert (use.reftype, use.sha256) == ("objects", sha256_of(Path(use.path)))
+        assert read_exposure(next(iter(result.products.values()))).sci_header["NMARKED"] == number
 
 
 @pytest.mark.parametrize(

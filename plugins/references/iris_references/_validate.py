@@ -63,8 +63,9 @@ def validate_reference(path: Path, plugins: Plugins) -> Validation:
         return Validation(path=path, header={}, problems=(str(error),))
     reftype = _value(header, "REFTYPE").casefold()
     kind = plugins.reference_type(reftype, path)
-    problems = [*_type_problems(reftype, known_types(plugins)), *_keyword_problems(kind, header)]
-    notes = [f"{name} is not given" for name in _DOCUMENTED if not _value(header, name)]
+    missing, free = _missing(kind, header, plugins)
+    problems = [*_type_problems(reftype, known_types(plugins)), *missing, *_time_problems(header)]
+    notes = [*free, *(f"{name} is not given" for name in _DOCUMENTED if not _value(header, name))]
     if not problems:
         found, remarks = _check_content(path, header, kind, plugins)
         problems += found
@@ -88,8 +89,22 @@ def _type_problems(reftype: str, known: set[str]) -> Iterator[str]:
         yield f"no installed package uses a '{reftype}' reference{did_you_mean(reftype, known)} Types: {choices(known)}"
 
 
-def _keyword_problems(kind: ReferenceType, header: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"keyword {name} is missing (ANY where it fits all)" for name in not_stated(kind, header))
+def _missing(kind: ReferenceType, header: Mapping[str, Any], plugins: Plugins) -> tuple[list[str], list[str]]:
+    """Return problems for the keywords that the camera's instrument mode selects on, and notes for all others.
+
+    A camera without a mode of its own is of those that take any image.
+    """
+    every = plugins.modes().everything()
+    own = [mode for mode in every if mode.detectors and agree(_value(header, "INSTRUME"), mode.instrument)]
+    modes = own or [mode for mode in every if not mode.detectors]
+    missing = not_stated(kind, header)
+    asked = [name for name in missing if not modes or any(name in mode.selectors for mode in modes)]
+    problems = [f"keyword {name} is missing (ANY where it fits all)" for name in asked]
+    others = (name for name in missing if name not in asked)
+    return problems, [f"{name} is not given: it is for exposures that do not give it either" for name in others]
+
+
+def _time_problems(header: Mapping[str, Any]) -> Iterator[str]:
     if not _value(header, "USEAFTER"):
         yield "keyword USEAFTER is missing: the time from which the file applies, 2026-11-26T00:00:00"
         return

@@ -75,7 +75,8 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
         DO_NOT_USE where nothing fell, elsewhere the DQ bits of all contributing pixels; where pixels that are not used
         leave it blank, or would have given more than half of its weight, their bits too. The variance, component
         ``total``, is that of single pixels; the keyword CORRFAC is the ratio of the noise of a large aperture to what
-        they add up to.
+        they add up to. A sum of components cannot say which part of it integrations have in common: for a mean of
+        them, average before, or keep the components, of which `common` then tells.
 
     Raises
     ------

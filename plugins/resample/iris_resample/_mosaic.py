@@ -205,9 +205,9 @@ def _product_of(made: _Mosaic, exposures: Exposures, images: Sequence[Pointing])
     planes = {"WHT": coadd.weight, "CON": coadd.context, **({} if coadd.time is None else {"EXP": coadd.time})}
     drop = made.used[0].drop
     described = cards(made.grid, drop, _said(made.params), _factor(made, images), coadd.program)
-    merged, time = contributing.merged(), total_time(contributing.outlines)
+    merged = contributing.merged()
     result = finish(coadd.finished())
-    mosaic = assemble(merged, made.grid, result, {**described, **time}, {**merged.planes, **planes})
+    mosaic = assemble(merged, made.grid, result, {**described, **total_time(merged)}, {**merged.planes, **planes})
     if any(one.variance for one in exposures.outlines) and not coadd.variance:
         mosaic = mosaic.note("the errors of some exposures are unknown, and so are those of the mosaic")
     for reason in made.absent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import iris_drizzle
@@ -54,6 +54,7 @@ def assemble(
         fits_wcs=grid.header,
         meta=dataclasses.replace(exposure.meta, window=None),
         subarrays=(),
+        common=exposure.common & result.variance.keys(),
     ).with_keywords(described)
 
 
@@ -63,12 +64,10 @@ def weight_planes(exposure: Exposure, result: Resampled) -> Mapping[str, Array]:
     return {"WHT": weight, "CON": (weight > 0).astype(np.int32)}
 
 
-def total_time(outlines: Sequence[Exposure]) -> Cards:
-    """Return TOTEXP, where all exposure times are known: detectors that were read out together count once."""
-    times = {one.meta.start_time or index: one.meta.exposure_time for index, one in enumerate(outlines)}
-    seconds = [time for time in times.values() if time is not None]
-    known = len(seconds) == len(times)
-    return {"TOTEXP": (sum(seconds), "[s] exposure time, of several detectors once")} if known else {}
+def total_time(merged: Exposure) -> Cards:
+    """Return TOTEXP of what was made of many exposures, where their times are known."""
+    seconds = merged.meta.exposure_time
+    return {} if seconds is None else {"TOTEXP": (seconds, "[s] exposure time, of several detectors once")}
 
 
 def is_brightness(unit: u.UnitBase | None) -> bool:

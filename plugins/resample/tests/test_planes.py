@@ -201,3 +201,15 @@ def test_a_rate_stays_per_pixel_of_the_detector_and_the_record_says_so(on_sky: M
 @pytest.mark.parametrize("params", [ResampleParams(kernel="lanczos3"), ResampleParams(pixfrac=0.8)])
 def test_it_is_said_where_flux_is_not_conserved(on_sky: Maker, params: ResampleParams) -> None:
     assert any("flux" in note for note in resample(on_sky(), params, IRIS).notes)
+
+
+@pytest.mark.parametrize(("components", "common"), [(True, {"dark"}), (False, set())])
+def test_what_integrations_have_in_common_is_known_of_components_and_not_of_their_sum(
+    noisy_on_sky: Maker, components: bool, common: set[str]
+) -> None:
+    cube = noisy_on_sky(nint=2, cubic=1.0)
+    cube = cube.add_variance("dark", np.ones(cube.shape))
+    assert cube.common == {"dark"}
+    made = resample(cube, ResampleParams(components=components), IRIS)
+    assert made.common == common
+    assert ("dark" in made.variance) is components

@@ -14,6 +14,7 @@ from ._stages import StageConformance as StageConformance
 from ._truth import FileTruth as FileTruth
 from ._truth import ImageTruth as ImageTruth
 from ._truth import add_wcs as add_wcs
+from ._truth import bent_nodes as bent_nodes
 from ._truth import cut_window as cut_window
 from ._writers import WriterConformance as WriterConformance
 

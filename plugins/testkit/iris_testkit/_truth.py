@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iris_core import DQ, Exposure, Image, InputError, InstrumentMode, Window
+from iris_core import DQ, Doubles, Exposure, Image, InputError, InstrumentMode, Window
 from iris_testkit._compare import part_of
 from iris_testkit._make import make_exposure
 
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from gwcs import WCS
 
-__all__ = ["FileTruth", "ImageTruth", "add_wcs", "blemish", "cut_window", "known_reference", "pattern", "truth_of_mode"]
+__all__ = [
+    "FileTruth",
+    "ImageTruth",
+    "add_wcs",
+    "bent_nodes",
+    "blemish",
+    "cut_window",
+    "known_reference",
+    "pattern",
+    "truth_of_mode",
+]
 
 BLEMISHES = (DQ.HOT, DQ.DO_NOT_USE, DQ.WARM)
 
@@ -132,6 +142,34 @@ def _tan_wcs(cards: Mapping[str, Any], shape: tuple[int, int]) -> WCS:
 
 def _edges(shape: tuple[int, int]) -> tuple[tuple[float, float], tuple[float, float]]:
     return (-0.5, shape[1] - 0.5), (-0.5, shape[0] - 0.5)
+
+
+def bent_nodes(
+    shape: tuple[int, int], shift: tuple[float, float], angle: float, bend: float
+) -> tuple[Doubles, tuple[int, int]]:
+    """Return where pixels fall by a closed form, as ``iris_wcs.PixelMap(*bent_nodes(...))`` takes it.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns.
+    shift
+        x and y of the first pixel.
+    angle
+        Rotation [rad].
+    bend
+        Quadratic distortion of x [pixel at the far corner].
+
+    Returns
+    -------
+    tuple
+        x and y, ``(2, ny, nx)``, at nodes that are at most 32 pixels apart, from the first pixel to the last; `shape`.
+    """
+    y, x = (np.linspace(0, size - 1, -(-(size - 1) // 32) + 1) for size in shape)
+    x, y = np.meshgrid(x, y)
+    far = bend * (x * x + y * y) / (shape[0] ** 2 + shape[1] ** 2)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.stack([cosine * x - sine * y + shift[0] + far, sine * x + cosine * y + shift[1]]), shape
 
 
 def cut_window(exposure: Exposure, window: Window) -> Exposure:

@@ -16,7 +16,7 @@ import iris_testkit
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from iris_testkit import add_wcs, cut_window, iris_mode, make_exposure, make_reference, run_stage
+from iris_testkit import add_wcs, bent_nodes, cut_window, iris_mode, make_exposure, make_reference, run_stage
 from numpy.testing import assert_array_equal
 
 import iris_core
@@ -385,3 +385,16 @@ def test_the_kit_uses_public_names_only() -> None:
     sources = Path(iris_testkit.__file__).parent.glob("*.py")
     imported = {name for path in sources for name in re.findall(r"(?:from|import) (iris_core[\w.]*)", path.read_text())}
     assert imported == {"iris_core"}
+
+
+def test_bent_nodes_follow_their_closed_form() -> None:
+    """A shift alone; a quarter turn; a bend of 2 pixels at the far corner."""
+    nodes, shape = bent_nodes((40, 65), (3.5, -7.0), 0, 0)
+    assert shape == (40, 65)
+    assert nodes.shape == (2, 3, 3)
+    assert nodes[:, 0, 0].tolist() == [3.5, -7.0]
+    assert nodes[:, -1, -1].tolist() == [67.5, 32.0]
+    turned, _ = bent_nodes((40, 65), (0, 0), np.pi / 2, 0)
+    assert turned[:, -1, -1] == pytest.approx([-39, 64])
+    curved = bent_nodes((40, 65), (0, 0), 0, 2.0)[0] - bent_nodes((40, 65), (0, 0), 0, 0)[0]
+    assert curved[:, -1, -1] == pytest.approx([2 * (39**2 + 64**2) / (40**2 + 65**2), 0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -11,7 +13,7 @@ from gwcs import WCS
 from gwcs.coordinate_frames import CelestialFrame, Frame2D
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_testkit import make_exposure
+from iris_testkit import bent_nodes, make_exposure
 from iris_wcs import PixelMap, Plane, choose_plane
 
 from iris_core import Exposure
@@ -74,13 +76,8 @@ def test_a_map_gives_the_place_of_each_pixel(shape: tuple[int, int]) -> None:
     assert np.array_equal(pixels.rows(slice(shape[0] // 2, shape[0])), found[:, shape[0] // 2 :])
 
 
-def bent(shape: tuple[int, int], shift: tuple[float, float], angle: float, bend: float) -> PixelMap:
-    """Return a map with a rotation [rad] and a quadratic distortion [pixel at the far corner]."""
-    y, x = (np.linspace(0, size - 1, -(-(size - 1) // 32) + 1) for size in shape)
-    x, y = np.meshgrid(x, y)
-    far = bend * (x * x + y * y) / (shape[0] ** 2 + shape[1] ** 2)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return PixelMap(np.stack([cosine * x - sine * y + shift[0] + far, sine * x + cosine * y + shift[1]]), shape)
+def bent(*form: Any) -> PixelMap:
+    return PixelMap(*bent_nodes(*form))
 
 
 @settings(max_examples=25, deadline=None)
