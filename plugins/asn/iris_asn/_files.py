@@ -10,9 +10,9 @@ from typing import Any
 
 from iris_asn._group import Group
 from iris_asn._rules import REFERENCES
-from iris_core import Exposure, InputError, IrisError, Job, Problems, read_exposure
+from iris_core import Exposure, InputError, IrisError, Job, Problems, open_fits, read_exposure
 
-__all__ = ["check_target", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
+__all__ = ["check_target", "is_damaged", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
 
 _PRODUCT = "a product of a run (RUNID): name the file to take it"
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
@@ -80,6 +80,15 @@ def _read(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, IrisError]]
         except IrisError as error:
             problems[path] = error
     return outlines, problems
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a file that is no exposure is damaged: whole FITS files may hold something else, a table, say."""
+    try:
+        with open_fits(path, False, lambda _: None):
+            return False
+    except IrisError:
+        return True
 
 
 def _exposures_in(folder: Path) -> list[Path]:

@@ -32,7 +32,9 @@ def _roles(_ctx: click.Context, option: click.Parameter, values: Iterable[str]) 
 @click.command(name="asn", short_help="Group exposures for a recipe and write an association file.")
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILES|FOLDER...")
 @click.option("--recipe", default="image2", show_default=True, help="The recipe that will be run.")
-@click.option("--like", default="", metavar="RECIPE", help="Group as for this recipe: for recipes of your own.")
+@click.option(
+    "--like", default="", metavar="RECIPE", help="Group as for this recipe.  [default: one of the same roles]"
+)
 @click.option(
     "--member",
     "members",
@@ -67,13 +69,12 @@ def asn(
     iris asn --recipe create-dark night/ -o night/darks.json
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_asn._files import check_target, jobs_of, outside
-    from iris_asn._recipes import members_of
+    from iris_asn._recipes import read
     from iris_asn._rules import find_rule
     from iris_asn._show import show_grouping
     from iris_core import InputError, describe_asn, print_json, printable, write_asn
 
-    find_rule(recipe, like)  # an unknown one is refused before its numbers are looked up
-    taken = members_of(recipe, like)
+    like, taken = read(recipe, like)
     rule = find_rule(recipe, like, taken)
     if most is not None and not rule.alone:
         raise click.UsageError(f"--max-backgrounds: {recipe} takes all background exposures of a group")

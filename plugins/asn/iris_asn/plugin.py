@@ -17,25 +17,20 @@ def read_association(path: Path, recipe: Recipe) -> list[Job] | None:
     """Group the exposures in a folder, as ``iris asn --recipe`` does."""
     if not path.is_dir():
         return None
-    from iris_asn._files import job_of, read_outlines
+    from iris_asn._files import is_damaged, job_of, read_outlines
     from iris_asn._group import group_exposures
+    from iris_asn._recipes import like_of
 
     outlines, left_out = read_outlines([path])
-    found = group_exposures(outlines, recipe.name, like=_rule_for(recipe), members=recipe.members)
+    found = group_exposures(outlines, recipe.name, like=like_of(recipe), members=recipe.members)
+    damaged = {file: why for file, why in left_out.items() if is_damaged(file)}
     for file, why in {**left_out, **found.left_out}.items():
-        log.info("%s is left out: %s", file, why)
-    number = len(left_out) + len(found.left_out)
+        log.log(logging.WARNING if file in damaged else logging.INFO, "%s is left out: %s", file, why)
+    number = len(left_out) + len(found.left_out) - len(damaged)
     if number:
-        log.warning("%s: %d files are left out; --verbose says why", path, number)
-    return [job_of(group) for group in found.groups] or [
-        Job(path, problem=f"{path}: no exposures for recipe {recipe.name}; 'iris asn --recipe' says why")
-    ]
-
-
-def _rule_for(recipe: Recipe) -> str:
-    """Return the recipe by whose rule exposures are grouped: one of many that starts with the same role."""
-    from iris_asn._rules import RULES
-
-    first = next(iter(recipe.members), "")
-    alike = [name for name, rule in RULES.items() if rule.first == first and not rule.members]
-    return recipe.name if recipe.name in RULES else next(iter(alike), "image3" if first else "image2")
+        log.warning("%s: %d files are left out; 'iris asn --recipe %s' says why", path, number, recipe.name)
+    # Nobody knows whose member a damaged file is: the run says that it failed, whatever else is made.
+    failed = [Job(file, problem=why) for file, why in damaged.items()] if recipe.missing != "leave_out" else []
+    groups = [job_of(group) for group in found.groups]
+    nothing = f"{path}: no exposures for recipe {recipe.name}; 'iris asn --recipe {recipe.name}' says why"
+    return [*groups, *failed] or [Job(path, problem=nothing)]

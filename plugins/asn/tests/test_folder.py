@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from astropy.table import Table
 from iris_testkit import make_exposure
 
 from iris_core import Job, Recipe, load_plugins, write_exposure
@@ -80,3 +81,15 @@ def test_other_files_are_not_its_business(folder: Path) -> None:
     plugins = load_plugins(["iris-imager", "iris-asn"])
     (job,) = read_jobs([folder / "e3_rate.fits"], [], plugins, recipe=Recipe(name="image2", steps=()))
     assert job == Job(folder / "e3_rate.fits")
+
+
+def test_a_damaged_exposure_fails_beside_the_groups(jobs: Jobs, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It may have been a member of any of them; a file that holds something else is no exposure."""
+    whole = (folder / "e3_rate.fits").read_bytes()
+    (folder / "e3_rate.fits").write_bytes(whole[:-3000])
+    Table({"ra": [1.0]}).write(folder / "stars.fits")
+    *groups, failed = jobs("image3", science=(1, None))
+    assert {tuple(names(job)) for job in groups} == {("e4_rate.fits",), ("e5_rate.fits",)}
+    assert failed.path == folder / "e3_rate.fits"
+    assert str(failed.path) in failed.problem
+    assert failed.problem in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_asn import RULES, Grouping, find_rule, group_exposures
-from iris_asn._recipes import members_of
+from iris_asn._recipes import read
 from iris_asn._rules import ROLES
 
 from iris_core import Exposure, InputError, RecipeError, Window
@@ -231,14 +231,22 @@ def test_a_role_that_the_recipe_does_not_take_is_left_out(exposure: Make) -> Non
     "recipe", ["create-dark", "create-flat", "create-skyflat", "create-badpix", "create-flat-together", "image3"]
 )
 def test_the_installed_recipes_say_how_many_they_take(recipe: str) -> None:
-    members = members_of(recipe)
+    like, members = read(recipe)
+    assert like == recipe
     assert set(RULES[recipe].kinds.values()) <= set(members)
     assert find_rule(recipe, members=members).first == RULES[recipe].first
 
 
 def test_recipes_of_single_exposures_and_unknown_ones_say_nothing() -> None:
-    assert members_of("image2") == members_of("no-such-recipe") == {}
-    assert members_of("no-such-recipe", "create-skyflat") == {"flat": (3, None)}
+    assert read("image2") == ("image2", {})
+    assert read("no-such-recipe") == ("no-such-recipe", {})
+    assert read("no-such-recipe", "create-skyflat") == ("create-skyflat", {"flat": (3, None)})
+
+
+def test_other_recipes_are_grouped_as_those_of_the_same_roles() -> None:
+    like, members = read("nirc2-dither")
+    assert like == "image3"
+    assert members["science"] == (1, None)
 
 
 said = st.fixed_dictionaries(
