@@ -160,6 +160,19 @@ def test_exposures_go_through_steps_of_one_and_of_many_and_every_product_is_writ
     assert np.median(made.variance["total"]) == pytest.approx(4 * 1.5 / 4 / 16)
 
 
+def test_what_is_done_after_the_last_product_is_warned_of(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """But not what is skipped, and nothing where the last stage is saved."""
+    recipe = write_recipe("[halve: {save: cal}, level, mean]")
+    run(recipe, *frames, directory=tmp_path / "out", plugins=plugins, skip={"mean": "not now"})
+    (record,) = (one for one in caplog.records if one.levelname == "WARNING")
+    assert record.getMessage().endswith("or skip level")
+    caplog.clear()
+    check(write_recipe(), *frames, directory=tmp_path / "again", plugins=plugins)
+    assert not caplog.records
+
+
 def test_a_product_of_many_records_them_with_their_hashes_and_what_was_done(
     plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
 ) -> None:

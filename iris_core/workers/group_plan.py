@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,6 +23,8 @@ from iris_core.state import pass_through
 from iris_core.step import GroupInputs, Step
 from iris_core.workers.alike import by_text, with_others
 from iris_core.workers.needs import Needs, needs_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +167,20 @@ def make_group_plan(
         ]
     if problems:
         raise Problems(_once(problems, job, [*backgrounds, *(outline for _, outline in members)]))
+    if lost := _lost(plan):
+        words = "what is done after the last product is lost: save it (save: SUFFIX), or skip"
+        log.warning("%s: %s %s", job.name or job.path, words, ", ".join(lost))
     return plan
+
+
+def _lost(plan: GroupPlan) -> list[str]:
+    """Return the stages that run after the last one of which something is written."""
+    written = [(step, bool(outputs_of(step))) for step in plan.plans[0].steps]
+    for part in plan.parts:
+        written.append((part.planned, bool(outputs_of(part.planned) or part.outputs)))
+        written += [(step, bool(outputs_of(step))) for step in part.plans[0].steps]
+    last = max((index for index, (_, is_written) in enumerate(written) if is_written), default=len(written))
+    return [planned.step.stage for planned, _ in written[last + 1 :] if not planned.skip]
 
 
 def _once(problems: Sequence[IrisError], job: Job, outlines: Sequence[Exposure]) -> Iterator[IrisError]:
