@@ -31,6 +31,7 @@ from iris_core import (
     run,
     stage,
     write_asn,
+    write_fits,
 )
 from iris_core.report import Job
 
@@ -171,6 +172,16 @@ def test_what_is_done_after_the_last_product_is_warned_of(
     caplog.clear()
     check(write_recipe(), *frames, directory=tmp_path / "again", plugins=plugins)
     assert not caplog.records
+
+
+def test_a_check_tells_what_is_odd_in_a_member(plugins: Plugins, write_recipe: Write, write_exposure: Write) -> None:
+    first, second = write_exposure("a.fits"), write_exposure("b.fits")
+    exposure = read_exposure(second)
+    header = exposure.sci_header.copy()
+    header.remove("BUNIT")
+    write_fits(exposure.replace(unit=None, sci_header=header), second)
+    (plan,) = check(write_recipe(), first, second, plugins=plugins).plans.values()
+    assert any("no BUNIT" in note for note in plan.notes)
 
 
 def test_a_product_of_many_records_them_with_their_hashes_and_what_was_done(

@@ -245,6 +245,7 @@ class _Maker:
             plans=plans,
             parts=tuple(parts),
             needs=needs_of(left, made, self.run.recipe.executor, len(backgrounds)),
+            notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
             provenance=self.run.provenance,
         )
 
