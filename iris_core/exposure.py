@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iris_core.arrays import Array, Flags, Image, mask_together, root_of_sum
+from iris_core.arrays import Array, Flags, Image, Repeated, mask_together, root_of_sum
 from iris_core.dq import DQ
 from iris_core.errors import InputError, StageContractError
 from iris_core.keywords import KEYWORDS, meta_of_headers, with_meta
@@ -124,9 +124,8 @@ class Exposure:
                 raise InputError(f"{self.name}: {name} has shape {plane.shape}, but data has {whole}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        plain: dict[str, Any] = {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values.items()}
-        return partial(Exposure, **plain), ()
+        values = {item.name: _to_pickle(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        return partial(Exposure, **values), ()
 
     @property
     def name(self) -> str:
@@ -255,6 +254,13 @@ def _readonly(plane: ArrayLike, dtype: Any = None) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _to_pickle(value: Any) -> Any:
+    """Return what is pickled for a field of an exposure; the planes of an outline take no memory there either."""
+    if isinstance(value, MappingProxyType):
+        return {name: _to_pickle(one) for name, one in value.items()}
+    return Repeated(value) if isinstance(value, np.ndarray) and value.size and not any(value.strides) else value
 
 
 def split(exposures: list[Exposure], pixels: int) -> None:

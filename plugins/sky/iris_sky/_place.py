@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from iris_objects import celestial_wcs
+from iris_wcs import Plane
 
 from iris_core import Array, Doubles, Exposure, InputError
 
@@ -173,15 +174,9 @@ def linear_map(world: World | None, shape: tuple[int, int], first: Exposure) -> 
         The outline of the first image.
     """
     points = _points(shape)
-    ra0, dec0 = (np.radians(value) for value in _pointing(first))
-    found = (world or world_of(first))(*points.T)
-    ra, dec = (np.radians(np.asarray(values, dtype=np.float64)) for values in found)
-    cosine = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra - ra0)
-    if not (cosine > 0).all():
+    plane = Plane(_pointing(first), 3600 * np.eye(2)).of_sky(*map(np.asarray, (world or world_of(first))(*points.T))).T
+    if not np.isfinite(plane).all():
         raise InputError(f"the WCS of an exposure has no sky at its edges, or is on another side than {first.name}")
-    east = np.cos(dec) * np.sin(ra - ra0) / cosine
-    north = (np.cos(dec0) * np.sin(dec) - np.sin(dec0) * np.cos(dec) * np.cos(ra - ra0)) / cosine
-    plane = np.degrees(np.stack([east, north], axis=1)) * 3600
     design = np.column_stack([points, np.ones(len(points))])
     (a, b, c), *_ = np.linalg.lstsq(design, plane, rcond=None)
     return np.stack([a, b], axis=1), np.asarray(c)
