@@ -72,7 +72,7 @@ def middle(values: Sequence[Image] | Image, number: Array) -> tuple[Image, Image
 
 def count_kept(keep: Mask) -> Array:
     """Return how many values of each pixel are kept, of ``(n, ...)``."""
-    return np.add.reduce(keep.view(np.uint8), axis=0, dtype=np.min_scalar_type(len(keep)))
+    return np.asarray(np.add.reduce(keep.view(np.uint8), axis=0, dtype=np.min_scalar_type(len(keep))))
 
 
 def sum_kept(values: Sequence[Image] | Image, bits: Array) -> Image:

@@ -110,7 +110,8 @@ def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Ma
     relative = noise.weights * np.square(1 - noise.parts)
     weights, widths = (one[:, np.newaxis, np.newaxis] for one in (noise.weights, np.sqrt(relative)))
     number = np.maximum(count_kept(valid), 1).astype(np.float32)
-    expected = np.sqrt(sum_kept(variances / weights, bits_of(valid)) / number)
+    alike: Image = np.divide(variances, weights, dtype=np.float32)
+    expected = np.sqrt(sum_kept(alike, bits_of(valid)) / number)
     tolerance = np.float32(sigma * noise.inflation) * widths * expected + noise.rounding
     levelled = noise.without_drift(values) if noise.drifts.any() else values
     return consistent(levelled, tolerance, relative)

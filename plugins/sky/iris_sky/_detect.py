@@ -148,7 +148,8 @@ def _grown(
     key = owner * np.int64(width) + ring
     values, valid = _without_nan(pulls)
     sums, counts = (
-        np.bincount(key.ravel(), one.ravel(), (number + 1) * width).reshape(-1, width)[:, :-1] for one in (values, valid)
+        np.bincount(key.ravel(), one.ravel(), (number + 1) * width).reshape(-1, width)[:, :-1]
+        for one in (values, valid)
     )
     radii = _radii(sums, counts, float(isophote))
     mask = distance <= radii[owner]
@@ -156,7 +157,7 @@ def _grown(
 
 
 def _ring_of(distance: Doubles) -> NDArray[np.uint8]:
-    """Return which ring each pixel lies in; the last number for the pixels of objects, and for those beyond all rings."""
+    """Return which ring each pixel lies in; one number more for the pixels of objects, and for those beyond all."""
     far = int(_RINGS[-1]) + 1
     rings = np.searchsorted(_RINGS, np.arange(far + 1)).astype(np.uint8)
     rings[0] = len(_RINGS)
