@@ -48,6 +48,7 @@ from .instruments import match_mode as match_mode
 from .io.asdf_files import read_asdf as read_asdf
 from .io.asdf_files import write_asdf as write_asdf
 from .io.association import describe_asn as describe_asn
+from .io.association import make_job as make_job
 from .io.association import read_asn as read_asn
 from .io.association import write_asn as write_asn
 from .io.atomic import atomic as atomic

@@ -28,6 +28,16 @@ def blank_plane(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
     return np.broadcast_to(np.asarray(value, dtype=dtype), shape)
 
 
+class Repeated:
+    """A plane of one value that takes no memory, to be pickled: it takes none on the way to another process."""
+
+    def __init__(self, plane: Array) -> None:
+        self.plane = plane
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.broadcast_to, (self.plane[(0,) * self.plane.ndim], self.plane.shape)
+
+
 def total(planes: Iterable[Image]) -> Image:
     """Return the sum of planes, a new one."""
     first, *others = planes

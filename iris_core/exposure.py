@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iris_core.arrays import Array, Flags, Image, mask_together, root_of_sum
+from iris_core.arrays import Array, Flags, Image, Repeated, mask_together, root_of_sum
 from iris_core.dq import DQ
 from iris_core.errors import InputError, StageContractError
 from iris_core.keywords import KEYWORDS, meta_of_headers, with_meta
@@ -127,9 +127,8 @@ class Exposure:
                 raise InputError(f"{self.name}: {name} has shape {plane.shape}, but data has {whole}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        plain: dict[str, Any] = {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values.items()}
-        return partial(Exposure, **plain), ()
+        values = {item.name: _to_pickle(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        return partial(Exposure, **values), ()
 
     @property
     def name(self) -> str:
@@ -273,6 +272,13 @@ def with_planes(outline: Exposure, planes: Mapping[str, Array]) -> Exposure:
     variance = {name[9:]: own.pop(name) for name in planes if name.startswith("variance:")}
     data, dq, area = own.pop("data"), own.pop("dq"), own.pop("area", None)
     return outline.replace(data=data, dq=dq, variance=variance, area=area, planes=own)
+
+
+def _to_pickle(value: Any) -> Any:
+    """Return what is pickled for a field of an exposure; the planes of an outline take no memory there either."""
+    if isinstance(value, MappingProxyType):
+        return {name: _to_pickle(one) for name, one in value.items()}
+    return Repeated(value) if isinstance(value, np.ndarray) and value.size and not any(value.strides) else value
 
 
 def split(exposures: list[Exposure], pixels: int) -> None:

@@ -45,14 +45,6 @@ class Job:
     members: tuple[tuple[str, Path], ...] = ()
     references: tuple[tuple[str, Path], ...] = ()
 
-    @classmethod
-    def of(cls, members: Sequence[tuple[str, Path]], name: str = "", problem: str = "") -> Job:
-        """Return the job of exposures with their roles: one science exposure with its background exposures, or many."""
-        science, backgrounds = ([path for role, path in members if role == one] for one in ("science", "background"))
-        if len(science) == 1 and len(members) == 1 + len(backgrounds):
-            return cls(science[0], tuple(backgrounds), name, problem)
-        return cls(members[0][1], name=name, problem=problem, members=tuple(members))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureResult:
@@ -154,17 +146,13 @@ class Calibrated(dict[str, Exposure]):
         self.tables: dict[str, Table] = {}
         self.each: dict[str, list[Exposure]] = {}
 
-    def add(self, suffix: str, exposure: Exposure, is_one: bool = True) -> None:
-        """Add a product of one exposure, or one of those of many."""
-        if is_one:
-            self[suffix] = exposure
-        else:
-            self.each.setdefault(suffix, []).append(exposure)
-
     def add_result(self, made: Result[Exposure], suffix: str, is_one: bool = True) -> None:
-        """Add what is to be kept after a step: the exposure, where it has a suffix, tables and images."""
+        """Add what is to be kept after a step, of one exposure or of one of many: exposure, tables and images."""
         for name, image in {**({suffix: made.exposure} if suffix else {}), **made.images}.items():
-            self.add(name, image, is_one)
+            if is_one:
+                self[name] = image
+            else:
+                self.each.setdefault(name, []).append(image)
         self.tables |= made.tables
 
 

@@ -58,15 +58,15 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
         waiting = [pool.submit(copy_context().run, work, where) for where in others]  # np.errstate is of the context
         for one in waiting:
             notes |= one.result()
-    after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), made.planes)
+    planes = {name: (made.after if name in made.after else made.before)[name] for name in made.facts["planes"]}
+    after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), planes)
     pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
     return exposure.replace(**pixels, notes=(*exposure.notes, *notes))
 
 
 def usable_threads() -> int:
     """Return how many threads this process may start: workers share the cores already."""
-    everywhere = range(os.cpu_count() or 1)
-    return 1 if parent_process() else len(getattr(os, "sched_getaffinity", lambda _: everywhere)(0))
+    return 1 if parent_process() else len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
 
 
 def _rows_of(image: ReferenceImage | Array, rows: slice) -> ReferenceImage | Array:
@@ -103,8 +103,3 @@ class _Made:
                 shape = self.before["data"].shape
                 self.after[name] = np.empty(shape, rows.dtype) if is_first else np.array(self.before[name])
             return self.after[name]
-
-    @property
-    def planes(self) -> dict[str, Array]:
-        """The planes of the result."""
-        return {name: self.after[name] if name in self.after else self.before[name] for name in self.facts["planes"]}

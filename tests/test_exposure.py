@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from iris_testkit import make_exposure
 from numpy.testing import assert_allclose, assert_array_equal
 
-from iris_core import DQ, Exposure, InputError, Removal
+from iris_core import DQ, Exposure, Exposures, InputError, Removal
 
 shapes = st.sampled_from([(1, 1), (3, 4), (2, 3, 4)])
 values = st.one_of(st.floats(-1e6, 1e6, width=32), st.sampled_from([np.nan, np.inf, -np.inf, 0.0]))
@@ -292,6 +292,16 @@ def test_what_changes_no_wcs_leaves_it_and_its_cards() -> None:
 def test_status_is_what_the_status_keywords_say() -> None:
     cards = {"S_DARK": "COMPLETE", "S_FLAT": "SKIPPED ", "S_REGION": "POLYGON 1 2", "S_X": 3, "DATE": "COMPLETE"}
     assert make_exposure(header=cards).status == {"S_DARK": "COMPLETE", "S_FLAT": "SKIPPED"}
+
+
+def test_an_outline_takes_no_memory_on_the_way_to_another_process() -> None:
+    exposure = make_exposure((1000, 1000), poisson=1.0, seed=1).add_variance("flat", np.ones((1000, 1000)))
+    sent = pickle.dumps(Exposures.of([exposure]).outlines[0])
+    assert len(sent) < 20_000
+    back = pickle.loads(sent)
+    for plane, kind in ((back.data, np.float32), (back.dq, np.uint32), (back.variance["flat"], np.float32)):
+        assert (plane.shape, plane.dtype, plane.strides) == ((1000, 1000), kind, (0, 0))
+    assert np.isnan(back.data[0, 0])
 
 
 @given(exposures())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os.path import isfile, normpath
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from iris_core.errors import one_line
 from iris_core.io.atomic import atomic
 from iris_core.report import Job
 
-__all__ = ["describe_asn", "read_asn", "write_asn"]
+__all__ = ["describe_asn", "make_job", "read_asn", "write_asn"]
 
 
 class _Member(BaseModel):
@@ -127,7 +127,15 @@ def _job(product: _Product, path: Path, allow_outside: bool) -> Job:
         return Job(path, name=product.name, problem=problem)
     missing = [str(member) for _, member in members if not isfile(member)]
     problem = f"{where}: no such file: {', '.join(missing)}" if missing else ""
-    return Job.of(members, product.name, problem)
+    return make_job(members, product.name, problem)
+
+
+def make_job(members: Sequence[tuple[str, Path]], name: str = "", problem: str = "") -> Job:
+    """Return the job of exposures with their roles: one science exposure with its background exposures, or many."""
+    science, backgrounds = ([path for role, path in members if role == one] for one in ("science", "background"))
+    if len(science) == 1 and len(members) == 1 + len(backgrounds):
+        return Job(science[0], tuple(backgrounds), name, problem)
+    return Job(members[0][1], name=name, problem=problem, members=tuple(members))
 
 
 def _is_inside(member: Path, folder: Path) -> bool:

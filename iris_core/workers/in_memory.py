@@ -62,13 +62,10 @@ class _Line:
 
     def keep(self, part: GroupPart, result: Result[Exposures | Exposure]) -> Result[Exposures | Exposure]:
         """Collect what a stage of many exposures has made."""
-        made, suffix = result.exposure, part.planned.step.save
-        if isinstance(made, Exposure):
-            self.made.add_result(Result(exposure=made), part.planned.suffix)
-        elif part.outputs:
-            for one in made:
-                self.made.add(suffix, one, len(made) == 1)
-        self.made.tables |= result.tables
-        for name, image in result.images.items():
-            self.made.add(name, image)
+        made, suffix = result.exposure, part.planned.suffix
+        if not isinstance(made, Exposure):
+            for one in made if part.outputs else ():
+                self.made.add_result(Result(exposure=one), part.planned.step.save, len(made) == 1)
+            made, suffix = made.outlines[0], ""
+        self.made.add_result(Result(exposure=made, tables=result.tables, images=result.images), suffix)
         return result

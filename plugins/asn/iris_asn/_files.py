@@ -10,7 +10,7 @@ from typing import Any
 
 from iris_asn._group import Group
 from iris_asn._rules import REFERENCES
-from iris_core import Exposure, InputError, IrisError, Job, Problems, open_fits, read_exposure
+from iris_core import Exposure, InputError, IrisError, Job, Problems, make_job, open_fits, read_exposure
 
 __all__ = ["check_target", "is_damaged", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
 
@@ -118,7 +118,7 @@ def jobs_of(groups: Iterable[Group]) -> list[Job]:
 
 def job_of(group: Group) -> Job:
     """Return a group as a run takes it."""
-    return Job.of([(role, one.path) for role, several in group.members.items() for one in several], group.name)
+    return make_job([(role, one.path) for role, several in group.members.items() for one in several], group.name)
 
 
 def outside(content: Mapping[str, Any]) -> list[str]:

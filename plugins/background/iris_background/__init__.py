@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from iris_background._clip import FEWEST_TO_CLIP, PAIR, consistent, middle
+from iris_background._clip import FEWEST_TO_CLIP, PAIR, consistent, count_kept, middle
 from iris_background._frame import Frame
 from iris_background._level import Level, Residual, measure_level, measure_residual
 from iris_background._noise import MAD_TO_SIGMA, Noise
@@ -34,6 +34,7 @@ __all__ = [
     "check_background",
     "combine",
     "consistent",
+    "count_kept",
     "measure_level",
     "measure_residual",
     "middle",

@@ -8,6 +8,7 @@ from math import isqrt
 
 import numpy as np
 
+from iris_background._clip import bits_of
 from iris_core import DQ, Flags, Image
 
 __all__ = ["Frame", "Part", "sample", "signed_error"]
@@ -56,8 +57,12 @@ class Frame:
         valid = np.isfinite(self.data[part]) & ((self.dq[part] & np.uint32(DQ.DO_NOT_USE)) == 0)
         for component in (*self.variance, *self.shared.values()):
             valid &= np.isfinite(component[part])
-        data = self.data[part] * np.float32(self.factor)
-        return np.where(valid, data + np.float32(self.offset) if self.offset else data, np.float32(np.nan))
+        data: Image = np.multiply(self.data[part], np.float32(self.factor), dtype=np.float32)
+        if self.offset:
+            data += np.float32(self.offset)
+        bits = data.view(np.uint32)
+        bits |= ~bits_of(valid)
+        return data
 
     def variances(self, part: Part) -> Image:
         """Return the variance of a part: the sum of the components."""

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_background._clip import consistent
+from iris_background._clip import bits_of, consistent, count_kept, sum_kept
 from iris_background._frame import Frame, Part
 from iris_background._noise import Noise, measure_noise
 from iris_core import DQ
 
 if TYPE_CHECKING:
-    from iris_core import Flags, Image, Mask
+    from iris_core import Array, Flags, Image, Mask
 
 __all__ = ["Stack", "combine"]
 
-# Values of the whole stack that are worked on at a time: they stay in the processor's cache.
-_CHUNK = 1 << 18
+# Values of the whole stack that are worked on at a time: their planes stay in the cache of the processor.
+_CHUNK = 1 << 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +80,19 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
         values = np.stack([frame.values(part) for frame in frames])
         variances = _variances(frames, part, noise)
         keep = np.isfinite(values)
-        valid += np.count_nonzero(keep, axis=(1, 2))
+        valid += _each(keep)
         if noise is not None:
-            keep &= _agreeing(values, variances, noise, sigma)
-        kept += np.count_nonzero(keep, axis=(1, 2))
+            keep = _agreeing(values, variances, noise, sigma)
+        kept += _each(keep)
         number = _number(keep)
-        mean[part] = np.sum(values, axis=0, where=keep) / number
+        bits = bits_of(keep)
+        mean[part] = sum_kept(values, bits) / number
         if noise is not None and noise.drifts.any():
             _level_out(mean[part], values, keep, noise)
         dq[part] = _reasons(frames, part, np.isnan(number))
-        variance[part] = np.sum(variances, axis=0, where=keep) / (number * number)
+        variance[part] = sum_kept(variances, bits) / (number * number)
         for name, error in shared.items():
-            error[part] = np.sum([frame.shared_error(name, part) for frame in frames], axis=0, where=keep) / number
+            error[part] = sum_kept([frame.shared_error(name, part) for frame in frames], bits) / number
     rejected = tuple((1 - kept / np.maximum(valid, 1)).tolist())
     unknown = noise is None and not frames[0].variance
     known = None if unknown else variance
@@ -108,16 +109,23 @@ def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Ma
     valid = np.isfinite(values)
     relative = noise.weights * np.square(1 - noise.parts)
     weights, widths = (one[:, np.newaxis, np.newaxis] for one in (noise.weights, np.sqrt(relative)))
-    number = np.maximum(np.count_nonzero(valid, axis=0), 1)
-    expected = np.sqrt(np.sum(variances / weights, axis=0, where=valid) / number)
+    number = np.maximum(count_kept(valid), 1).astype(np.float32)
+    alike: Image = np.divide(variances, weights, dtype=np.float32)
+    expected = np.sqrt(sum_kept(alike, bits_of(valid)) / number)
     tolerance = np.float32(sigma * noise.inflation) * widths * expected + noise.rounding
-    return consistent(noise.without_drift(values), tolerance, relative)
+    levelled = noise.without_drift(values) if noise.drifts.any() else values
+    return consistent(levelled, tolerance, relative)
+
+
+def _each(keep: Mask) -> Array:
+    """Return how many values are kept of each image."""
+    return np.array([np.count_nonzero(kept) for kept in keep])
 
 
 def _number(keep: Mask) -> Image:
     """Return how many values of each pixel are kept, NaN where none is."""
-    number = np.count_nonzero(keep, axis=0)
-    return np.where(number == 0, np.float32(np.nan), number.astype(np.float32))
+    number = count_kept(keep).astype(np.float32)
+    return np.where(number == 0, np.float32(np.nan), number)
 
 
 def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Image:
@@ -126,7 +134,9 @@ def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Imag
     variances = np.stack([frame.variances(part) for frame in frames])
     if noise is not None:
         # An error of 0 is no measurement either.
-        np.copyto(variances, np.float32(noise.deviation**2), where=variances == 0)
+        zero = variances == 0
+        if zero.any():
+            variances[zero] = np.float32(noise.deviation**2)
     return variances
 
 

@@ -6,9 +6,36 @@ from typing import Any
 
 import numpy as np
 import pytest
-from iris_background import consistent, middle
+from hypothesis import given
+from hypothesis import strategies as st
+from iris_background import consistent, count_kept, middle
+from iris_background._clip import bits_of, ordered, sum_kept
 from iris_background._frame import Frame
 from iris_background._stack import combine
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4), min_size=1, max_size=19))
+def test_a_network_sorts_any_number_of_planes(values: list[list[float]]) -> None:
+    planes = np.array(values, dtype=np.float32).reshape(-1, 2, 2)
+    np.testing.assert_array_equal(ordered(planes), np.sort(planes, axis=0))
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 8, 16])
+def test_between_the_two_in_the_middle_lies_the_median_of_the_values_there_are(number: int) -> None:
+    rng = np.random.default_rng(number)
+    values = rng.normal(size=(number, 50, 60)).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    values[0, np.isnan(values).all(axis=0)] = 1
+    low, high = middle(values, count_kept(np.isfinite(values)))
+    np.testing.assert_array_equal((low + high) / 2, np.nanmedian(values, axis=0))
+
+
+def test_values_that_are_kept_are_counted_and_summed_whatever_the_others_are() -> None:
+    values = np.array([[1, np.nan], [2, 5], [np.inf, -3]], dtype=np.float32)
+    keep = np.array([[True, False], [True, True], [False, True]])
+    assert count_kept(keep).tolist() == [2, 2]
+    assert sum_kept(values, bits_of(keep)).tolist() == [3, 2]
+    assert count_kept(np.ones((300, 2), dtype=bool)).tolist() == [300, 300]
 
 
 def test_the_middle_of_what_there_is() -> None:

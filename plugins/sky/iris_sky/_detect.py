@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Brightest", "Objects", "find_objects"]
 
 # Outer radii of the rings around an object, pixels: about sqrt(2) apart.
-_RINGS = np.array([1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512], dtype=np.float64)
+_RINGS = np.array([1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512])
 # A mask goes at least so far beyond what was detected.
 _LEAST = 2
 # Pixels that tell the noise of a stack, and how many standard deviations below the level they may lie.
@@ -108,11 +108,11 @@ def _sky(values: Image) -> tuple[float, float]:
     """Return level and standard deviation of the sky of a stack: neither objects nor the holes they leave count."""
     step = isqrt(max(1, values.size // _SAMPLE)) | 1
     seen = values[::step, ::step]
-    seen = seen[np.isfinite(seen)]
     level, scatter = measure_level(seen).value, np.inf
+    below = np.sort(level - seen[seen <= level])
     for _ in range(10):
-        below = level - seen[(seen <= level) & (seen > level - _CLIP * scatter)]
-        scatter = MAD_TO_SIGMA * float(np.median(below))
+        near = below[: np.searchsorted(below, _CLIP * scatter)]
+        scatter = MAD_TO_SIGMA * float(np.median(near))
     return level, scatter
 
 
@@ -120,9 +120,8 @@ def _smoothed(image: Image, fwhm: float) -> Image:
     """Return an image smoothed with a Gaussian over the pixels that have a value; NaN where hardly any has."""
     from scipy.ndimage import gaussian_filter
 
-    valid = np.isfinite(image)
-    weight = gaussian_filter(valid.astype(np.float32), fwhm / 2.3548)
-    total = gaussian_filter(np.where(valid, image, np.float32(0)), fwhm / 2.3548)
+    values, valid = _without_nan(image)
+    weight, total = (gaussian_filter(one, fwhm / 2.3548) for one in (valid.astype(np.float32), values))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(weight > _COVERED, total / weight, np.float32(np.nan))
 
@@ -143,18 +142,32 @@ def _grown(
 
     distance, nearest = distance_transform_edt(labels == 0, return_indices=True)
     owner = labels[nearest[0], nearest[1]]
-    ring = np.searchsorted(_RINGS, distance.astype(np.float32)).astype(np.int32)  # 0: up to one pixel away
-    ring[distance > _RINGS[-1]] = -1
-    outside = (ring >= 0) & (labels == 0) & np.isfinite(pulls)
-    width = len(_RINGS)
-    key = owner[outside].astype(np.int64) * width + ring[outside]
-    size = (number + 1) * width
-    counts = np.bincount(key, minlength=size).reshape(-1, width)
-    sums = np.bincount(key, weights=pulls[outside], minlength=size).reshape(-1, width)
+    del nearest
+    width = len(_RINGS) + 1  # what is in no ring: the objects, and what is too far away
+    ring = _ring_of(distance)
+    key = owner * np.int64(width) + ring
+    values, valid = _without_nan(pulls)
+    sums, counts = (
+        np.bincount(key.ravel(), one.ravel(), (number + 1) * width).reshape(-1, width)[:, :-1]
+        for one in (values, valid)
+    )
     radii = _radii(sums, counts, float(isophote))
-    mask = (distance <= radii[owner]) | (labels > 0)
-    light = pulls * root
-    return mask, _halo(light, mask, owner, distance, radii)
+    mask = distance <= radii[owner]
+    return mask, _halo(values * _without_nan(root)[0], mask, owner, distance, radii)
+
+
+def _ring_of(distance: Doubles) -> NDArray[np.uint8]:
+    """Return which ring each pixel lies in; one number more for the pixels of objects, and for those beyond all."""
+    far = int(_RINGS[-1]) + 1
+    rings = np.searchsorted(_RINGS, np.arange(far + 1)).astype(np.uint8)
+    rings[0] = len(_RINGS)
+    return np.asarray(rings[np.ceil(np.minimum(distance, far)).astype(np.intp)])
+
+
+def _without_nan(values: Image) -> tuple[Image, Mask]:
+    """Return values with 0 for NaN, and which they are not."""
+    valid = np.isfinite(values)
+    return np.where(valid, values, np.float32(0)), valid
 
 
 def _radii(sums: Array, counts: Array, isophote: float) -> Doubles:
@@ -167,11 +180,12 @@ def _radii(sums: Array, counts: Array, isophote: float) -> Doubles:
 
 
 def _halo(light: Image, mask: Mask, owner: NDArray[np.int32], distance: Doubles, radii: Doubles) -> Brightest:
-    area = np.bincount(owner[mask], minlength=len(radii))
+    """Return the halo of the object with the largest mask."""
+    area = np.bincount(owner.ravel(), mask.ravel(), len(radii))
     area[0] = 0
     largest = int(np.argmax(area))
     radius = float(np.sqrt(area[largest] / np.pi))
-    own = (owner == largest) & np.isfinite(light)
+    own = owner == largest
     beyond = own & ~mask & (distance <= radii[largest] + radius)
     return Brightest(
         radius=radius,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_sky._place import Placement, linear_map, onto_grid, tangent_header
+from iris_sky._place import Placement, linear_map, onto_grid, plane_of, tangent_header, world_of
 
 if TYPE_CHECKING:
     from iris_objects import ObjectMask
@@ -42,7 +42,8 @@ def _pixels(objects: ObjectMask, grid: Grid, first: Exposure) -> Placement:
     assert objects.plane is not None
     assert objects.wcs is not None
     shape, wcs = (int(objects.plane.shape[0]), int(objects.plane.shape[1])), objects.wcs
-    theirs, at = linear_map(lambda x, y: wcs.all_pix2world(x, y, 0), shape, first)
-    ours, here = linear_map(None, first.shape, first)
+    plane = plane_of(first)
+    theirs, at = linear_map(lambda x, y: wcs.all_pix2world(x, y, 0), shape, plane)
+    ours, here = linear_map(world_of(first), first.shape, plane)
     back = np.linalg.inv(theirs)
     return Placement(back @ ours, back @ (here + ours @ grid.origin - at), grid.shape)

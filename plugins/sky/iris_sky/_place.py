@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from iris_objects import celestial_wcs
+from iris_wcs import Plane
 
 from iris_core import Array, Doubles, Exposure, InputError
 
@@ -21,6 +22,7 @@ __all__ = [
     "linear_map",
     "make_grid",
     "onto_grid",
+    "plane_of",
     "tangent_header",
     "world_of",
 ]
@@ -114,7 +116,8 @@ def make_grid(outlines: Sequence[Exposure]) -> Grid:
     InputError
         When one has no celestial WCS, or lies so far off that it cannot be one of the dither.
     """
-    maps = [linear_map(world_of(one), one.shape, outlines[0]) for one in outlines]
+    plane = plane_of(outlines[0])
+    maps = [linear_map(world_of(one), one.shape, plane) for one in outlines]
     (first, at), *_ = maps
     back = np.linalg.inv(first)
     placements = [
@@ -160,49 +163,44 @@ def world_of(outline: Exposure) -> World:
     return lambda x, y: found.all_pix2world(x, y, 0)
 
 
-def linear_map(world: World | None, shape: tuple[int, int], first: Exposure) -> tuple[Doubles, Doubles]:
-    """Return matrix and shift from the pixels of an image to the plane that touches the sky at the first one, arcsec.
+def plane_of(first: Exposure) -> Plane:
+    """Return the plane that touches the sky at the middle of the first image, arcsec east and north."""
+    ra, dec = world_of(first)(*_centre(first.shape))
+    return Plane((float(ra), float(dec)), 3600 * np.eye(2))
+
+
+def linear_map(world: World, shape: tuple[int, int], plane: Plane) -> tuple[Doubles, Doubles]:
+    """Return matrix and shift from the pixels of an image to a plane.
 
     Parameters
     ----------
     world
-        See `world_of`; None for that of the first image.
+        See `world_of`.
     shape
         Rows and columns of the image.
-    first
-        The outline of the first image.
+    plane
+        See `plane_of`.
     """
     points = _points(shape)
-    ra0, dec0 = (np.radians(value) for value in _pointing(first))
-    found = (world or world_of(first))(*points.T)
-    ra, dec = (np.radians(np.asarray(values, dtype=np.float64)) for values in found)
-    cosine = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra - ra0)
-    if not (cosine > 0).all():
-        raise InputError(f"the WCS of an exposure has no sky at its edges, or is on another side than {first.name}")
-    east = np.cos(dec) * np.sin(ra - ra0) / cosine
-    north = (np.cos(dec0) * np.sin(dec) - np.sin(dec0) * np.cos(dec) * np.cos(ra - ra0)) / cosine
-    plane = np.degrees(np.stack([east, north], axis=1)) * 3600
+    places = plane.of_sky(*map(np.asarray, world(*points.T))).T
+    if not np.isfinite(places).all():
+        raise InputError("the WCS of an exposure has no sky at its edges, or is on another side than the first")
     design = np.column_stack([points, np.ones(len(points))])
-    (a, b, c), *_ = np.linalg.lstsq(design, plane, rcond=None)
+    (a, b, c), *_ = np.linalg.lstsq(design, places, rcond=None)
     return np.stack([a, b], axis=1), np.asarray(c)
-
-
-def _pointing(outline: Exposure) -> tuple[float, float]:
-    """Return right ascension and declination of the centre of an image, degrees."""
-    ra, dec = world_of(outline)(*_centre(outline.shape))
-    return float(ra), float(dec)
 
 
 def tangent_header(first: Exposure, grid: Grid) -> Any:
     """Return FITS keywords of the WCS of the grid."""
     from astropy.io.fits import Header
 
-    (ra, dec), (matrix, shift) = _pointing(first), linear_map(None, first.shape, first)
+    plane = plane_of(first)
+    matrix, shift = linear_map(world_of(first), first.shape, plane)
     # The pixel of the grid, 1-based, where the plane touches the sky.
     x, y = -np.linalg.solve(matrix, shift) - grid.origin + 1
     cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg"}
     frame = {name: first.sci_header[name] for name in ("RADESYS", "EQUINOX") if name in first.sci_header}
-    numbers = {"CRVAL1": ra, "CRVAL2": dec, "CRPIX1": x, "CRPIX2": y}
+    numbers = {"CRVAL1": plane.crval[0], "CRVAL2": plane.crval[1], "CRPIX1": x, "CRPIX2": y}
     numbers |= {f"CD{i + 1}_{j + 1}": matrix[i, j] / 3600 for i in (0, 1) for j in (0, 1)}
     return Header(list({**cards, "RADESYS": "ICRS", **frame, **numbers}.items()))
 

@@ -13,14 +13,14 @@ from iris_core import DQ, Exposure, Exposures, Flags, Image, unit_string
 from iris_sky._notes import notes_of
 
 if TYPE_CHECKING:
-    from iris_core import Mask, Rows
+    from iris_core import Mask
     from iris_sky._masks import Masks
     from iris_sky._place import Placement
 
 __all__ = ["Others", "subtract_sky"]
 
-# What the planes of the other exposures may take at a time [bytes]; several exposures are worked on at once.
-_BUDGET = 64 << 20
+# Rows of which the planes of all other exposures are in memory at a time; several exposures are worked on at once.
+_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +122,10 @@ def _sky(exposure: Exposure, others: Others, masks: Masks, sigma: float) -> Sky:
     dq = np.empty(shape, dtype=np.uint32)
     shared = {name: np.empty(shape, dtype=np.float32) for name in others.shared}
     clipped = np.zeros(len(others.exposures), dtype=np.int64)
-    own = [name for name in exposure.variance if name not in others.shared]
-    planes = ["data", "dq", *(f"variance:{name}" for name in (*own, *others.shared))]
     grid = masks.plane()
-    for rows in others.exposures.rows(*planes, budget=_BUDGET):
-        part = rows.where
-        stack = combine(_frames(rows, others, masks, grid, own), sigma, others.noise)
+    for start in range(0, shape[0], _ROWS):
+        part = slice(start, min(start + _ROWS, shape[0]))
+        stack = combine(_frames(part, others, masks, grid), sigma, others.noise)
         mean[part], dq[part] = stack.mean, stack.dq
         variance[part] = stack.variance if stack.variance is not None else others.noise.deviation**2
         for name, error in stack.shared.items():
@@ -138,14 +136,14 @@ def _sky(exposure: Exposure, others: Others, masks: Masks, sigma: float) -> Sky:
     return Sky(data=mean, variance=known, shared=shared, dq=dq, notes=notes)
 
 
-def _frames(rows: Rows, others: Others, masks: Masks, grid: Mask, own: Sequence[str]) -> list[Frame]:
+def _frames(part: slice, others: Others, masks: Masks, grid: Mask) -> list[Frame]:
     """Return some rows of the others as images at the level of the exposure, their objects masked."""
     frames = []
-    for k, placement in enumerate(others.placements):
-        masked = masks.of_rows(grid, placement, rows.where)
-        dq: Flags = rows.dq[k] | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
-        variance: tuple[Image, ...] = tuple(rows.planes[f"variance:{name}"][k] for name in own)
-        shared = {name: rows.planes[f"variance:{name}"][k] for name in others.shared}
-        known = variance if others.noise.known else ()
-        frames.append(Frame(rows.data[k], dq, known, shared, others.factors[k], others.offsets[k]))
+    for k, (member, placement) in enumerate(zip(others.exposures.members, others.placements, strict=True)):
+        masked = masks.of_rows(grid, placement, part)
+        dq: Flags = member.rows("dq", part) | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
+        planes: dict[str, Image] = {name: member.rows(f"variance:{name}", part) for name in member.outline.variance}
+        shared = {name: planes.pop(name) for name in others.shared}
+        known = tuple(planes.values()) if others.noise.known else ()
+        frames.append(Frame(member.rows("data", part), dq, known, shared, others.factors[k], others.offsets[k]))
     return frames

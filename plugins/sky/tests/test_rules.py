@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from iris_sky._first import Stack, first_sky, ordered
+from iris_sky._first import Stack, first_sky
 from iris_sky._level import Sample, measure_levels
 from iris_sky._near import apart_enough, middle_times, nearest
 
@@ -21,12 +19,6 @@ ALL = np.ones((9, 9), dtype=bool)
 def column(*values: float) -> Any:
     """Return values of one pixel."""
     return np.array(values, dtype=np.float32).reshape(-1, 1, 1)
-
-
-@given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4), min_size=1, max_size=19))
-def test_a_network_sorts_any_number_of_planes(values: list[list[float]]) -> None:
-    planes = np.array(values, dtype=np.float32).reshape(-1, 2, 2)
-    np.testing.assert_array_equal(ordered(planes), np.sort(planes, axis=0))
 
 
 @pytest.mark.parametrize(
