@@ -39,10 +39,19 @@ _SHARE_OF_CORRECTION = 0.01
 _AGREE = 3.0
 # Radii at which a curve of growth is drawn, and the part of a ring, to both sides of its middle, that tells its level.
 _FINE, _STEP = 2000, 0.25
+# Relative standard deviation above which all light of a star is not known.
+_MOST_UNCERTAIN = 0.3
+_REMEDY = (
+    "fluxes in apertures are not corrected, aper_total is not known; give 'correction' and 'correction_error', or a "
+    "PSF file (reference type psf)"
+)
 _NO_STARS = (
     "no aperture correction: fewer than 3 isolated stars are bright enough (signal over noise of {least:g}, with a "
-    "whole ring of sky); fluxes in apertures are not corrected, aper_total is not known; give 'correction' and "
-    "'correction_error', or a PSF file (reference type psf)"
+    f"whole ring of sky); {_REMEDY}"
+)
+_NO_CURVE = (
+    "no aperture correction: all light of {number} isolated stars is uncertain by {uncertainty:.0%}, of which their "
+    f"neighbours, or the sky around them, leave too much open; {_REMEDY}"
 )
 _MARKS = DQ.SATURATED | DQ.NONLINEAR | DQ.PERSISTENCE
 
@@ -117,17 +126,17 @@ def choose_correction(
     frame = _with_shared_noise(scene)
     best = best_growth(frame, stars, known, sums.flux[stars], apertures, _BLEND) if len(stars) else None
     if best is None or best[1].correction <= 0:
-        return _unknown(fwhm, params)
+        return _unknown(fwhm, params, _NO_STARS.format(least=_BRIGHT))
     return _of_stars(scene, places, background, sums, best, fwhm, params)
 
 
-def _unknown(fwhm: float, params: CatalogParams) -> Correction:
+def _unknown(fwhm: float, params: CatalogParams, reason: str) -> Correction:
     unknown = np.full(3, np.nan)
     return Correction(
         radii=tuple(fwhm * radius for radius in params.radii or _GAUSSIAN),
         factor=unknown,
         error=unknown,
-        origin=_NO_STARS.format(least=_BRIGHT),
+        origin=reason,
         stars=np.empty(0, dtype=np.intp),
     )
 
@@ -190,8 +199,10 @@ def _of_stars(
     """
     chosen, growth, apertures = best
     stars = chosen[growth.used]
-    own = Background(level=background.level[stars], error=background.error[stars])
+    own = background.of(stars)
     total, uncertainty, reach = _all_light(scene, Sources(places, np.nan_to_num(sums.flux)), own, stars, best, fwhm)
+    if uncertainty > _MOST_UNCERTAIN:
+        return _unknown(fwhm, params, _NO_CURVE.format(uncertainty=uncertainty, number=len(stars)))
     radii = _radii(replace(growth, correction=total), fwhm, params)
     fluxes = np.array([measure_sums(scene, places[stars], radius, own).flux for radius in radii])
     ratio = sums.flux[stars] / fluxes
@@ -218,21 +229,20 @@ def _all_light(
 ) -> tuple[float, float, float]:
     """Return all light over that in the aperture, its relative standard deviation, and the radius that was measured.
 
-    That of a fitted halo; that of the curve of growth where the two disagree: the halo is then of another shape.
+    That of a fitted halo; that of the curve of growth where the two disagree: the halo is then of another shape, and
+    one of them is wrong by what they differ.
     """
     _, growth, apertures = best
     flux, core = sources.flux[stars], apertures.star
     edges = np.append(np.linspace(core, 3 * core, 9)[:-1], np.arange(3 * core, apertures.total_sky[1], fwhm))
     halo = measure_halo(scene, sources, stars, edges)
     inner = flux + pi * core**2 * (background.level - halo.sky)
-    total = float(flux @ inner / (flux @ flux)) + halo.outside
-    # the light beyond is what the profile says, from none to twice as much
-    missing = halo.wings / sqrt(3)
-    uncertainty = sqrt((halo.error**2 + missing**2) / total**2 + (_SHARE_OF_CORRECTION * log(total)) ** 2)
+    total = float(flux @ inner / (flux @ flux)) + halo.outside + halo.wings
+    uncertainty = hypot(halo.error, halo.wings_error, _SHARE_OF_CORRECTION * total * log(max(total, 1.0))) / abs(total)
     apart = abs(total / growth.correction - 1)
     if apart < _AGREE * hypot(uncertainty, growth.uncertainty):
-        return total + halo.wings, uncertainty, halo.reach
-    return growth.correction, growth.uncertainty, apertures.total
+        return total, uncertainty, halo.reach
+    return growth.correction, hypot(growth.uncertainty, apart), apertures.total
 
 
 def _of_psf(growth: Growth, apertures: Apertures, origin: str, fwhm: float, params: CatalogParams) -> Correction:

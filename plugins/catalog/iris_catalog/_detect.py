@@ -17,12 +17,16 @@ from iris_catalog._scene import Scene
 from iris_core import Image, InputError, Mask
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from iris_catalog._params import CatalogParams
 
 __all__ = ["Detection", "find_sources"]
 
 SIGMA = 2.3548
 _CLIP, _ROUNDS = 3.0, 3
+# Pixels that tell a median and a scatter to a thousandth.
+_ENOUGH = 1_000_000
 # Where no star shows how wide stars are [pixel].
 _USUAL_WIDTH = 2.5
 _LEAST_PIXELS = 3
@@ -111,6 +115,7 @@ def _threshold(convolved: Image, noise: Image, bad: Mask, fwhm: float, detection
         values = ratio[blank]
         if values.size < 100:
             break
+        values = values[:: -(-values.size // _ENOUGH)]
         middle, spread = float(np.median(values)), float(mad_std(values))
         blank = good & ~maximum_filter(np.abs(ratio - middle) > _CLIP * max(spread, 1e-12), size)
     return np.asarray((middle + detection * spread) * np.where(good, noise, np.inf), dtype=np.float32)
@@ -125,4 +130,20 @@ def _segment(
         found = detect_sources(convolved, threshold, number, mask=bad)
         if found is None or not params.deblend:
             return found
-        return deblend_sources(convolved, found, number, n_levels=_LEVELS, contrast=_CONTRAST, progress_bar=False)
+        many = _with_peaks(convolved, found)
+        if not len(many):
+            return found
+        return deblend_sources(
+            convolved, found, number, labels=many, n_levels=_LEVELS, contrast=_CONTRAST, progress_bar=False
+        )
+
+
+def _with_peaks(convolved: Image, found: SegmentationImage) -> NDArray[np.intp]:
+    """Return the labels of the segments that have several peaks: no other can be separated, at no level."""
+    rows, columns = np.nonzero(found.data)
+    own, light = found.data[rows, columns], convolved[rows, columns]
+    highest, last = np.ones(len(own), dtype=np.bool_), np.array(convolved.shape) - 1
+    for down, across in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
+        beside = np.clip(rows + down, 0, last[0]), np.clip(columns + across, 0, last[1])
+        highest &= (found.data[beside] != own) | (convolved[beside] <= light)
+    return np.flatnonzero(np.bincount(own[highest]) > 1)

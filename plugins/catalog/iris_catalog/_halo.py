@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from iris_photom_stars import Sources, box, discs
-from scipy.spatial import cKDTree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iris_catalog._scene import Scene
-    from iris_core import Doubles
+    from iris_core import Doubles, Mask
 
 __all__ = ["Halo", "Rings", "fit_halo", "measure_halo", "measure_rings"]
 
@@ -27,22 +26,40 @@ __all__ = ["Halo", "Rings", "fit_halo", "measure_halo", "measure_rings"]
 _SCALES, _SLOPES = np.geomspace(0.25, 8.0, 90), np.linspace(1.3, 5.0, 90)
 # Standard deviations of a ring's light, of all stars together, above which it is measured and not foretold.
 _MEASURED = 3.0
+# Neighbours are those within so many times the outermost radius; bins of their distances.
+_FAR, _BINS = 5.0, 100
+# Part of the outermost radius at which the profile is well known.
+_WELL_MEASURED = 0.5
+# Part of the light in a ring by which it may differ from a smooth profile.
+_SMOOTH = 0.1
 # Pixels in a ring.
 _LEAST = 10
-# A neighbour with less of a star's light than this is masked in its core only.
+# A neighbour with less of the faintest star's light than this is masked in its core only.
 _FAINT = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rings:
-    """Mean and variance of the pixels in rings around stars, ``(n, r)``, variance inf where there are too few.
+    """Rings around stars.
 
-    `edges` are the radii between the rings in pixels, ``(r + 1,)``.
+    Parameters
+    ----------
+    edges
+        Radii between the rings, in pixels, ``(r + 1,)``.
+    mean, variance
+        Of the mean of the pixels in each, ``(n, r)``; variance inf where there are too few.
+    apart
+        Distances from neighbours, in pixels, ``(b,)``.
+    neighbours
+        Flux of the neighbours that a place in a star's core, and then in each ring, has at these distances,
+        ``(n, 1 + r, b)``.
     """
 
     edges: Doubles
     mean: Doubles
     variance: Doubles
+    apart: Doubles
+    neighbours: Doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +76,11 @@ class Halo:
         Light between the innermost radius and the outermost that is measured.
     error
         Standard deviation of all light: of `outside`, and of the sky in the core, which follows from it.
-    wings
-        Light beyond that radius, if the profile goes on.
+    wings, wings_error
+        Light beyond that radius, if the profile goes on, and its standard deviation: anything between none and twice as
+        much, and what it would be more if it fell with r^-3 from half of it on, as diffraction does.
     sky
-        Around each star, ``(n,)``.
+        Around each star, and the light of its neighbours in its core, ``(n,)``.
     reach
         The outermost radius, in pixels.
     """
@@ -74,48 +92,83 @@ class Halo:
     outside: float
     error: float
     wings: float
+    wings_error: float
     sky: Doubles
     reach: float
 
-    def at(self, radius: Doubles) -> Doubles:
-        """Return the light in a pixel at radii."""
-        start = 1 + (self.core / self.scale) ** 2
-        return self.height * ((1 + (radius / self.scale) ** 2) / start) ** -self.slope
 
-
-def measure_rings(scene: Scene, others: Doubles, places: Doubles, stars: NDArray[np.intp], edges: Doubles) -> Rings:
-    """Return the means of rings around stars.
+def measure_halo(scene: Scene, sources: Sources, stars: NDArray[np.intp], edges: Doubles) -> Halo:
+    """Return the halo of stars, whose neighbours have the same.
 
     Parameters
     ----------
     scene
         The image.
-    others
-        The light of all halos, ``(ny, nx)``, NaN in cores.
-    places
-        Of all sources, 0-based ``(n, 2)``.
+    sources
+        All, with their fluxes in cores.
     stars
-        Which of them have rings.
+        Which of them are fitted.
     edges
-        Radii between the rings, in pixels.
+        Radii between rings, in pixels; the first is that of a core.
     """
-    found = [_rings_around(scene, others, places[star], edges) for star in stars]
-    return Rings(edges=edges, mean=np.array([one for one, _ in found]), variance=np.array([one for _, one in found]))
+    return fit_halo(measure_rings(scene, sources, stars, edges), sources.flux[stars])
 
 
-def _rings_around(scene: Scene, others: Doubles, place: Doubles, edges: Doubles) -> tuple[Doubles, Doubles]:
-    rows, columns = box((place[0], place[1]), edges[-1], scene.frame.shape)
-    down, across = np.ogrid[rows, columns]
-    value = scene.frame.data[rows, columns] - others[rows, columns]
-    ring = np.digitize(np.hypot(down - place[1], across - place[0]), edges) - 1
-    good = np.isfinite(value) & ~scene.frame.bad[rows, columns] & (ring >= 0) & (ring < len(edges) - 1)
-    number, total, variance = (
-        np.bincount(ring[good], weights=weights, minlength=len(edges) - 1)
-        for weights in (None, value[good], scene.variance[rows, columns][good])
+def measure_rings(scene: Scene, sources: Sources, stars: NDArray[np.intp], edges: Doubles) -> Rings:
+    """Return the means of rings around stars, without the cores of all sources, and the neighbours that they see."""
+    masked = scene.frame.bad | discs(scene.frame.shape, sources.places, edges[0])
+    bins = np.geomspace(edges[0], (_FAR + 1) * edges[-1], _BINS + 1)
+    bright = sources.flux > _FAINT * sources.flux[stars].min()
+    means, variances, neighbours = [], [], []
+    for star in stars:
+        place, ring, pixels = _pixels_around(masked, sources.places[star], edges)
+        mean, variance = _mean_in(scene, ring, pixels, len(edges) - 1)
+        near = np.hypot(*(sources.places - place).T) < _FAR * edges[-1]
+        others = np.flatnonzero(bright & near & (np.arange(len(near)) != star))
+        seen = Sources(sources.places[others], sources.flux[others])
+        means.append(mean)
+        variances.append(variance)
+        neighbours.append(_neighbours_of(seen, np.vstack([place, pixels[:, ::-1]]), np.append(0, ring + 1), bins))
+    return Rings(
+        edges=edges,
+        mean=np.array(means),
+        variance=np.array(variances),
+        apart=np.sqrt(bins[1:] * bins[:-1]),
+        neighbours=np.array(neighbours),
     )
-    enough = number >= _LEAST
+
+
+def _pixels_around(masked: Mask, place: Doubles, edges: Doubles) -> tuple[Doubles, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the place, and the rings in which pixels around it are and the pixels, row and column, ``(p, 2)``."""
+    rows, columns = box((place[0], place[1]), edges[-1], masked.shape)
+    down, across = np.ogrid[rows, columns]
+    ring = np.digitize(np.hypot(down - place[1], across - place[0]), edges) - 1
+    inside = np.argwhere(~masked[rows, columns] & (ring >= 0) & (ring < len(edges) - 1))
+    return place, ring[tuple(inside.T)], inside + np.array([rows.start, columns.start])
+
+
+def _mean_in(scene: Scene, ring: NDArray[np.intp], pixels: NDArray[np.intp], rings: int) -> tuple[Doubles, Doubles]:
+    """Return the mean of the pixels of each ring, and its variance."""
+    where = tuple(pixels.T)
+    number, total, variance = (
+        np.bincount(ring, weights=weights, minlength=rings)
+        for weights in (None, scene.frame.data[where], scene.variance[where])
+    )
     safe = np.maximum(number, 1)
-    return total / safe, np.where(enough, np.maximum(variance, 1e-30) / safe**2 * scene.corrfac**2, np.inf)
+    noise = np.maximum(variance, 1e-30) / safe**2 * scene.corrfac**2
+    return total / safe, np.where(number >= _LEAST, noise, np.inf)
+
+
+def _neighbours_of(sources: Sources, places: Doubles, group: NDArray[np.intp], bins: Doubles) -> Doubles:
+    """Return the flux of sources that groups of places, the core and rings, see at distances, ``(groups, b)``."""
+    number, groups, step = len(bins) - 1, int(group.max()) + 1, float(np.log(bins[1] / bins[0]))
+    seen = np.zeros((groups, number))
+    for place, flux in zip(sources.places, sources.flux, strict=True):
+        away = np.hypot(*(places - place).T)
+        index = (np.log(np.maximum(away, bins[0]) / bins[0]) / step).astype(int)
+        there = index < number
+        seen += flux * np.bincount(group[there] * number + index[there], minlength=groups * number).reshape(seen.shape)
+    return seen / np.maximum(np.bincount(group, minlength=groups), 1)[:, None]
 
 
 def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
@@ -132,18 +185,25 @@ def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
         Of the stars, ``(n,)``.
     """
     shape = tuple(axis.ravel() for axis in np.meshgrid(_SCALES * rings.edges[0], _SLOPES))
-    height, precision, chi, usual = _heights(rings, fluxes, shape)
+    near = rings.neighbours @ _profile(rings.apart[:, None], rings.edges[0], *shape)
+    light = fluxes[:, None, None] * _mean_light(rings.edges, *shape) + near[:, 1:]
+    height, precision, chi, usual = _heights(rings, light)
     freedom = int(np.count_nonzero(np.isfinite(rings.variance))) - len(fluxes) - 3
     factor = max(1.0, float(chi.min()) / max(freedom, 1))
     probable = np.exp(-0.5 * (chi - chi.min()) / factor)
     probable /= probable.sum()
     best, core = int(np.argmin(chi)), rings.edges[0]
-    reach = rings.edges[_reach(rings, fluxes, height[best] * _mean_light(rings.edges, *shape)[:, best])]
+    own = height[best] * _mean_light(rings.edges, shape[0][best], shape[1][best])
+    reach = rings.edges[_reach(rings, fluxes, own)]
     unit = _beyond(core, core, *shape) - _beyond(reach, core, *shape)
     # all light of a star goes with its height by that outside, and by the sky that is taken from its core
-    lever = unit + pi * core**2 * np.average(usual, axis=0, weights=fluxes**2)
+    lifted = usual - near[:, 0]
+    lever = unit + pi * core**2 * (fluxes @ lifted) / (fluxes @ fluxes)
     change = height * lever
-    weight = 1 / rings.variance
+    weight = 1 / _uncertain(rings)
+    wings = float(probable @ (height * _beyond(reach, core, *shape)))
+    start = max(_WELL_MEASURED * reach, core)
+    diffracted = float(probable @ (height * _profile(start, core, *shape))) * 2 * pi * start**3 / reach
     return Halo(
         core=float(core),
         height=float(height[best]),
@@ -151,23 +211,26 @@ def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
         slope=float(shape[1][best]),
         outside=float(probable @ (height * unit)),
         error=sqrt(float(probable @ (factor * lever**2 / precision + (change - probable @ change) ** 2))),
-        wings=float(probable @ (height * _beyond(reach, core, *shape))),
-        sky=np.average(rings.mean, axis=1, weights=weight) - fluxes * (usual @ (probable * height)),
+        wings=wings,
+        wings_error=max(wings / sqrt(3), diffracted - wings),
+        sky=np.average(rings.mean, axis=1, weights=weight) - lifted @ (probable * height),
         reach=float(reach),
     )
 
 
-def _heights(rings: Rings, fluxes: Doubles, shape: tuple[Doubles, ...]) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Return for each shape the best height, 1 / variance of that, chi squared, and a star's mean light in its rings.
+def _heights(rings: Rings, light: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Return for each shape the best height, 1 / variance of that, chi squared, and the mean light in a star's rings.
+
+    `light` is that of a halo of height 1 in the rings of each star, for each shape, ``(n, r, shapes)``.
 
     Each star's sky is eliminated: what is left are differences from the weighted mean of its rings.
     """
-    light, weight = _mean_light(rings.edges, *shape), 1 / rings.variance
+    weight = 1 / _uncertain(rings)
     total = weight.sum(axis=1)
-    usual = weight @ light / total[:, None]
+    usual = np.einsum("nr,nrs->ns", weight, light) / total[:, None]
     there = rings.mean - np.average(rings.mean, axis=1, weights=weight)[:, None]
-    precision = fluxes**2 @ (weight @ light**2 - total[:, None] * usual**2)
-    product = fluxes @ ((weight * there) @ light)
+    precision = np.einsum("nr,nrs->s", weight, light**2) - total @ usual**2
+    product = np.einsum("nr,nrs->s", weight * there, light)
     height = np.maximum(product / precision, 0.0)
     return height, precision, np.sum(weight * there**2) - height * (2 * product - height * precision), usual
 
@@ -185,52 +248,19 @@ def _beyond(radius: float, core: float, scale: Doubles, slope: Doubles) -> Doubl
     return np.asarray(pi * scale**2 / (slope - 1) * there * (there / start) ** -slope)
 
 
+def _uncertain(rings: Rings) -> Doubles:
+    """Return the variance of rings, and of what makes their light differ from a smooth profile: diffraction rings."""
+    sky = np.median(rings.mean[:, -(-len(rings.edges) // 3) :], axis=1, keepdims=True)
+    return np.asarray(rings.variance + (_SMOOTH * (rings.mean - sky)) ** 2)
+
+
+def _profile(radius: Doubles, core: float, scale: Doubles, slope: Doubles) -> Doubles:
+    """Return the light in a pixel at a radius, of profiles of height 1 at the radius of the core."""
+    return np.asarray(((1 + (radius / scale) ** 2) / (1 + (core / scale) ** 2)) ** -slope)
+
+
 def _reach(rings: Rings, fluxes: Doubles, light: Doubles) -> int:
     """Return the index of the radius beyond which no ring has light that stands out of its noise."""
     significance = light * np.sqrt(np.sum(fluxes[:, None] ** 2 / rings.variance, axis=0))
     bright = np.flatnonzero(significance >= _MEASURED)
     return int(bright[-1]) + 1 if len(bright) else 0
-
-
-def measure_halo(scene: Scene, sources: Sources, stars: NDArray[np.intp], edges: Doubles) -> Halo:
-    """Return the halo of stars; that of their neighbours is subtracted, which takes a second round.
-
-    Parameters
-    ----------
-    scene
-        The image.
-    sources
-        All, with their fluxes in cores.
-    stars
-        Which of them are fitted.
-    edges
-        Radii between rings, in pixels; the first is that of a core.
-    """
-    fluxes = sources.flux[stars]
-    seen = _seen(sources, stars, edges[-1])
-    cores = np.where(discs(scene.frame.shape, sources.places, edges[0]), np.nan, 0.0)
-    halo = fit_halo(measure_rings(scene, cores, sources.places, stars, edges), fluxes)
-    others = cores + _all_halos(scene.frame.shape, sources, seen, halo, edges[-1])
-    rings = measure_rings(scene, others, sources.places, stars, edges)
-    return fit_halo(_with_own(rings, halo, fluxes), fluxes)
-
-
-def _seen(sources: Sources, stars: NDArray[np.intp], reach: float) -> NDArray[np.intp]:
-    """Return the sources that are bright enough and so close to one of the stars that their halos matter."""
-    near, _ = cKDTree(sources.places[stars]).query(sources.places)
-    return np.flatnonzero((sources.flux > _FAINT * sources.flux[stars].min()) & (near < 2 * reach))
-
-
-def _all_halos(shape: tuple[int, int], sources: Sources, seen: NDArray[np.intp], halo: Halo, reach: float) -> Doubles:
-    image = np.zeros(shape)
-    for place, flux in zip(sources.places[seen], sources.flux[seen], strict=True):
-        rows, columns = box((place[0], place[1]), reach, shape)
-        down, across = np.ogrid[rows, columns]
-        image[rows, columns] += flux * halo.at(np.hypot(down - place[1], across - place[0]))
-    return image
-
-
-def _with_own(rings: Rings, halo: Halo, fluxes: Doubles) -> Rings:
-    """Return the rings with the light of their own stars, which was subtracted with that of all."""
-    own = halo.height * _mean_light(rings.edges, np.asarray(halo.scale), np.asarray(halo.slope))
-    return Rings(edges=rings.edges, mean=rings.mean + fluxes[:, None] * own, variance=rings.variance)

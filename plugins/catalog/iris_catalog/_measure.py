@@ -11,7 +11,7 @@ from photutils.segmentation import SourceCatalog
 from iris_catalog._apertures import Background, Sums, measure_background, measure_sums
 from iris_catalog._correction import Correction, choose_correction
 from iris_catalog._detect import Detection, find_sources
-from iris_catalog._noise import aperture_factor, phase_scatter
+from iris_catalog._noise import autocorrelation, phase_scatter, segment_variances
 from iris_catalog._scene import Scene
 from iris_catalog._shapes import Shapes, measure_shapes, refine_places
 
@@ -130,7 +130,7 @@ def measure_sources(scene: Scene, params: CatalogParams, psf: Reference | None) 
         background=background,
         sums=tuple(measure_stars(scene, places, radius, background, fwhm) for radius in correction.radii),
         correction=correction,
-        outlines=_outlines(scene, catalog, labels, measure_background(scene, labels != 0, places, ring)),
+        outlines=_outlines(scene, found, catalog, _without_own(scene, labels, places, ring, background)),
         shapes=measure_shapes(found.flat, found.convolved, bad, places, fwhm),
         flags=flags,
         edge=edge,
@@ -175,7 +175,21 @@ def _bits_at(scene: Scene, x: float, y: float, radius: float) -> tuple[int, bool
     return bits, outside or bool(np.any(scene.uncovered[rows, columns] & inside))
 
 
-def _outlines(scene: Scene, catalog: Any, labels: Any, background: Background) -> Outlines:
+def _without_own(
+    scene: Scene, labels: Any, places: Doubles, ring: tuple[float, float], background: Background
+) -> Background:
+    """Return the backgrounds without the sources' own pixels: another one only where these reach into the ring."""
+    rows, columns = np.nonzero(labels)
+    own = labels[rows, columns] - 1
+    far = np.hypot(columns - places[own, 0], rows - places[own, 1]) >= ring[0]
+    reaching = np.unique(own[far])
+    again = measure_background(scene, labels != 0, places[reaching], ring)
+    level, error = background.level.copy(), background.error.copy()
+    level[reaching], error[reaching] = again.level, again.error
+    return replace(background, level=level, error=error)
+
+
+def _outlines(scene: Scene, found: Detection, catalog: Any, background: Background) -> Outlines:
     """Return the isophotal quantities; their error is that of the pixels and of the background, as in an aperture."""
     if catalog is None:
         nothing = np.empty(0)
@@ -183,18 +197,18 @@ def _outlines(scene: Scene, catalog: Any, labels: Any, background: Background) -
             flux=nothing, error=nothing, area=nothing, major=nothing, minor=nothing, ellipticity=nothing,
             angle=nothing, boxes=np.empty((0, 4), dtype=np.intp),
         )  # fmt: skip
+    labels = found.labels
     flat, size = labels.ravel(), catalog.n_labels + 1
-    area, total, variance = (
-        np.bincount(flat, weights=weights, minlength=size)[1:]
-        for weights in (None, scene.frame.data.ravel(), scene.variance.ravel())
+    area, total = (
+        np.bincount(flat, weights=weights, minlength=size)[1:] for weights in (None, scene.frame.data.ravel())
     )
-    spread = _factors(np.sqrt(area / np.pi), scene.correlation)
+    variance = segment_variances(labels, scene.variance, autocorrelation(scene.corrfac))
     edges = (catalog.bbox_xmin, catalog.bbox_xmax, catalog.bbox_ymin, catalog.bbox_ymax)
     numbers = (catalog.semimajor_axis, catalog.semiminor_axis, catalog.ellipticity, catalog.orientation)
     major, minor, ellipticity, angle = (np.atleast_1d(getattr(one, "value", one)) for one in numbers)
     return Outlines(
         flux=total - area * background.level,
-        error=np.hypot(spread * np.sqrt(variance), area * background.error),
+        error=np.hypot(np.sqrt(variance), area * background.error),
         area=np.asarray(area, dtype=np.float64),
         major=major,
         minor=minor,
@@ -202,9 +216,3 @@ def _outlines(scene: Scene, catalog: Any, labels: Any, background: Background) -
         angle=angle,
         boxes=np.column_stack([np.atleast_1d(edge) for edge in edges]),
     )
-
-
-def _factors(radius: Doubles, correlation: Doubles) -> Doubles:
-    """Return R of circles as large as segments, from those of some radii."""
-    some = np.geomspace(radius.min(), radius.max(), 8)
-    return np.asarray(np.interp(radius, some, [aperture_factor(float(one), correlation) for one in some]))

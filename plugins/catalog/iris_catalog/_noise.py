@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from iris_core import Doubles
+    from numpy.typing import NDArray
 
-__all__ = ["aperture_factor", "autocorrelation", "phase_scatter"]
+    from iris_core import Doubles, Image
 
-# Places of the centre of an aperture in its pixel, along each axis.
+__all__ = ["autocorrelation", "median_factor", "phase_scatter", "segment_variances", "summed_variance"]
+
+# Places of a star in its pixel, along each axis.
 _PHASES = (0.0, 0.25, 0.5, 0.75)
 # CORRFAC is known to about a hundredth.
 _INDEPENDENT = 1.0005
@@ -43,34 +45,65 @@ def autocorrelation(factor: float) -> Doubles:
     return np.asarray(shared / shared[0])
 
 
-def aperture_factor(radius: float, correlation: Doubles) -> float:
-    """Return R, the noise of the sum in a circle over ``sqrt(sum a^2 v)``, a the share of a pixel in it.
+def summed_variance(share: Doubles, variance: Doubles, correlation: Doubles) -> float:
+    """Return the variance of the sum ``sum_i a_i d_i`` of pixels whose neighbours share noise.
 
-    ``R^2 = sum_ij a_i a_j c_ij / sum a_i^2``, the mean over the places of its centre in a pixel, with the correlation
-    of two pixels ``c_ij`` the product of those along the axes.
+    ``sum_ij a_i a_j c_ij (v_i + v_j) / 2 = sum_i a_i v_i sum_j c_ij a_j``, with the correlation of two pixels c_ij the
+    product of those along the axes. Drizzling spreads the variance of a star over its neighbours and loses none of it,
+    so that this mean of v_i and v_j holds on steep stars too; the root of v_i v_j gives 5 % too little in 1 FWHM.
 
     Parameters
     ----------
-    radius
-        In pixels.
+    share
+        a, the share of each pixel, ``(ny, nx)``.
+    variance
+        v, of each pixel alone, ``(ny, nx)``.
     correlation
         See `autocorrelation`.
     """
-    if len(correlation) == 1:
-        return 1.0
+    down, across = (_banded(correlation, size) for size in share.shape)
+    return float(np.sum(share * variance * (down @ share @ across)))
+
+
+def _banded(correlation: Doubles, size: int) -> Doubles:
+    """Return the correlations of pixels along an axis, ``(size, size)``."""
+    place = np.arange(size)
+    lag = np.abs(place[:, None] - place)
+    return np.asarray(np.append(correlation, 0.0)[np.minimum(lag, len(correlation))])
+
+
+def segment_variances(labels: NDArray[np.integer[Any]], variance: Image, correlation: Doubles) -> Doubles:
+    """Return `summed_variance` of the pixels of each label from 1 on, ``(n,)``.
+
+    Parameters
+    ----------
+    labels
+        0 for no segment, ``(ny, nx)``.
+    variance
+        Of each pixel alone, ``(ny, nx)``.
+    correlation
+        See `autocorrelation`.
+    """
+    reach = len(correlation) - 1
+    rows, columns = np.nonzero(labels)
+    own, padded = labels[rows, columns], np.pad(labels, reach)
+    shared = np.zeros(len(own))
+    for down in range(-reach, reach + 1):
+        for across in range(-reach, reach + 1):
+            other = padded[rows + reach + down, columns + reach + across]
+            shared += correlation[abs(down)] * correlation[abs(across)] * (other == own)
+    found = np.bincount(own, weights=shared * variance[rows, columns], minlength=int(labels.max()) + 1)[1:]
+    return np.asarray(found, dtype=np.float64)
+
+
+def median_factor(correlation: Doubles) -> float:
+    """Return the standard deviation of the median of many pixels, times the root of their number, over that of one.
+
+    ``sum asin(c)`` over all neighbours is its square, pi/2 for independent pixels: the signs of two Gaussian values of
+    correlation c have the correlation ``2/pi asin(c)`` (Sheppard 1899), and a median depends on signs alone.
+    """
     kernel = np.concatenate([correlation[:0:-1], correlation])
-    squares = [_factor_squared(radius, x, y, kernel) for x in _PHASES for y in _PHASES]
-    return sqrt(float(np.mean(squares)))
-
-
-def _factor_squared(radius: float, x: float, y: float, kernel: Doubles) -> float:
-    from photutils.aperture import CircularAperture
-    from scipy.ndimage import convolve1d
-
-    share = CircularAperture((x, y), radius).to_mask(method="exact").data
-    share = np.pad(share, len(kernel))
-    spread = convolve1d(convolve1d(share, kernel, axis=0, mode="constant"), kernel, axis=1, mode="constant")
-    return float(np.sum(share * spread) / np.sum(share**2))
+    return sqrt(float(np.sum(np.arcsin(np.outer(kernel, kernel)))))
 
 
 def phase_scatter(radius: float, fwhm: float) -> float:

@@ -9,10 +9,10 @@ import numpy as np
 from astropy.stats import mad_std
 from scipy.ndimage import zoom
 
-from iris_catalog._apertures import Background, measure_background, measure_sums
+from iris_catalog._apertures import measure_background, measure_sums
 from iris_catalog._magnitudes import zero_point
 from iris_catalog._measure import Measurement
-from iris_catalog._noise import aperture_factor
+from iris_catalog._noise import autocorrelation, summed_variance
 from iris_catalog._scene import Scene
 from iris_catalog._shapes import stamps_around
 from iris_catalog._strehl import Diffraction
@@ -119,11 +119,11 @@ def _limit(scene: Scene, found: Measurement, occupied: Mask, params: CatalogPara
 
 
 def _noise(scene: Scene, radius: float, variance: float) -> float:
-    """Return the noise of an empty aperture; the sum of squares of shares is close to its area less half a rim."""
+    """Return the noise of an empty aperture."""
     from photutils.aperture import CircularAperture
 
     share = CircularAperture((0.0, 0.0), radius).to_mask(method="exact").data
-    return aperture_factor(radius, scene.correlation) * float(np.sqrt(np.sum(share**2) * variance))
+    return float(np.sqrt(summed_variance(share, np.full_like(share, variance), autocorrelation(scene.corrfac))))
 
 
 def _empty_ratio(scene: Scene, occupied: Mask, radius: float, params: CatalogParams, fwhm: float) -> tuple[float, int]:
@@ -160,7 +160,7 @@ def strehl_of(scene: Scene, found: Measurement, model: Diffraction) -> Cards:
     growth, stars, apertures = found.correction.growth, found.correction.stars, found.correction.apertures
     if growth is None or apertures is None or not len(stars):
         return {}
-    flux = measure_sums(scene, found.places[stars], apertures.star, _only(found, stars)).flux
+    flux = measure_sums(scene, found.places[stars], apertures.star, found.background.of(stars)).flux
     flux = flux * growth.stars[growth.used, -1]
     pixel = np.rint(found.places[stars]).astype(int)
     peak = scene.frame.data[pixel[:, 1], pixel[:, 0]] - found.background.level[stars]
@@ -174,13 +174,9 @@ def strehl_of(scene: Scene, found: Measurement, model: Diffraction) -> Cards:
     }
 
 
-def _only(found: Measurement, which: NDArray[np.intp]) -> Background:
-    return Background(level=found.background.level[which], error=found.background.error[which])
-
-
 def _drop(scene: Scene) -> float:
     """Return the side of the drops [arcsec] where they fell on several pixels, which CORRFAC tells; else 0."""
-    if len(scene.correlation) == 1:
+    if not scene.corrfac > 1:
         return 0.0
     ratio, fraction = (float(scene.header.get(key, 1.0)) for key in ("PXSCLRT", "PIXFRAC"))
     return scene.pixel_scale / ratio * fraction

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_photom_stars import Frame, frame_of
 
-from iris_catalog._noise import autocorrelation
 from iris_core import Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
 
-    from iris_core import Doubles
-
 __all__ = ["Scene", "scene_of"]
 
 ARCSEC2 = float(np.deg2rad(1 / 3600) ** 2)
 _SURFACE_BRIGHTNESS = "MJy/sr"
+# Variance times weight of a bright source, over the median.
+_BRIGHT = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +38,11 @@ class Scene:
         All bits of all integrations, ``(ny, nx)``.
     uncovered
         Pixels on which no exposure fell, ``(ny, nx)``.
-    correlation
-        Of the noise of neighbouring pixels, see `autocorrelation`.
+    corrfac
+        Noise of a large aperture over what the errors of its pixels add up to, mean over the image (CORRFAC).
+    pattern
+        Variance times weight over the mean of that, ``(ny, nx)``; None where nothing was resampled. Where pixels of the
+        exposures fall into the middle of those of the grid it is high, and neighbours share little noise.
     factor
         Flux of a source, in `flux_unit`, for each unit of the sum of its pixels.
     flux_unit
@@ -60,7 +62,8 @@ class Scene:
     variance: Image
     dq: Flags
     uncovered: Mask
-    correlation: Doubles
+    corrfac: float
+    pattern: Image | None
     factor: float
     flux_unit: UnitBase
     pixel_area: float
@@ -78,10 +81,14 @@ class Scene:
         """Whether fluxes are in Jy, so that there are magnitudes."""
         return str(self.flux_unit) == "Jy"
 
-    @property
-    def corrfac(self) -> float:
-        """R of a large aperture."""
-        return float(2 * self.correlation.sum() - 1)
+    def corrfac_in(self, rows: slice, columns: slice, where: Mask) -> float:
+        """Return the factor of some pixels: the noise of a large sum does not depend on how pixels fall on the grid.
+
+        So its square times variance and weight is the same everywhere.
+        """
+        if self.pattern is None or not where.any():
+            return self.corrfac
+        return max(self.corrfac / float(np.sqrt(self.pattern[rows, columns][where].mean())), 1.0)
 
 
 def scene_of(exposure: Exposure) -> Scene:
@@ -94,14 +101,16 @@ def scene_of(exposure: Exposure) -> Scene:
     calibrated = exposure.unit.is_equivalent(parse_unit(_SURFACE_BRIGHTNESS))
     area = float(header.get("PIXAR_SR") or mean_solid_angle(exposure.wcs, exposure.shape))
     # a rate after resampling is per mean pixel of the detector
+    variance = _variance(frame)
     factor = 1e6 * area * exposure.unit.to(parse_unit(_SURFACE_BRIGHTNESS)) if calibrated else _pixel_ratio(header)
     return Scene(
         name=exposure.name,
         frame=frame,
-        variance=_variance(frame),
+        variance=variance,
         dq=reduce(np.bitwise_or, exposure.dq) if exposure.is_integrations else exposure.dq,
         uncovered=uncovered,
-        correlation=autocorrelation(float(header.get("CORRFAC", 1.0))),
+        corrfac=max(float(header.get("CORRFAC", 1.0)), 1.0),
+        pattern=_pattern(exposure, variance, frame.bad),
         factor=factor,
         flux_unit=Jy if calibrated else exposure.unit,
         pixel_area=area,
@@ -120,6 +129,16 @@ def _uncovered(exposure: Exposure) -> Mask:
     if weight is None:
         return np.zeros(exposure.shape, dtype=np.bool_)
     return np.asarray(np.all(weight.reshape(-1, *exposure.shape) == 0, axis=0))
+
+
+def _pattern(exposure: Exposure, variance: Image, bad: Mask) -> Image | None:
+    weight = exposure.planes.get("WHT")
+    if weight is None or bad.all() or not float(exposure.sci_header.get("CORRFAC", 1.0)) > 1:
+        return None
+    weighted = variance * weight.reshape(-1, *exposure.shape).mean(axis=0)
+    known = weighted[~bad]
+    # without bright sources, whose photon noise is no matter of weights
+    return np.asarray(weighted / known[known <= _BRIGHT * np.median(known)].mean(), dtype=np.float32)
 
 
 def _covered(exposure: Exposure, uncovered: Mask) -> Frame:

@@ -17,7 +17,7 @@ NOBODY = np.zeros((60, 70), dtype=bool)
 
 
 def flat_background(number: int, level: float = 0.0, error: float = 0.0) -> Background:
-    return Background(level=np.full(number, level), error=np.full(number, error))
+    return Background(level=np.full(number, level), error=np.full(number, error), corrfac=np.ones(number))
 
 
 @pytest.fixture(name="even", scope="module")
@@ -48,8 +48,31 @@ def test_the_error_of_a_sum_is_that_of_its_pixels_and_of_the_background(even: Sc
 def test_the_error_of_a_sum_grows_by_the_noise_that_pixels_share(tools: Any, even: Scene) -> None:
     alike = tools.on_sky((60, 70), np.full((60, 70), 2.0), 0.1, None).with_keywords({"CORRFAC": (1.5, "")})
     place = np.array([[30.0, 30.0]])
-    one, other = (measure_sums(scene, place, 12.0, flat_background(1)).noise[0] for scene in (even, scene_of(alike)))
+    one, other = (
+        measure_sums(scene, place, 12.0, measure_background(scene, NOBODY, place, (13, 20))).noise[0]
+        for scene in (even, scene_of(alike))
+    )
     assert 1.4 < other / one < 1.5
+
+
+def test_a_halo_in_the_ring_is_no_noise(tools: Any) -> None:
+    """Its slope is not in the error of the background, only its photon noise, 20 %; with the slope it is 2.1 times."""
+    down, across = np.indices((60, 70)) - 30
+    halo = 4 * np.exp(-np.hypot(down, across) / 20)
+    smooth, steep = (tools.on_sky((60, 70), 2 + light, 0.1, 3) for light in (0 * halo, halo))
+    place = np.array([[30.0, 30.0]])
+    flat, sloping = (measure_background(scene_of(one), NOBODY, place, (12, 22)).error[0] for one in (smooth, steep))
+    assert sloping == pytest.approx(flat, rel=0.3)
+
+
+def test_pixels_share_less_noise_where_those_of_the_exposures_fall_into_the_middle(tools: Any) -> None:
+    """Variance times weight is high there: CORRFAC squared times it is the same everywhere."""
+    exposure = tools.on_sky((60, 70), np.ones((60, 70)), 0.1, None).with_keywords({"CORRFAC": (1.4, "")})
+    share = np.where(np.arange(70) < 35, 0.8, 1.2)
+    variance = {name: one * share.astype(np.float32) for name, one in exposure.variance.items()}
+    uneven = exposure.replace(variance=variance, planes={"WHT": np.ones((60, 70), dtype=np.float32)})
+    found = measure_background(scene_of(uneven), NOBODY, np.array([[12.0, 30.0], [57.0, 30.0]]), (6, 12))
+    assert found.corrfac == pytest.approx(1.4 / np.sqrt([0.8, 1.2]), rel=0.01)
 
 
 def test_a_circle_that_reaches_out_of_the_image_has_no_sum(even: Scene) -> None:

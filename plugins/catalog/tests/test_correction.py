@@ -62,7 +62,7 @@ def test_the_stars_are_named(measured: Correction) -> None:
 @given(st.floats(-2.0, 0.0), st.floats(0.0, 0.2))
 def test_a_given_correction_is_a_factor(scene: Scene, magnitude: float, error: float) -> None:
     params = CatalogParams(correction=magnitude, correction_error=error)
-    nothing = Background(level=np.empty(0), error=np.empty(0))
+    nothing = Background(level=np.empty(0), error=np.empty(0), corrfac=np.empty(0))
     found = choose_correction(scene, np.empty((0, 2)), np.empty(0, dtype=np.uint32), nothing, 3.0, params, None)
     assert found.factor[-1] == pytest.approx(10 ** (-0.4 * magnitude))
     assert found.error[-1] == pytest.approx(found.factor[-1] * error * np.log(10) / 2.5)
@@ -127,8 +127,8 @@ def test_the_light_of_a_halo_in_the_ring_of_sky_is_in_the_correction(tools: Any)
     table, (index, _) = result.tables["cat"], tools.matched(result, places)
     ratio = table["aper_total_flux"].value[index] / tools.jansky(magnitude)
     stated = table.meta["aper70_correction_err"] / table.meta["aper70_correction"]
-    assert stated < 0.008
-    assert np.mean(ratio) == pytest.approx(1.0, abs=2 * stated)
+    assert stated < 0.01
+    assert np.mean(ratio) == pytest.approx(1.0, abs=stated)
     assert np.ptp(ratio) < 1e-3
 
 
@@ -155,6 +155,27 @@ def test_light_beyond_the_rings_is_that_of_the_profile(tools: Any) -> None:
         stated.append(table.meta["aper70_correction_err"] / table.meta["aper70_correction"])
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.0015)
     assert np.std(ratios) < 1.5 * np.mean(stated)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "size"), [(12, 256), (40, 384)])
+def test_the_error_of_the_correction_is_true_where_stars_are_few_and_close(tools: Any, number: int, size: int) -> None:
+    """Stars 20 pixels apart with 40 % in a halo: totals were up to 10 errors too small."""
+    pulls = []
+    for seed in range(5):
+        magnitude = np.random.default_rng(seed).uniform(15.5, 19.5, number)
+        places = tools.spread_places((size, size), number, 20.0, 6.0, seed)
+        light = tools.jansky(magnitude) / (1e6 * tools.AREA)
+        image = 1 + tools.draw_stars((size, size), *places.T, 0.6 * light, 3.0)
+        for place, one in zip(places, light, strict=True):
+            image += 0.4 * one * moffat((size, size), place, 20.0)
+        result = tools.catalogue(tools.on_sky((size, size), image, 0.05, seed, filter="Ks"))
+        table, (index, _) = result.tables["cat"], tools.matched(result, places)
+        bright = (index >= 0) & (magnitude < 17.5)
+        ratio = table["aper_total_flux"].value[index][bright] / tools.jansky(magnitude[bright])
+        stated = table.meta["aper70_correction_err"] / table.meta["aper70_correction"]
+        pulls.append((np.nanmedian(ratio) - 1) / stated)
+    assert np.sqrt(np.mean(np.square(pulls))) < 1.2
 
 
 def test_totals_of_bright_and_faint_stars_are_alike(tools: Any) -> None:

@@ -56,7 +56,7 @@ def test_errors_of_drizzled_fluxes_are_true(tools: Any, stars: tuple[Any, Any]) 
     places, magnitude = stars
     flux = tools.jansky(magnitude)
     truth = scene_of(tools.make_mosaic(SHAPE, places, magnitude, noise=NOISE, seed=None))
-    sky = Background(level=np.ones(200), error=np.zeros(200))
+    sky = Background(level=np.ones(200), error=np.zeros(200), corrfac=np.ones(200))
     pulls: dict[int, list[Any]] = {radius: [] for radius in RADII}
     for seed in range(1, 9):
         scene = scene_of(tools.make_mosaic(SHAPE, places, magnitude, noise=NOISE, seed=seed))
