@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_photom_stars import Frame, frame_of
 
-from iris_core import Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
+from iris_core import Array, Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
@@ -18,6 +18,7 @@ __all__ = ["Scene", "scene_of"]
 
 ARCSEC2 = float(np.deg2rad(1 / 3600) ** 2)
 _SURFACE_BRIGHTNESS = "MJy/sr"
+_MAD_TO_SIGMA = 1.482602
 # Variance times weight of a bright source, over the median.
 _BRIGHT = 3.0
 
@@ -38,6 +39,8 @@ class Scene:
         All bits of all integrations, ``(ny, nx)``.
     uncovered
         Pixels on which no exposure fell, ``(ny, nx)``.
+    context
+        The bits of the exposures that each pixel has, ``(planes, ny, nx)``; None where there is one exposure.
     corrfac
         Noise of a large aperture over what the errors of its pixels add up to, mean over the image (CORRFAC).
     pattern
@@ -62,6 +65,7 @@ class Scene:
     variance: Image
     dq: Flags
     uncovered: Mask
+    context: Array | None
     corrfac: float
     pattern: Image | None
     factor: float
@@ -101,7 +105,8 @@ def scene_of(exposure: Exposure) -> Scene:
     calibrated = exposure.unit.is_equivalent(parse_unit(_SURFACE_BRIGHTNESS))
     area = float(header.get("PIXAR_SR") or mean_solid_angle(exposure.wcs, exposure.shape))
     # a rate after resampling is per mean pixel of the detector
-    variance = _variance(frame)
+    variance = _variance(frame, exposure.planes.get("WHT"))
+    context = exposure.planes.get("CON")
     factor = 1e6 * area * exposure.unit.to(parse_unit(_SURFACE_BRIGHTNESS)) if calibrated else _pixel_ratio(header)
     return Scene(
         name=exposure.name,
@@ -109,6 +114,7 @@ def scene_of(exposure: Exposure) -> Scene:
         variance=variance,
         dq=reduce(np.bitwise_or, exposure.dq) if exposure.is_integrations else exposure.dq,
         uncovered=uncovered,
+        context=None if context is None else context.reshape(-1, *exposure.shape),
         corrfac=max(float(header.get("CORRFAC", 1.0)), 1.0),
         pattern=_pattern(exposure, variance, frame.bad),
         factor=factor,
@@ -155,9 +161,14 @@ def _covered(exposure: Exposure, uncovered: Mask) -> Frame:
     )
 
 
-def _variance(frame: Frame) -> Image:
+def _variance(frame: Frame, weight: Array | None) -> Image:
+    """Return the variance; where it is unknown that of the sky, which goes as 1 / weight."""
     if frame.err is not None:
         return np.where(frame.bad, np.float32(0), np.square(frame.err))
-    values = frame.data[~frame.bad]
-    spread = 1.4826 * np.median(np.abs(values - np.median(values))) if values.size else 0.0
-    return np.where(frame.bad, np.float32(0), np.float32(spread**2))
+    good = ~frame.bad
+    share = np.ones(1) if weight is None else weight.reshape(-1, *frame.bad.shape).mean(axis=0)[good]
+    values = frame.data[good]
+    spread = _MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)) * np.sqrt(share)) if values.size else 0.0
+    variance = np.zeros(frame.bad.shape, dtype=np.float32)
+    variance[good] = np.square(spread) / share
+    return variance

@@ -8,13 +8,14 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
+from iris_photom_stars import on_sky
 
 from iris_catalog._magnitudes import ab_magnitudes
 from iris_catalog._measure import Measurement
 from iris_catalog._scene import Scene
 
 if TYPE_CHECKING:
-    from iris_core import Doubles
+    from iris_core import Array, Doubles
 
 __all__ = ["table_of"]
 
@@ -57,7 +58,7 @@ def table_of(scene: Scene, found: Measurement, vega: float) -> QTable:
     columns |= {"sharpness": found.shapes.sharpness, "roundness": found.shapes.roundness}
     columns |= _neighbours(found.places)
     columns |= _isophotes(scene, found, vega)
-    columns |= {"flags": found.flags, "edge": found.edge}
+    columns |= {"flags": found.flags, "edge": found.edge, "exposures": _exposures(scene, found.places)}
     return QTable(columns)
 
 
@@ -109,11 +110,22 @@ def _isophotes(scene: Scene, found: Measurement, vega: float) -> dict[str, Any]:
     }
 
 
+def _exposures(scene: Scene, places: Doubles) -> Array:
+    """Return how many exposures there are at some places."""
+    if scene.context is None:
+        return np.ones(len(places), dtype=int)
+    height, width = scene.frame.bad.shape
+    column, row = np.clip(np.rint(places).astype(int).T, 0, [[width - 1], [height - 1]])
+    bits = np.ascontiguousarray(scene.context[:, row, column]).view(np.uint32)
+    return np.asarray(np.bitwise_count(bits).sum(axis=0, dtype=int))
+
+
 def _sky(scene: Scene, x: Doubles, y: Doubles) -> SkyCoord:
-    frame = getattr(scene.wcs.output_frame, "reference_frame", None) or "icrs"
+    """Return ICRS coordinates, whatever frame the image has."""
     if not len(x):
-        return SkyCoord(np.empty(0), np.empty(0), unit="deg", frame=frame)
-    return SkyCoord(*scene.wcs(x, y, with_bounding_box=False), unit="deg", frame=frame)
+        return SkyCoord(np.empty(0), np.empty(0), unit="deg")
+    found = on_sky(scene.wcs, x, y).icrs
+    return SkyCoord(found.ra, found.dec)
 
 
 def _position_angle(scene: Scene, x: Doubles, y: Doubles, angle: Doubles) -> Doubles:

@@ -145,8 +145,8 @@ def test_errors_of_single_pixels_are_true(nights: dict[str, Any]) -> None:
 def test_errors_of_circles_are_true(nights: dict[str, Any], where: str, index: int) -> None:
     """Within 3 %, and 2 errors of what 20 nights know: circles of the sky overlap, and there are 6 stars (7 %).
 
-    Of sky, 5 % more are allowed: dithers of 15 pixels have their own sky in the ring. That errors on stars are true at all
-    brightnesses is tried with 16 stars and 150 realisations in test_mosaic_errors.
+    Of sky, 5 % more are allowed: dithers of 15 pixels have their own sky in the ring. That errors on stars are true at
+    all brightnesses is tried with 16 stars and 150 realisations in test_mosaic_errors.
     """
     fluxes, errors = (one[:, index] for one in nights[where])
     independent = fluxes.shape[1] if where == "stars" else max(1, fluxes.shape[1] * (0.5, 0.15)[index])

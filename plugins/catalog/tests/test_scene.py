@@ -60,6 +60,18 @@ def test_unknown_errors_are_the_scatter_of_the_sky(tools: Any) -> None:
     assert np.sqrt(scene.variance[0, 0]) == pytest.approx(np.sqrt(0.1**2 + 0.1 / 20), rel=0.02)
 
 
+def test_unknown_errors_go_with_the_weight(tools: Any) -> None:
+    """Where a quarter of the exposures are, the noise is twice as large, and is not taken for sources."""
+    noise, weight = np.full((200, 200), 0.1, dtype=np.float32), np.ones((200, 200), dtype=np.float32)
+    noise[:60], weight[:60] = 0.2, 0.25
+    noise[:2], weight[:2] = 0, 0
+    values = 1 + np.random.default_rng(1).normal(0, 1, (200, 200)) * noise
+    scene = scene_of(tools.on_sky((200, 200), values, 0.1, None).replace(variance={}, planes={"WHT": weight}))
+    assert np.sqrt(scene.variance[100, 0]) == pytest.approx(0.1, rel=0.02)
+    assert np.sqrt(scene.variance[30, 0]) == pytest.approx(0.2, rel=0.02)
+    assert not scene.variance[:2].any()
+
+
 def test_pixels_without_weight_are_not_covered(plain: Any) -> None:
     weight = np.ones(SIZE, dtype=np.float32)
     weight[:, :5] = 0

@@ -10,8 +10,10 @@ import iris_catalog
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import FK5, SkyCoord
 from astropy.table import QTable
+from gwcs import WCS
+from gwcs.coordinate_frames import CelestialFrame
 from iris_testkit import iris_mode, make_exposure, make_reference
 from pydantic import ValidationError
 
@@ -305,6 +307,30 @@ def test_flags_and_edges_are_those_of_the_apertures(tools: Any, field: Any) -> N
     assert table["edge"][index[2]]
     assert not table["edge"][index[:2]].any()
     assert not np.any(result.images["segm"].data[weight == 0])
+
+
+def test_places_on_the_sky_are_in_icrs_whatever_the_frame_of_the_image(tools: Any, field: Any, tmp_path: Path) -> None:
+    """0.3 deg apart for an equinox of 1975: what is read back from the file is where the sources are."""
+    frame = FK5(equinox="J1975")
+    plain, sky = field.exposure.wcs, CelestialFrame(reference_frame=frame, name="sky")
+    wcs = WCS([(plain.input_frame, plain.forward_transform), (sky, None)])
+    made = tools.catalogue(field.exposure.replace(wcs=wcs)).tables["cat"]
+    made.write(tmp_path / "x_cat.ecsv", format="ascii.ecsv")
+    table = QTable.read(tmp_path / "x_cat.ecsv", format="ascii.ecsv")
+    truth = SkyCoord(*plain(table["xcentroid"].value, table["ycentroid"].value), unit="deg", frame=frame)
+    assert table["sky_centroid"].frame.name == "icrs"
+    assert np.all(truth.separation(table["sky_centroid"]).arcsec < 1e-6)
+    assert np.all(np.abs(table["sky_centroid"].ra.deg - truth.ra.deg) > 0.1)
+
+
+def test_the_number_of_exposures_is_that_at_the_source(tools: Any, field: Any) -> None:
+    columns, rows = np.rint(field.places).astype(int).T
+    context = np.full((2, *field.exposure.shape), -1, dtype=np.int32)  # all 64 bits
+    context[:, rows[0], columns[0]] = [0b101, 1 << 3]
+    result = tools.catalogue(field.exposure.replace(planes={"CON": context}))
+    index, _ = tools.matched(result, field.places[[0, 1]], within=4.0)
+    assert result.tables["cat"]["exposures"][index].tolist() == [3, 64]
+    assert set(tools.catalogue(field.exposure).tables["cat"]["exposures"]) == {1}
 
 
 def test_an_image_without_errors_has_those_of_its_sky(tools: Any, field: Any, result: Result) -> None:

@@ -3,6 +3,7 @@
 from ._aperture import Apertures as Apertures
 from ._detect import measure_width as measure_width
 from ._detect import without_background as without_background
+from ._field import on_sky as on_sky
 from ._frame import Frame as Frame
 from ._frame import box as box
 from ._frame import discs as discs

@@ -12,11 +12,12 @@ from iris_photom_stars._area import SQUARE_ARCSEC, solid_angle
 from iris_photom_stars._catalog import Catalog
 
 if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
     from gwcs import WCS
 
     from iris_photom_stars._params import ZeroPointParams
 
-__all__ = ["inside", "place_stars", "require_stars", "shift_in_pixels"]
+__all__ = ["inside", "on_sky", "place_stars", "require_stars", "shift_in_pixels"]
 
 
 def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: float) -> tuple[Catalog, Doubles]:
@@ -33,14 +34,11 @@ def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: floa
     margin
         How far outside of the image a star may be, in pixels.
     """
-    from astropy.coordinates import SkyCoord
-
-    frame = getattr(wcs.output_frame, "reference_frame", None) or "icrs"
     rows, columns = shape
     corners = np.array(
         [[0, columns - 1, 0, columns - 1, (columns - 1) / 2], [0, 0, rows - 1, rows - 1, (rows - 1) / 2]]
     )
-    sky = SkyCoord(*wcs(*corners, with_bounding_box=False), unit="deg", frame=frame)
+    sky = on_sky(wcs, *corners)
     reach = sky[:4].separation(sky[4]).max() * (1 + 2 * margin / min(shape))
     near = np.flatnonzero(catalog.places().transform_to(sky.frame).separation(sky[4]) <= reach)
     near = near[np.argsort(catalog.mag[near], kind="stable")]
@@ -52,6 +50,15 @@ def place_stars(catalog: Catalog, wcs: WCS, shape: tuple[int, int], margin: floa
     places = np.column_stack([x, y])
     kept = inside(places, shape, -margin)
     return nearby.take(kept), places[kept]
+
+
+def on_sky(wcs: WCS, x: Doubles, y: Doubles) -> SkyCoord:
+    """Return where 0-based pixels are on the sky, in the frame of their WCS; ICRS where it states none."""
+    from astropy.coordinates import SkyCoord
+
+    frame = getattr(wcs.output_frame, "reference_frame", None)
+    # A frame without data counts as false.
+    return SkyCoord(*wcs(x, y, with_bounding_box=False), unit="deg", frame="icrs" if frame is None else frame)
 
 
 def inside(places: Doubles, shape: tuple[int, int], distance: float = 0.0) -> Mask:
