@@ -16,7 +16,7 @@ from iris_testkit import iris_mode
 from iris_core import Doubles, Exposure, Exposures, References
 
 SIZE, APART, FWHM, NOISE, ELECTRON = 150, 30.0, 3.0, 0.3, 0.015
-RADII = (0.5, 1.0, 2.0, 4.0)  # FWHM
+RADII = (1.0, 2.0, 4.0)  # FWHM
 FLUX = np.array([0.0, 30.0, 300.0, 3e4])  # sky to photon noise only
 
 

@@ -143,13 +143,13 @@ def test_errors_of_single_pixels_are_true(nights: dict[str, Any]) -> None:
 @pytest.mark.parametrize("index", range(len(RADII)), ids=[f"{radius:g} FWHM" for radius in RADII])
 @pytest.mark.parametrize("where", ["sky", "stars"])
 def test_errors_of_circles_are_true(nights: dict[str, Any], where: str, index: int) -> None:
-    """Within 3 %, and 2 errors of what 20 nights know: circles of the sky overlap, and there are 6 stars (7 %).
+    """Within 3 %, and what 20 nights do not know: circles of the sky overlap, and there are 6 stars (7 %, 3 errors).
 
-    Of sky, 5 % more are allowed: dithers of 15 pixels have their own sky in the ring. That errors on stars are true at
-    all brightnesses is tried with 16 stars and 150 realisations in test_mosaic_errors.
+    Errors on sky are 5 % too small: dithers of 15 pixels have their own sky in the ring. That errors on stars are true
+    at all brightnesses is tried with 16 stars and 150 realisations in test_mosaic_errors.
     """
     fluxes, errors = (one[:, index] for one in nights[where])
     independent = fluxes.shape[1] if where == "stars" else max(1, fluxes.shape[1] * (0.5, 0.15)[index])
     known = 1 / np.sqrt(2 * (REALISATIONS - 1) * independent)
-    expected = {"sky": 1.05, "stars": 1.0}[where]
-    assert ratio(fluxes, errors) == pytest.approx(expected, abs=0.03 + 2 * known)
+    expected, errors_allowed = {"sky": (1.05, 2), "stars": (1.0, 3)}[where]
+    assert ratio(fluxes, errors) == pytest.approx(expected, abs=0.03 + errors_allowed * known)
