@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.coordinates import FK5, SkyCoord
-from astropy.table import Table
+from astropy.table import QTable
 from gwcs import WCS
 from gwcs.coordinate_frames import CelestialFrame
 from iris_photom_stars import on_sky
@@ -31,7 +32,8 @@ def test_pixels_are_in_the_frame_of_the_wcs(wcs: WCS) -> None:
 def test_stars_in_icrs_are_placed_in_an_image_in_fk5(wcs: WCS) -> None:
     truth = np.array([[10.0, 20.0], [70.0, 50.0]])
     stars = SkyCoord(*wcs(*truth.T), unit="deg", frame=FK5(equinox="J1975")).icrs
-    rows = {"ra": stars.ra.deg, "dec": stars.dec.deg, "mag": [15.0, 16.0], "mag_err": [0.01] * 2, "band": ["K"] * 2}
-    catalog = read_catalog(Table(rows, meta={"MAGSYS": "AB"}), "K", "stars.ecsv")
+    rows = {"ra": stars.ra, "dec": stars.dec, "mag": [15.0, 16.0] * u.mag, "band": ["K"] * 2}
+    rows["mag_err"] = [0.01, 0.01] * u.mag
+    catalog = read_catalog(QTable(rows, meta={"MAGSYS": "AB"}), "K", "stars.ecsv")
     _, places = place_stars(catalog, wcs, (60, 80), 0.0)
     np.testing.assert_allclose(places, truth, atol=1e-5)
