@@ -16,8 +16,8 @@ from iris_sky._first import first_stack
 from iris_sky._given import of_grid
 from iris_sky._level import Levels, Sample, measure_levels, take_sample
 from iris_sky._masks import Masks
-from iris_sky._near import apart_enough, middle_times, nearest
-from iris_sky._notes import few_frames, stack_notes, warn
+from iris_sky._near import apart_enough, middle_times, nearest, order_of
+from iris_sky._notes import few_frames, stack_notes, unknown_times, warn
 from iris_sky._place import Grid, make_grid
 from iris_sky._second import Others, subtract_sky
 
@@ -62,8 +62,9 @@ def plan_dither(exposures: Exposures, params: SkyParams, references: References)
     grid = make_grid(outlines)
     distances, times = grid.distances, middle_times(outlines)
     apart = apart_enough(distances, params.min_dither, outlines)
-    first = nearest(times, apart, params.exposures, params.minutes)
-    near = nearest(times, np.ones_like(apart), params.exposures, params.minutes)
+    order, longest = (order_of(outlines), np.inf) if times is None else (times, params.minutes)
+    first = nearest(order, apart, params.exposures, longest)
+    near = nearest(order, np.ones_like(apart), params.exposures, longest)
     return Plan(grid, first, near, times, objects_of(references, outlines))
 
 
@@ -114,7 +115,11 @@ def _find_masks(
     if plan.given is not None:
         fixed = of_grid(plan.given, plan.grid, outline)
     masks = Masks.of(fixed, image)
-    warnings = [*few_frames(len(science)), *_warn_of_dark(science, levels)]
+    warnings = [
+        *few_frames(len(science)),
+        *unknown_times(science.outlines, params.exposures),
+        *_warn_of_dark(science, levels),
+    ]
     notes: list[str] = []
     cautions = ["one pass: objects are not masked, and light f leaves -f/(n - 1)"]
     for done in range(1, params.passes):

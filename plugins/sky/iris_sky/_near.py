@@ -9,7 +9,7 @@ import numpy as np
 
 from iris_core import Doubles, Exposure, InputError, Mask
 
-__all__ = ["apart_enough", "middle_times", "nearest"]
+__all__ = ["apart_enough", "middle_times", "nearest", "order_of"]
 
 # As few are taken from beyond the longest time, where fewer lie within.
 _FEWEST = 3
@@ -28,23 +28,26 @@ def middle_times(outlines: Sequence[Exposure]) -> Doubles | None:
     return np.array([(one - middles[0]).total_seconds() / 60 for one in middles])
 
 
-def nearest(times: Doubles | None, allowed: Mask, number: int, longest: float) -> list[tuple[int, ...]]:
+def order_of(outlines: Sequence[Exposure]) -> Doubles:
+    """Return the place of each exposure in the order of their names: what is left where times are not known."""
+    return np.argsort(np.argsort([one.name for one in outlines], kind="stable")).astype(np.float64)
+
+
+def nearest(times: Doubles, allowed: Mask, number: int, longest: float) -> list[tuple[int, ...]]:
     """Return for each exposure the others nearest in time, in the order of the exposures.
 
     Parameters
     ----------
     times
-        Minutes; None where they are not known: then those next in order are the nearest.
+        Minutes, or places in an order.
     allowed
         ``(n, n)``: which others may be taken for which exposure.
     number
         How many others are taken, at most.
     longest
-        Minutes within which they lie. Three are taken (all, where there are fewer), however far they are.
+        Time within which they lie. Three are taken (all, where there are fewer), however far they are.
     """
-    order = np.arange(len(allowed), dtype=float) if times is None else times
-    limit = np.inf if times is None else longest
-    return [_near(order, one, may, number, limit) for one, may in enumerate(allowed)]
+    return [_near(times, one, may, number, longest) for one, may in enumerate(allowed)]
 
 
 def apart_enough(distances: Doubles, least: float, outlines: Sequence[Exposure]) -> Mask:

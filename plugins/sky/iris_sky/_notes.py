@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from iris_sky._detect import Objects
     from iris_sky._level import Levels
 
-__all__ = ["few_frames", "notes_of", "stack_notes", "warn"]
+__all__ = ["few_frames", "notes_of", "stack_notes", "unknown_times", "warn"]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,16 @@ def few_frames(number: int) -> Iterator[str]:
         yield (
             f"{number} exposures: the sky is the mean of 2 others with their objects masked, the lower value where "
             f"they differ by more than 5 standard deviations: light only adds; take 4 exposures or more"
+        )
+
+
+def unknown_times(outlines: Sequence[Exposure], number: int) -> Iterator[str]:
+    """Yield which exposures have no time, where that decides which of the others are the nearest."""
+    unknown = [one.name for one in outlines if one.meta.start_time is None]
+    if unknown and number < len(outlines) - 1:
+        yield (
+            f"no DATE-OBS with the time in {', '.join(unknown[:3])}{' ...' if unknown[3:] else ''}: the nearest "
+            f"exposures are those next in the order of the file names"
         )
 
 

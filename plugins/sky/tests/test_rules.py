@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from iris_sky._first import Stack, first_sky
 from iris_sky._level import Sample, measure_levels
-from iris_sky._near import apart_enough, middle_times, nearest
+from iris_sky._near import apart_enough, middle_times, nearest, order_of
+from iris_sky._notes import unknown_times
 
 from iris_core import InputError
 
@@ -85,13 +86,20 @@ def test_none_is_taken_from_beyond_the_longest_time_but_three_always_are() -> No
     assert nearest(times[:2], ALL[:2, :2], number=8, longest=15.0) == [(1,), (0,)]
 
 
-def test_without_times_those_next_in_order_are_the_nearest(dither: Any) -> None:
+def test_without_times_those_next_in_the_order_of_names_are_the_nearest(dither: Any) -> None:
+    """However the group is sorted; and that is said, where not all others are taken anyway."""
     outlines = dither(3, size=16, stars=1).group.outlines
     minutes = middle_times(outlines)
     assert minutes is not None
     assert minutes.tolist() == [0.0, 1.5, 3.0]
-    assert middle_times([outlines[0].replace(meta=_without_start(outlines[0]))]) is None
-    assert nearest(None, ALL, number=2, longest=0.1)[4] == (3, 5)
+    unknown = [outlines[index].replace(meta=_without_start(outlines[index])) for index in (2, 0, 1)]
+    assert middle_times([unknown[0], *outlines[:2]]) is None
+    assert order_of(unknown).tolist() == [2, 0, 1]
+    assert nearest(order_of(unknown), ALL[:3, :3], number=1, longest=np.inf) == [(2,), (2,), (0,)]
+    (warning,) = unknown_times([*outlines[:2], unknown[0]], 1)
+    assert unknown[0].name in warning
+    assert not list(unknown_times(unknown, 2))
+    assert not list(unknown_times(outlines, 1))
 
 
 def _without_start(outline: Any) -> Any:
