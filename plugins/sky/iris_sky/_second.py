@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from iris_background import Frame, Noise, Sky, Stack, combine, measure_residual, net_variance
+from iris_background import Frame, Noise, Sky, combine, measure_residual, net_variance
 
 from iris_core import DQ, Exposure, Exposures, Flags, Image, unit_string
 from iris_sky._notes import notes_of
@@ -41,8 +41,6 @@ class Others:
         Components of the variance whose error is the same in all.
     minutes
         The longest time between one and the exposure; None where times are not known.
-    every
-        All other exposures: they show the sky where objects cover it in the nearest. None where these are all.
     """
 
     exposures: Exposures
@@ -52,7 +50,6 @@ class Others:
     noise: Noise
     shared: tuple[str, ...]
     minutes: float | None
-    every: Others | None = None
 
 
 def subtract_sky(
@@ -121,8 +118,7 @@ def _recorded(
 def _sky(exposure: Exposure, others: Others, masks: Masks, sigma: float) -> Sky:
     """Return the sky of an exposure, some rows at a time."""
     shape = exposure.shape
-    mean = np.empty(shape, dtype=np.float32)
-    variance = np.full(shape, others.noise.deviation**2, dtype=np.float32)
+    mean, variance = (np.empty(shape, dtype=np.float32) for _ in range(2))
     dq = np.empty(shape, dtype=np.uint32)
     shared = {name: np.empty(shape, dtype=np.float32) for name in others.shared}
     clipped = np.zeros(len(others.exposures), dtype=np.int64)
@@ -130,27 +126,14 @@ def _sky(exposure: Exposure, others: Others, masks: Masks, sigma: float) -> Sky:
     for start in range(0, shape[0], _ROWS):
         part = slice(start, min(start + _ROWS, shape[0]))
         stack = combine(_frames(part, others, masks, grid), sigma, others.noise)
+        mean[part], dq[part] = stack.mean, stack.dq
+        variance[part] = stack.variance if stack.variance is not None else others.noise.deviation**2
+        for name, error in stack.shared.items():
+            shared[name][part] = error
         clipped += stack.clipped
-        lost = np.isnan(stack.mean)
-        _put(stack, part, True, mean, variance, dq, shared)
-        if others.every is not None and lost.any():
-            farther = combine(_frames(part, others.every, masks, grid), sigma, others.every.noise)
-            _put(farther, part, lost, mean, variance, dq, shared)
     known = variance if exposure.variance else None
     notes = (f"{clipped.sum()} values of the other exposures clipped at {sigma:g} standard deviations",)
     return Sky(data=mean, variance=known, shared=shared, dq=dq, notes=notes)
-
-
-def _put(
-    stack: Stack, part: slice, where: Mask | bool, mean: Image, variance: Image, dq: Flags, shared: Mapping[str, Image]
-) -> None:
-    """Put what a stack shows into some rows of the sky."""
-    np.copyto(mean[part], stack.mean, where=where)
-    np.copyto(dq[part], stack.dq, where=where)
-    if stack.variance is not None:
-        np.copyto(variance[part], stack.variance, where=where)
-    for name, error in stack.shared.items():
-        np.copyto(shared[name][part], error, where=where)
 
 
 def _frames(part: slice, others: Others, masks: Masks, grid: Mask) -> list[Frame]:
