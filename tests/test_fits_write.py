@@ -173,6 +173,7 @@ cards = st.dictionaries(
 
 
 @both
+@pytest.mark.filterwarnings("ignore:Card is too long, comment will be truncated")  # as astropy does
 @settings(max_examples=40)
 @given(written=cards)
 def test_any_cards_survive_the_round_trip(tmp_path: Path, ending: str, written: dict[str, tuple[Any, str]]) -> None:
