@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 EDITABLE := --editable . $(addprefix --editable ./,$(dir $(PLUGINS)))
 TEST := -m pytest --numprocesses auto --dist worksteal
+# Our matrices are small, and tests run beside each other: threads of BLAS would wait for each other.
+export OPENBLAS_NUM_THREADS ?= 1
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 

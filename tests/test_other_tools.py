@@ -55,7 +55,7 @@ def pixel_errors(product: Exposure, header: fits.Header) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         wcs = WCS(header, naxis=2)
-    x, y = wcs.all_world2pix(*product.wcs(columns, rows), 0)
+    x, y = wcs.all_world2pix(*product.wcs(columns, rows), 0, tolerance=1e-8)
     return float(np.max(np.hypot(x - columns, y - rows)))
 
 
