@@ -175,12 +175,10 @@ def make_group_plan(
 
 def _lost(plan: GroupPlan) -> list[str]:
     """Return the stages that run after the last one of which something is written."""
-    written = [(step, bool(outputs_of(step))) for step in plan.plans[0].steps]
-    for part in plan.parts:
-        written.append((part.planned, bool(outputs_of(part.planned) or part.outputs)))
-        written += [(step, bool(outputs_of(step))) for step in part.plans[0].steps]
-    last = max((index for index, (_, is_written) in enumerate(written) if is_written), default=len(written))
-    return [planned.step.stage for planned, _ in written[last + 1 :] if not planned.skip]
+    saved = {id(part.planned) for part in plan.parts if part.outputs}
+    written = (index for index, one in enumerate(plan.steps) if outputs_of(one) or id(one) in saved)
+    last = max(written, default=len(plan.steps))
+    return [planned.step.stage for planned in plan.steps[last + 1 :] if not planned.skip]
 
 
 def _once(problems: Sequence[IrisError], job: Job, outlines: Sequence[Exposure]) -> Iterator[IrisError]:

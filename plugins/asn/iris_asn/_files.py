@@ -12,7 +12,7 @@ from iris_asn._group import Group
 from iris_asn._rules import REFERENCES
 from iris_core import Exposure, InputError, IrisError, Job, Problems, make_job, open_fits, read_exposure
 
-__all__ = ["check_target", "is_damaged", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
+__all__ = ["check_target", "damaged", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
 
 _PRODUCT = "a product of a run (RUNID): name the file to take it"
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
@@ -82,7 +82,12 @@ def _read(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, IrisError]]
     return outlines, problems
 
 
-def is_damaged(path: Path) -> bool:
+def damaged(left_out: Mapping[Path, str]) -> dict[Path, str]:
+    """Return which of the files that are left out are damaged, and how: products are whole, and were read."""
+    return {path: why for path, why in left_out.items() if why != _PRODUCT and _is_damaged(path)}
+
+
+def _is_damaged(path: Path) -> bool:
     """Whether a file that is no exposure is damaged: whole FITS files may hold something else, a table, say."""
     try:
         with open_fits(path, False, lambda _: None):

@@ -17,20 +17,20 @@ def read_association(path: Path, recipe: Recipe) -> list[Job] | None:
     """Group the exposures in a folder, as ``iris asn --recipe`` does."""
     if not path.is_dir():
         return None
-    from iris_asn._files import is_damaged, job_of, read_outlines
+    from iris_asn._files import damaged, job_of, read_outlines
     from iris_asn._group import group_exposures
     from iris_asn._recipes import like_of
 
     outlines, left_out = read_outlines([path])
     found = group_exposures(outlines, recipe.name, like=like_of(recipe), members=recipe.members)
-    damaged = {file: why for file, why in left_out.items() if is_damaged(file)}
+    lost = damaged(left_out)
     for file, why in {**left_out, **found.left_out}.items():
-        log.log(logging.WARNING if file in damaged else logging.INFO, "%s is left out: %s", file, why)
-    number = len(left_out) + len(found.left_out) - len(damaged)
+        log.log(logging.WARNING if file in lost else logging.INFO, "%s is left out: %s", file, why)
+    number = len(left_out) + len(found.left_out) - len(lost)
     if number:
         log.warning("%s: %d files are left out; 'iris asn --recipe %s' says why", path, number, recipe.name)
     # Nobody knows whose member a damaged file is: the run says that it failed, whatever else is made.
-    failed = [Job(file, problem=why) for file, why in damaged.items()] if recipe.missing != "leave_out" else []
+    failed = [Job(file, problem=why) for file, why in lost.items()] if recipe.missing != "leave_out" else []
     groups = [job_of(group) for group in found.groups]
     nothing = f"{path}: no exposures for recipe {recipe.name}; 'iris asn --recipe {recipe.name}' says why"
     return [*groups, *failed] or [Job(path, problem=nothing)]

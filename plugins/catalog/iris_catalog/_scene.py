@@ -105,7 +105,8 @@ def scene_of(exposure: Exposure) -> Scene:
     calibrated = exposure.unit.is_equivalent(parse_unit(_SURFACE_BRIGHTNESS))
     area = float(header.get("PIXAR_SR") or mean_solid_angle(exposure.wcs, exposure.shape))
     # a rate after resampling is per mean pixel of the detector
-    variance = _variance(frame, exposure.planes.get("WHT"))
+    weight = _weight(exposure)
+    variance = _variance(frame, weight)
     context = exposure.planes.get("CON")
     factor = 1e6 * area * exposure.unit.to(parse_unit(_SURFACE_BRIGHTNESS)) if calibrated else _pixel_ratio(header)
     return Scene(
@@ -116,7 +117,7 @@ def scene_of(exposure: Exposure) -> Scene:
         uncovered=uncovered,
         context=None if context is None else context.reshape(-1, *exposure.shape),
         corrfac=max(float(header.get("CORRFAC", 1.0)), 1.0),
-        pattern=_pattern(exposure, variance, frame.bad),
+        pattern=_pattern(weight, variance, frame.bad, header),
         factor=factor,
         flux_unit=Jy if calibrated else exposure.unit,
         pixel_area=area,
@@ -137,11 +138,16 @@ def _uncovered(exposure: Exposure) -> Mask:
     return np.asarray(np.all(weight.reshape(-1, *exposure.shape) == 0, axis=0))
 
 
-def _pattern(exposure: Exposure, variance: Image, bad: Mask) -> Image | None:
+def _weight(exposure: Exposure) -> Array | None:
+    """Return the weight of each pixel, the mean over the integrations; None where nothing was resampled."""
     weight = exposure.planes.get("WHT")
-    if weight is None or bad.all() or not float(exposure.sci_header.get("CORRFAC", 1.0)) > 1:
+    return None if weight is None else weight.reshape(-1, *exposure.shape).mean(axis=0)
+
+
+def _pattern(weight: Array | None, variance: Image, bad: Mask, header: dict[str, Any]) -> Image | None:
+    if weight is None or bad.all() or not float(header.get("CORRFAC", 1.0)) > 1:
         return None
-    weighted = variance * weight.reshape(-1, *exposure.shape).mean(axis=0)
+    weighted = variance * weight
     known = weighted[~bad]
     # without bright sources, whose photon noise is no matter of weights
     return np.asarray(weighted / known[known <= _BRIGHT * np.median(known)].mean(), dtype=np.float32)
@@ -166,7 +172,7 @@ def _variance(frame: Frame, weight: Array | None) -> Image:
     if frame.err is not None:
         return np.where(frame.bad, np.float32(0), np.square(frame.err))
     good = ~frame.bad
-    share = np.ones(1) if weight is None else weight.reshape(-1, *frame.bad.shape).mean(axis=0)[good]
+    share = np.ones(1) if weight is None else weight[good]
     values = frame.data[good]
     spread = _MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)) * np.sqrt(share)) if values.size else 0.0
     variance = np.zeros(frame.bad.shape, dtype=np.float32)
