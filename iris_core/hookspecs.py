@@ -344,6 +344,9 @@ def read_jobs(
 def read_association(path: Path, allow_outside: bool, recipe: Recipe) -> Sequence[Job] | None:
     """Return the exposures that an association file, or a folder, has for a recipe; None for other files.
 
+    Files that are given beside each other to a recipe of many exposures are one group: of such a file this may return
+    one job whose only member is the file itself, with its role.
+
     Examples
     --------
     >>> @hookimpl

@@ -38,29 +38,39 @@ def read_jobs(
         Whether an association may name files outside its own folder.
     roles
         Of a recipe that makes many exposures into fewer: how many of them it takes, by role. All files that are no
-        associations are then one group, in the first of the roles.
+        associations are then one group, each in the role that a plugin tells, by default in the first.
     recipe
         For the plugin that makes groups of the exposures in a folder.
     """
     jobs: list[Job] = []
-    alone: list[Path] = []
+    alone: list[Job] = []
     for path in files:
         if _is_no_file(path) and not path.is_dir():  # a reader might wait for ever
             jobs += [Job(path)]
             continue
         asked = {"path": path, "allow_outside": allow_outside, "recipe": recipe}
         listed = plugins.ask_one("read_association", path, **asked)
-        if listed is None and roles and not path.is_dir():
-            alone.append(path)
+        if roles and not path.is_dir() and (listed is None or _is_alone(listed, path)):
+            alone += listed or [Job(path)]
         else:
             jobs += [Job(path, tuple(backgrounds))] if listed is None else listed
     if roles:
-        role = next(iter(roles))
-        own = [Job(alone[0], tuple(backgrounds), members=tuple((role, path) for path in alone))] if alone else []
+        own = [_together(alone, next(iter(roles)), backgrounds)] if alone else []
         return [_group(job, roles, plugins) for job in (*own, *jobs)]
     if use_others:
         jobs = [job if job.backgrounds else _with_others(job, jobs) for job in jobs]
     return [replace(job, problem=job.problem or _no_files(job) or _not_one(job) or _repeated(job)) for job in jobs]
+
+
+def _is_alone(listed: Sequence[Job], path: Path) -> bool:
+    """Whether what a plugin made of a file is the file itself, with its role."""
+    return [(job.path, len(job.members)) for job in listed] == [(path, 1)]
+
+
+def _together(alone: Sequence[Job], first: str, backgrounds: Sequence[Path]) -> Job:
+    """Return files that were given beside each other as one group."""
+    members = tuple(member for job in alone for member in job.members or ((first, job.path),))
+    return Job(alone[0].path, tuple(backgrounds), members=members)
 
 
 def _group(job: Job, roles: Mapping[str, Numbers], plugins: Plugins) -> Job:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iris_asn._keys import Keys, name_of, unique
-from iris_asn._kinds import kind_of
+from iris_asn._kinds import Kind, kind_of
 from iris_asn._member import Member
 from iris_asn._rules import Numbers, Rule, find_rule
 from iris_core import InputError, Meta, Window, choices
@@ -17,7 +17,7 @@ from iris_core import InputError, Meta, Window, choices
 if TYPE_CHECKING:
     from iris_core import Exposure
 
-__all__ = ["Group", "Grouping", "group_exposures"]
+__all__ = ["Group", "Grouping", "group_exposures", "role_of_named"]
 
 _ByRole = dict[str, list[Member]]
 _Skies = dict[tuple[tuple[str, ...], Window | None], list[Member]]
@@ -144,8 +144,24 @@ def _sort_out(
         if role in by_role:
             by_role[role].append(one)
         else:
-            left_out[one.path] = f"{kind.evidence}; {recipe} takes {', '.join(rule.members)}"
+            left_out[one.path] = _no_role(kind, rule, recipe)
     return by_role, left_out
+
+
+def _no_role(kind: Kind, rule: Rule, recipe: str) -> str:
+    return f"{kind.evidence}; {recipe} takes {', '.join(rule.members)}"
+
+
+def role_of_named(outline: Exposure, rule: Rule, recipe: str) -> tuple[str, str]:
+    """Return the role of an exposure that is named for a recipe, and what in its header speaks against it.
+
+    Where the header gives it no role, the one who named it knows: it is in the first role of the recipe.
+    """
+    kind = kind_of(Member.of(outline))
+    role = rule.kinds.get(kind.name, "")
+    if role in rule.members:
+        return role, ""
+    return rule.first, _no_role(kind, rule, recipe) if kind.is_stated else ""
 
 
 def _form(by_role: _ByRole, rule: Rule, keys: Keys, most: int | None) -> Iterator[Group]:

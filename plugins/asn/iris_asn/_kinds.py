@@ -16,6 +16,7 @@ _KINDS = {spelling: kind for kind, spellings in IMAGE_TYPES.items() for spelling
 _SHUTTER = {"dark": "open", "science": "closed", "subarray": "closed", "background": "closed", "sky_flat": "closed"}
 _SHUTTER |= {"flat": "closed", "flat_on": "closed", "flat_off": "closed"}
 _LAMP = {"science": "on", "subarray": "on", "background": "on", "flat_off": "on", "flat_on": "off"}
+_SILENT = "IMTYPE is not stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Kind:
 
     name: str
     evidence: str
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the header speaks of what it is, be it unclear."""
+        return self.evidence != _SILENT
 
 
 def kind_of(member: Member) -> Kind:
@@ -83,7 +89,7 @@ def _unstated(shutter: _State, lamp: _State) -> str:
 
 
 def _evidence(name: str, shutter: _State, lamp: _State) -> str:
-    return {"dark": str(shutter), "flat_on": str(lamp)}.get(name, "IMTYPE is not stated")
+    return {"dark": str(shutter), "flat_on": str(lamp)}.get(name, _SILENT)
 
 
 def _contradiction(name: str, shutter: _State, lamp: _State) -> str:

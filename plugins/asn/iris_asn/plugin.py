@@ -1,11 +1,11 @@
-"""A folder as the input of a run: its exposures in groups for the recipe."""
+"""A folder as the input of a run: its exposures in groups for the recipe; and the role of an exposure that is named."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
-from iris_core import Job, Recipe, hookimpl
+from iris_core import IrisError, Job, Recipe, hookimpl
 
 __all__: list[str] = []
 
@@ -14,9 +14,30 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def read_association(path: Path, recipe: Recipe) -> list[Job] | None:
-    """Group the exposures in a folder, as ``iris asn --recipe`` does."""
-    if not path.is_dir():
+    """Group the exposures in a folder, as ``iris asn --recipe`` does, and tell the role of one that is named."""
+    if path.is_dir():
+        return _grouped(path, recipe)
+    return _named(path, recipe) if recipe.members else None
+
+
+def _named(path: Path, recipe: Recipe) -> list[Job] | None:
+    """Return an exposure in the role of which its header speaks; what cannot be read is not our business."""
+    from iris_asn._group import role_of_named
+    from iris_asn._recipes import like_of
+    from iris_asn._rules import find_rule
+    from iris_core import read_exposure
+
+    try:
+        outline = read_exposure(path, pixels=False)
+    except IrisError:
         return None
+    role, against = role_of_named(outline, find_rule(recipe.name, like_of(recipe), recipe.members), recipe.name)
+    if against:
+        log.warning("%s is taken as %s: %s", path, role, against)
+    return [Job(path, members=((role, path),))]
+
+
+def _grouped(path: Path, recipe: Recipe) -> list[Job]:
     from iris_asn._files import damaged, job_of, read_outlines
     from iris_asn._group import group_exposures
     from iris_asn._recipes import like_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +39,22 @@ def jobs(folder: Path) -> Jobs:
     def make(name: str, **members: tuple[int, int | None]) -> list[Job]:
         plugins = load_plugins(["iris-imager", "iris-asn"])
         return read_jobs([folder], [], plugins, roles=members, recipe=Recipe(name=name, steps=(), members=members))
+
+    return make
+
+
+@pytest.fixture
+def named(folder: Path) -> Callable[..., Job]:
+    """Return the job of a recipe for exposures of the folder that are named, and for one of another type each."""
+    for at, kind in enumerate(("SKY", "FOO", ""), start=6):
+        exposure = make_exposure((4, 4), header={"IMTYPE": kind, "FILTER": "Kbb"}, start_time=START)
+        write_exposure(exposure, folder / f"e{at}_rate.fits")
+
+    def make(name: str, *at: int, **members: tuple[int, int | None]) -> Job:
+        files = [folder / f"e{number}_rate.fits" for number in at]
+        plugins = load_plugins(["iris-imager", "iris-asn"])
+        (job,) = read_jobs(files, [], plugins, roles=members, recipe=Recipe(name=name, steps=(), members=members))
+        return job
 
     return make
 
@@ -81,6 +97,24 @@ def test_other_files_are_not_its_business(folder: Path) -> None:
     plugins = load_plugins(["iris-imager", "iris-asn"])
     (job,) = read_jobs([folder / "e3_rate.fits"], [], plugins, recipe=Recipe(name="image2", steps=()))
     assert job == Job(folder / "e3_rate.fits")
+
+
+@pytest.mark.parametrize("order", [(3, 4, 6), (6, 3, 4), (3, 6, 4)])
+def test_exposures_that_are_named_have_the_roles_of_their_headers(
+    named: Callable[..., Job], order: Sequence[int]
+) -> None:
+    job = named("image3", *order, science=(1, None), background=(0, None))
+    assert (names(job), [path.name for path in job.backgrounds]) == (["e3_rate.fits", "e4_rate.fits"], ["e6_rate.fits"])
+
+
+@pytest.mark.parametrize(("kind", "tells"), [(0, False), (3, True), (7, True), (8, False)])
+def test_an_exposure_that_is_named_is_taken_and_what_its_header_says_against_it_is_told(
+    named: Callable[..., Job], kind: int, tells: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A dark, a science exposure, one of a type that is not known, and one of no type."""
+    job = named("create-dark", kind, dark=(1, None))
+    assert job.members == (("dark", job.path),)
+    assert (f"e{kind}_rate.fits is taken as dark" in caplog.text) == tells
 
 
 def test_a_damaged_exposure_fails_beside_the_groups(jobs: Jobs, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
