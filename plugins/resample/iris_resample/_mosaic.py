@@ -18,7 +18,7 @@ from iris_resample._like import grid_like
 from iris_resample._noise import View, combined_noise_factor
 from iris_resample._params import MosaicParams
 from iris_resample._pixmap import PixelMap, pixel_map
-from iris_resample._product import annotate, assemble, cards, is_brightness, total_time
+from iris_resample._product import annotate, assemble, cards, is_brightness, totals
 from iris_resample._weights import Weighing, factors_of, sky_variance, weight_of
 
 __all__ = ["check", "combine"]
@@ -207,7 +207,7 @@ def _product_of(made: _Mosaic, exposures: Exposures, images: Sequence[Pointing])
     described = cards(made.grid, drop, _said(made.params), _factor(made, images), coadd.program)
     merged = contributing.merged()
     result = finish(coadd.finished())
-    mosaic = assemble(merged, made.grid, result, {**described, **total_time(merged)}, {**merged.planes, **planes})
+    mosaic = assemble(merged, made.grid, result, {**described, **totals(merged)}, {**merged.planes, **planes})
     if any(one.variance for one in exposures.outlines) and not coadd.variance:
         mosaic = mosaic.note("the errors of some exposures are unknown, and so are those of the mosaic")
     for reason in made.absent:

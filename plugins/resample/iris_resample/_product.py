@@ -14,7 +14,7 @@ from iris_core import Array, Exposure
 from iris_resample._drizzle import Drop, Resampled
 from iris_resample._grid import Grid
 
-__all__ = ["annotate", "assemble", "cards", "is_brightness", "total_time", "weight_planes"]
+__all__ = ["annotate", "assemble", "cards", "is_brightness", "totals", "weight_planes"]
 
 Cards = Mapping[str, tuple[Any, str]]
 
@@ -64,10 +64,15 @@ def weight_planes(exposure: Exposure, result: Resampled) -> Mapping[str, Array]:
     return {"WHT": weight, "CON": (weight > 0).astype(np.int32)}
 
 
-def total_time(merged: Exposure) -> Cards:
-    """Return TOTEXP of what was made of many exposures, where their times are known."""
-    seconds = merged.meta.exposure_time
-    return {} if seconds is None else {"TOTEXP": (seconds, "[s] exposure time, of several detectors once")}
+def totals(merged: Exposure) -> Cards:
+    """Return TOTEXP of what was made of many exposures, and the mean of their FRACREJ, where these are known."""
+    seconds, each = merged.meta.exposure_time, merged.planes["HDRTAB"]
+    found: dict[str, tuple[Any, str]] = {}
+    if seconds is not None:
+        found["TOTEXP"] = (seconds, "[s] exposure time, of several detectors once")
+    if "FRACREJ" in (each.dtype.names or ()) and each["FRACREJ"].dtype.kind == "f":
+        found["FRACREJ"] = (float(f"{np.nanmean(each['FRACREJ']):.4g}"), "mean share of pixels rejected as outliers")
+    return found
 
 
 def is_brightness(unit: u.UnitBase | None) -> bool:

@@ -168,6 +168,14 @@ def test_context_of_many_exposures(field: Any, number: int) -> None:
         assert np.count_nonzero(there) < 1.5 * 18 * 19
 
 
+def test_the_share_of_rejected_pixels_is_the_mean_of_those_of_the_exposures(field: Any) -> None:
+    """Outliers have no weight: the DQ of the mosaic knows nothing of them."""
+    shares = (0.01, 0.03, 0.02)
+    dithers = [one.with_keywords({"FRACREJ": (at, "")}) for one, at in zip(field.dithers(3), shares, strict=True)]
+    assert field.mosaic(*dithers).sci_header["FRACREJ"] == pytest.approx(0.02)
+    assert "FRACREJ" not in field.mosaic(*field.dithers(3)).sci_header
+
+
 @pytest.mark.slow
 def test_an_exposure_of_nan_takes_no_row_no_bit_and_no_time(field: Any) -> None:
     first, second, third = field.dithers(3)
