@@ -150,6 +150,15 @@ def test_a_file_that_cannot_be_read_is_no_obstacle_and_is_named_among_the_reject
     assert "broken.fits" in caplog.text
 
 
+def test_files_that_do_not_say_of_which_type_they_are_are_named_once(tmp_path: Path) -> None:
+    """A dark that another program wrote lies in the folder, and none is found."""
+    for name in ("mine.fits", "other.fits"):
+        fits.PrimaryHDU(np.ones((2, 2))).writeto(tmp_path / name)
+    (reason,) = rejected_in(tmp_path).values()
+    assert "mine.fits and 1 other" in reason
+    assert "REFTYPE" in reason
+
+
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReferenceNotFound, match="missing"):
         ReferenceFolder(tmp_path / "missing", find_type)

@@ -135,8 +135,13 @@ class ReferenceFolder:
 
     @hookimpl
     def explain_reference(self, reftype: str, exposure: Exposure) -> list[Candidate]:
-        """Return every file of the type that is not chosen, and why."""
-        return [*self._rank(reftype, exposure).rejected(), *self.unreadable]
+        """Return every file of the type that is not chosen, and why; and of which files the type is not known."""
+        return [*self._rank(reftype, exposure).rejected(), *self.unreadable, *self._untyped()]
+
+    def _untyped(self) -> list[Candidate]:
+        names = [one.name for one in self.entries if not one.reftype]
+        more = f" and {len(names) - 1} other files have" if len(names) > 1 else " has"
+        return [Candidate(self.folder, f"{names[0]}{more} no keyword REFTYPE")] if names else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
