@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from math import fsum
@@ -19,6 +19,8 @@ from iris_core.keywords import header_text, iso_time, mjd_of
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
+    from iris_core.meta import StageRecord
+
 # Table of what the headers of the inputs were: a row for each.
 TABLE = "HDRTAB"
 # Said anew of the product, or for each input in the table.
@@ -32,7 +34,7 @@ def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
     Keywords that are equal in all are kept. EXPTIME is the sum, in which detectors that were read out together count
     once, DATE-OBS the first, DATE-END the last, MJD-AVG the mean of the middles weighted by exposure time, NEXP the
     number. All other keywords leave the header for the table HDRTAB, which has a row for each exposure. Of the history,
-    the stages that all have been through are kept.
+    the stages that all have been through are kept; what was noted of the first exposure only has its name.
 
     Parameters
     ----------
@@ -50,9 +52,23 @@ def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
         done=done,
         common=frozenset(),
         subarrays=(),
-        history=tuple(record for record in first.history if record.stage in done or record.status == "SKIPPED"),
+        history=tuple(_history(outlines, done)),
         notes=tuple(dict.fromkeys(note for one in outlines for note in one.notes)),
     )
+
+
+def _history(outlines: Sequence[Exposure], done: Set[str]) -> Iterator[StageRecord]:
+    """Yield the records of the first exposure; of its notes, those that others do not have get its name."""
+    first, *others = outlines
+    for record in first.history:
+        if record.stage in done or record.status == "SKIPPED":
+            shared = set(record.notes).intersection(*(_notes(one, record.stage) for one in others))
+            named = (note if note in shared else f"{first.name}: {note}" for note in record.notes)
+            yield replace(record, notes=tuple(named))
+
+
+def _notes(exposure: Exposure, stage: str) -> Iterator[str]:
+    return (note for record in exposure.history if record.stage == stage for note in record.notes)
 
 
 def _common(headers: Sequence[Header]) -> Header:

@@ -86,6 +86,19 @@ def test_what_was_done_is_what_was_done_to_all() -> None:
     assert merged.history == (both,)
 
 
+def test_what_was_noted_of_the_first_exposure_only_has_its_name() -> None:
+    def noted(*notes: str) -> tuple[StageRecord, ...]:
+        return (StageRecord(stage="flat_field", status="COMPLETE", notes=notes),)
+
+    own = [("no errors", "5 pixels"), ("no errors", "7 pixels"), ("no errors",)]
+    exposures = Exposures.of(
+        make_exposure((4, 4), path=Path(f"d{at}.fits")).replace(done=frozenset({"flat_field"}), history=noted(*notes))
+        for at, notes in enumerate(own)
+    )
+    assert exposures.merged().history[0].notes == ("no errors", "d0.fits: 5 pixels")
+    assert exposures[:1].merged().history[0].notes == own[0]
+
+
 def test_exposures_from_which_not_the_same_was_removed_are_refused() -> None:
     first = make_exposure((4, 4)).replace(removed={"dark": Removal.WHOLE})
     with pytest.raises(InputError, match="differ in removed"):
