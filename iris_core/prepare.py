@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 from iris_core.compile import compile_recipe
@@ -15,7 +16,6 @@ from iris_core.instruments import InstrumentMode, Offered, find_mode, match_mode
 from iris_core.loading import add_file
 from iris_core.plan import JobPlan, Plan, make_plan
 from iris_core.plugins import STORE, Plugins
-from iris_core.provenance import software
 from iris_core.recipe import Overrides, PartialRecipe, Recipe
 from iris_core.reference import ReferenceFiles
 from iris_core.report import Job, Products
@@ -24,7 +24,10 @@ from iris_core.step import Step
 
 @dataclass
 class Run:
-    """One recipe with the plugins and reference files of a run; `problems` are the errors of the recipe itself."""
+    """One recipe with the plugins and reference files of a run.
+
+    `problems` are the errors of the recipe itself; `found` is what others find out once per run, by name.
+    """
 
     recipe: Recipe
     plugins: Plugins
@@ -32,6 +35,7 @@ class Run:
     products: Products
     problems: list[IrisError] = field(default_factory=list)
     compiled: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
 
     def compile(self, mode: InstrumentMode | None) -> tuple[Step, ...]:
         """Return the steps for a mode, compiled once; errors are added to `problems`."""
@@ -54,10 +58,7 @@ class Run:
         """What is true of every exposure of the run."""
         origins = self.plugins.origins
         wrappers = {name: origins[name].version if name in origins else "" for name in self.recipe.plugins}
-        files = self.plugins.files()
-        hashes = {name: {"file": str(files[name].absolute()), "sha256": origins[name].sha256} for name in files}
-        known = {"recipe": self.recipe.name, "with": wrappers, "software": software()}
-        return {**known, "plugin_files": hashes} if hashes else known
+        return {"recipe": self.recipe.name, "with": wrappers, "python": python_version()}
 
     def plan(self, job: Job) -> JobPlan:
         """Return the plan of one exposure, or of many; nothing is read but headers, tables and models."""

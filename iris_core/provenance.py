@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from hashlib import file_digest
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from iris_core.exposure import Exposure
-from iris_core.installed import DISTRIBUTION
 from iris_core.keywords import header_text, text_card
 from iris_core.meta import StageRecord
 from iris_core.state import pass_through
@@ -54,12 +51,6 @@ def record_step(
     for note in record.notes:
         header.add_history(f"{step.stage}: {'SKIPPED: ' if skipped else ''}{header_text(note)}")
     return passed.replace(history=(*exposure.history, record), header=header, notes=exposure.notes if skipped else ())
-
-
-def software() -> dict[str, str]:
-    """Return the versions of what every run depends on."""
-    packages = (DISTRIBUTION, "numpy", "astropy", "gwcs", "asdf")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def sha256_of(path: Path) -> str:

@@ -30,7 +30,7 @@ from iris_core import (
     write_fits,
 )
 
-USE = ReferenceUse(reftype="flat", path="/calib/flat.fits", sha256="0" * 64, provider="by hand")
+USE = ReferenceUse(reftype="flat", path="flat.fits", sha256="0" * 64, provider="by hand")
 RECORD = StageRecord(
     stage="flat_field",
     status="COMPLETE",
@@ -41,7 +41,6 @@ RECORD = StageRecord(
     params={"inverse": False, "sigma": 3.0, "bits": ["HOT"], "box": None},
     references=(USE,),
     backgrounds=("a.fits", "b.fits"),
-    seconds=0.25,
 )
 WINDOW = Subarray(id=3, window=Window(11, 21, 4, 5), detxsize=4096, detysize=4096, fastaxis=-1, slowaxis=2)
 

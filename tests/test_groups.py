@@ -205,7 +205,7 @@ def test_a_product_of_many_records_them_with_their_hashes_and_what_was_done(
     ]
     table = Table.read(tmp_path / "out" / "f3_cat.ecsv")
     assert table["pixels"].tolist() == [1200]
-    assert table.meta["RUNID"] == made.header["RUNID"]
+    assert table.meta["IRISKEY"] == made.header["IRISKEY"]
     segments = read_exposure(tmp_path / "out" / "f3_segm.fits")
     assert segments.history == made.history
 

@@ -118,7 +118,7 @@ def test_a_dark_that_the_background_removed_is_recorded_in_the_product(night: Pa
     cal = read_fits(report.results[0].products["cal"])
     record = next(record for record in cal.history if record.stage == "dark_current")
     assert any("dark" in note for note in record.notes)
-    assert record.references[0].path == str(store / "d.fits")
+    assert record.references[0].path == "d.fits"
     assert cal.header["RM_DARK"] == "WHOLE"
     assert cal.removed["dark"] is Removal.WHOLE
     assert "dark" not in cal.variance

@@ -74,7 +74,7 @@ def test_it_runs_and_its_hash_is_in_the_product(
     digest = hashlib.sha256(my_stage.read_bytes()).hexdigest()
     assert product.data[0, 0] == 3
     assert (product.history[0].plugin, product.history[0].version) == ("my_stage", f"sha256:{digest[:12]}")
-    assert product.provenance["plugin_files"] == {"my_stage": {"file": str(my_stage), "sha256": digest}}
+    assert product.provenance["key"]["code"]["my_stage"] == digest
 
 
 @pytest.mark.parametrize("form", [str, Path, lambda path: [str(path)], lambda path: (path,)])

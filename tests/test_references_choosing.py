@@ -345,7 +345,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_searched_by_headers(plugins: Plugins, folder: Path) -> None:
     found = chosen(choose(plugins, "flat", store=folder))
-    assert (found.path, found.provider) == (folder / "right.fits", f"folder {folder}")
+    assert (found.path, found.provider) == (folder / "right.fits", "folder")
 
 
 def test_a_folder_that_the_recipe_names_goes_before_installed_providers(

@@ -95,7 +95,7 @@ def test_the_history_says_what_was_done_by_whom_with_what(lab: Lab, write_recipe
     assert "flat_field: used with care" in list(product.header["HISTORY"])
     assert product.notes == ()
     assert product.provenance["recipe"] == "recipe"
-    assert set(product.provenance["software"]) >= {"python", "iris-nir", "numpy", "astropy"}
+    assert product.provenance["python"].startswith("3.")
 
 
 def test_a_skipped_step_is_recorded_with_the_reason(lab: Lab, write_recipe: Write) -> None:

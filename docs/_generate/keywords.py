@@ -12,7 +12,7 @@ Also read: TIME-OBS (the time of day, where DATE-OBS is a date alone), SUBSTRT1/
 detector, 1-based), BUNIT (or UNIT), and the keywords of a celestial FITS WCS.
 
 Written into every product: DATALVL (2), FILENAME, DRSVER and DRSFMT (version of iris, version of the format), RECIPE,
-RUNID (equal in all products of an exposure that were made together), a status keyword for each stage, R_<TYPE> for each
+IRISKEY (of all that a product was made of and with), a status keyword for each stage, R_<TYPE> for each
 reference file, RM_DARK (how much of the dark current the background subtraction removed), CRPIX to CD, SIP and S_REGION
 of the WCS. What a stage writes itself is in the section of its implementation, see [stages](stages.md).
 

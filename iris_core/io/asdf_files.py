@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -27,13 +28,21 @@ __all__ = ["dump_tree", "read_asdf", "restore_tree", "write_asdf"]
 log = logging.getLogger(__name__)
 
 _CARD = 80
+# The list of extensions is at the start of the tree, and a tree at the start of its file.
+_EXTENSION, _HEAD = re.compile(rb"  - !core/extension_metadata[^\n]*\n(?:    [^\n]*\n)+"), 1 << 16
 
 
 def dump_tree(exposure: Exposure) -> bytes:
     """Return the ASDF extension of a product: ``meta.wcs`` (the gWCS) and ``iris`` (the provenance)."""
     buffer = BytesIO()
     load_asdf().AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
-    return buffer.getvalue()
+    return _in_order(buffer.getvalue())
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return an ASDF file with the extensions that wrote it in order: asdf lists them anyhow, and no two are equal."""
+    listed = _EXTENSION.findall(content)
+    return content.replace(b"".join(listed), b"".join(sorted(listed)), 1)
 
 
 def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
@@ -86,8 +95,12 @@ def write_asdf(exposure: Exposure, path: str | Path) -> Path:
         "area": exposure.area,
     }
     # Given a name, asdf would write to a hidden file of its own first, and leave it there when it is killed.
-    with Path(path).open("wb") as file:
+    with Path(path).open("w+b") as file:
         load_asdf().AsdfFile(tree).write_to(file)
+        file.seek(0)
+        head = file.read(_HEAD)
+        file.seek(0)
+        file.write(_in_order(head))
     return Path(path)
 
 

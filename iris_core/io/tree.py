@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iris_core.errors import InputError
@@ -25,13 +26,22 @@ def describe(exposure: Exposure) -> dict[str, Any]:
     described = {
         "format": FORMAT,
         "provenance": exposure.provenance,
-        "history": [asdict(record) for record in exposure.history],
+        "history": [_lasting(record) for record in exposure.history],
         "subarrays": [asdict(subarray) for subarray in exposure.subarrays],
         "done": sorted(exposure.done),
         "removed": {name: str(amount) for name, amount in exposure.removed.items()},
         "common": sorted(exposure.common),
     }
     return {key: _plain(value) for key, value in described.items()}
+
+
+def _lasting(record: StageRecord) -> dict[str, Any]:
+    """Return what is the same when the same is made again elsewhere: no seconds, and names for paths."""
+    plain = asdict(record)
+    del plain["seconds"]
+    plain["references"] = [{**asdict(use), "path": Path(use.path).name} for use in record.references]
+    plain["backgrounds"] = [Path(path).name for path in record.backgrounds]
+    return plain
 
 
 def _plain(node: Any) -> Any:

@@ -198,7 +198,7 @@ class Ranking:
         return Reference(
             reftype=self.reftype,
             path=self.folder / self.best[0].name,
-            provider=f"folder {self.folder}",
+            provider="folder",
             notes=tuple(notes),
             sha256=self.best[0].sha256,
         )

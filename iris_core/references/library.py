@@ -69,15 +69,20 @@ class ReferenceLibrary:
         return self._plugins.reference_type(reference.reftype, reference.path)
 
     def expect(self, references: Iterable[References]) -> None:
-        """Count what will be read: a file is kept until it has been used as often as it was expected."""
-        self._expected.update(_key(one) for found in references for one in found.values())
+        """Count what will be read: a file is kept until it has been used as often as it was expected; hash it."""
+        for one in (one for found in references for one in found.values()):
+            self._expected[_key(one)] += 1
+            self._hash(one)
 
     def read(self, references: References) -> References:
         """Return references with the pixels of their images."""
         for reference in references.values():
-            (self._files.watch if reference.sha256 else self._files.hash)(reference.path)
+            self._hash(reference)
         found = {reftype: self._whole(reference) for reftype, reference in references.items()}
         return References(found, references.notes)
+
+    def _hash(self, reference: Reference) -> None:
+        (self._files.watch if reference.sha256 else self._files.hash)(reference.path)
 
     def _whole(self, reference: Reference) -> Reference:
         if not isinstance(reference.content, Exposure):

@@ -13,14 +13,14 @@ from iris_core.errors import IrisError, PluginError, Problems
 from iris_core.exposure import Exposure
 from iris_core.loading import load_plugins
 from iris_core.plan import Plan
-from iris_core.plugins import STORE, WATCH, Plugins
+from iris_core.plugins import STORE, WATCH
 from iris_core.prepare import Run, start_run
 from iris_core.recipe import ExecutorOptions, Overrides, Recipe
 from iris_core.report import ExposureResult, Job
 from iris_core.workers.group_plan import GroupPlan, plan_part
 from iris_core.workers.groups import calibrate_groups
-from iris_core.workers.here import calibrate_job, failure
-from iris_core.workers.identity import run_identity
+from iris_core.workers.here import calibrate_job, failure, hashed, members_of, recorded
+from iris_core.workers.identity import KEY, identify
 from iris_core.workers.warned import logged, replay
 
 __all__ = ["calibrate_with_executor", "groups_with_executor"]
@@ -58,21 +58,23 @@ def calibrate_with_executor(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tup
         else:
             yield job, result
     for job in lost:
-        may = recipe.output.overwrite or _made_by_this_run(plans[job], run.plugins)
+        may = recipe.output.overwrite or _made_by_this_run(plans[job], run)
         again = replace(recipe, output=recipe.output.model_copy(update={"overwrite": may}))
         for _, result in _submit(start(1), [job], partial(_plan_in_worker, again, names, files)):
             died = PluginError("the worker process crashed twice (out of memory?)")
             yield job, result or failure(job.path, died, 0.0)
 
 
-def _made_by_this_run(plan: Plan, plugins: Plugins) -> bool:
+def _made_by_this_run(plan: Plan, run: Run) -> bool:
     """Whether all that is there of the products of an exposure was written by the process that died."""
-    identity = run_identity(plan)
+    members = members_of(plan)
     try:
-        found = [plugins.read_exposure(path, False) for path in plan.outputs if lexists(path)]
+        found = [run.plugins.read_exposure(path, False) for path in plan.outputs if lexists(path)]
+        with hashed(members) as files:
+            key = identify(plan, run, recorded(members, files)).key
     except IrisError:
         return False
-    return all(one.header.get("RUNID") == identity for one in found)
+    return all(one.header.get(KEY) == key for one in found)
 
 
 def _submit(

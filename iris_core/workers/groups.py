@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,7 +23,7 @@ from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
 from iris_core.workers.here import Planned, Written, failure, hashed, read_inputs, recorded
-from iris_core.workers.identity import run_identity
+from iris_core.workers.identity import Identity, Known, Owner, identify
 from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Room, Spilled, spill
 
@@ -89,7 +89,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
 
 
-@dataclass(slots=True)
+@dataclass
 class _Line:
     """Takes exposures through the steps between stages of many, and writes what comes out."""
 
@@ -100,13 +100,14 @@ class _Line:
     replan: Replan | None
     files: HashedFiles
     number: int = 0
-    identity: str = ""
     left_out: dict[Path, str] = field(default_factory=dict)
     read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     current: tuple[Member, ...] = ()
 
-    def __post_init__(self) -> None:
-        self.identity = run_identity(self.plan)
+    @cached_property
+    def identity(self) -> Identity:
+        """What all products have in common; this waits for the hashes of the exposures."""
+        return identify(self.plan, self.run, recorded(_read(self.plan), self.files))
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -123,14 +124,15 @@ class _Line:
     def _results(self, plans: Sequence[Plan], members: Sequence[Member]) -> Iterator[Any]:
         """Yield, for each exposure, what came of the steps."""
         pool = self.pool
-        given = [(self.number, member, pool.new_path(), pool.room, self.identity) for member in members]
+        given = [(self.number, member, pool.new_path(), pool.room) for member in members]
         if self.replan is None or (self.number and all(isinstance(member, InMemory) for member in members)):
             for plan, one in zip(plans, given, strict=True):
-                yield _advance(partial(_given, plan, self.run), *one)
+                yield _advance(partial(_given, plan, self.run), *one, self)
             return
         outlines = (member.outline for member in members)
         replans = [partial(self.replan, plan.job, self.number, one) for plan, one in zip(plans, outlines, strict=True)]
-        yield from self.pool.call(_advance, [(planned, *one) for planned, one in zip(replans, given, strict=True)])
+        known = Known(self.identity)
+        yield from pool.call(_advance, [(planned, *one, known) for planned, one in zip(replans, given, strict=True)])
 
     def _together(self, plans: Sequence[Plan], made: Sequence[Any], roles: Mapping[Path, str]) -> Exposures:
         kept: list[Member] = []
@@ -180,7 +182,7 @@ class _Line:
         return made.replace(provenance={**made.provenance, "members": members})
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
-        self.written.write(made, output, suffix, beside, self.run, self.identity)
+        self.written.write(made, output, suffix, beside, self.run, self)
 
 
 def _read(plan: GroupPlan) -> list[tuple[str, Path]]:
@@ -194,7 +196,7 @@ def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
 
 
 def _advance(
-    planned: Planned, number: int, member: Member, path: Path, room: Room, identity: str
+    planned: Planned, number: int, member: Member, path: Path, room: Room, owner: Owner
 ) -> tuple[Member, Written, tuple[str, ...]] | Exception:
     """Take one exposure through steps, and spill it, with the notes it had before; what goes wrong is the result."""
     written = Written()
@@ -208,7 +210,7 @@ def _advance(
         notes = exposure.notes
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
-        last = written.follow(steps, run, identity)
+        last = written.follow(steps, run, owner)
         if isinstance(member, InMemory) and number:
             return InMemory(last), written, notes
         return spill(last, path, before, member if isinstance(member, Spilled) else None, room), written, notes

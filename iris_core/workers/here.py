@@ -27,7 +27,7 @@ from iris_core.prepare import Run
 from iris_core.provenance import FORMAT
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure, follow
-from iris_core.workers.identity import run_identity
+from iris_core.workers.identity import KEY, Identity, Owner, Unknown, identify
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -62,15 +62,14 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     start, written = perf_counter(), Written()
     try:
         plan, run = planned()
-        members = [("science", plan.job.path), *(("background", path) for path in plan.job.backgrounds)]
+        members = members_of(plan)
         with hashed(members) as files:
             exposure, backgrounds = read_inputs(plan, run)
             steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
             del exposure, backgrounds  # the stages need the memory
-            identity = run_identity(plan)
+            owner = Unknown(lambda: identify(plan, run, recorded(members, files)))
             for done, made in steps:
-                known = _with_members(made, recorded(members, files))
-                written.write(known, done.output, done.suffix, done.beside, run, identity)
+                written.write(made, done.output, done.suffix, done.beside, run, owner)
                 del made  # the stages to come need the memory
     except Exception as error:
         failed = failure(job.path, error, perf_counter() - start)
@@ -84,6 +83,11 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     )
 
 
+def members_of(plan: Plan) -> list[tuple[str, Path]]:
+    """Return role and file of every exposure that is read."""
+    return [("science", plan.job.path), *(("background", path) for path in plan.job.backgrounds)]
+
+
 def hashed(members: Iterable[tuple[str, Path]]) -> closing[HashedFiles]:
     """Begin to hash the files of exposures, given with their roles, beside the stages."""
     files = HashedFiles()
@@ -95,13 +99,6 @@ def hashed(members: Iterable[tuple[str, Path]]) -> closing[HashedFiles]:
 def recorded(members: Iterable[tuple[str, Path]], files: HashedFiles) -> list[dict[str, str]]:
     """Return what the provenance keeps of the exposures that something is made of; waits for their hashes."""
     return [{"file": path.name, "role": role, "sha256": files.sha256(path)} for role, path in members]
-
-
-def _with_members(made: Result[Exposure], members: list[dict[str, str]]) -> Result[Exposure]:
-    def known(one: Exposure) -> Exposure:
-        return one.replace(provenance={**one.provenance, "members": members})
-
-    return replace(made, exposure=known(made.exposure), images={name: known(one) for name, one in made.images.items()})
 
 
 def read_inputs(plan: Plan, run: Run) -> tuple[Exposure, list[Exposure]]:
@@ -120,10 +117,13 @@ class Written:
     history: tuple[StageRecord, ...] = ()
 
     def follow(
-        self, steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure], run: Run, identity: str
+        self,
+        steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure],
+        run: Run,
+        owner: Owner,
     ) -> Exposure:
         """Write what the steps of an exposure make, as it comes, and return the exposure at the end."""
-        last = follow(steps, lambda done, made: self.write(made, done.output, done.suffix, done.beside, run, identity))
+        last = follow(steps, lambda done, made: self.write(made, done.output, done.suffix, done.beside, run, owner))
         self.history = last.history
         return last
 
@@ -140,7 +140,7 @@ class Written:
         suffix: str,
         beside: Mapping[str, Path],
         run: Run,
-        identity: str,
+        owner: Owner,
     ) -> None:
         """Write an exposure, where it has a file, and the tables and images that were made beside it."""
         self.history = made.exposure.history
@@ -151,14 +151,14 @@ class Written:
             if image is made.exposure:
                 _warn_of_nothing(image, path)
                 _warn_of_quality(image, path, run)
-            run.products.write(stamp_product(image, path, identity), path)
+            run.products.write(stamp_product(image, path, owner.identity), path)
             self.products[name] = path
         for name, table in made.tables.items():
-            run.products.write(stamp_table(table, made.exposure, beside[name], identity), beside[name])
+            run.products.write(stamp_table(table, made.exposure, beside[name], owner.identity), beside[name])
             self.products[name] = beside[name]
 
 
-def stamp_product(exposure: Exposure, path: Path, identity: str) -> Exposure:
+def stamp_product(exposure: Exposure, path: Path, identity: Identity) -> Exposure:
     """Return a product whose primary header gives its name and level, and the software, recipe and run that made it."""
     header = exposure.header.copy()
     header["FILENAME"] = text_card(path.name, "name of this file")
@@ -166,18 +166,18 @@ def stamp_product(exposure: Exposure, path: Path, identity: str) -> Exposure:
     header["DRSVER"] = (version(DISTRIBUTION), f"version of {DISTRIBUTION}")
     header["DRSFMT"] = (FORMAT, "version of the format of this product")
     header["RECIPE"] = text_card(str(exposure.provenance.get("recipe", "")), "recipe that made this product")
-    header["RUNID"] = (identity, "equal in products made together")
-    return exposure.replace(header=header)
+    header[KEY] = (identity.key, "")  # the number takes the whole card
+    return exposure.replace(header=header, provenance={**identity.provenance, **exposure.provenance})
 
 
-def stamp_table(table: Table, exposure: Exposure, path: Path, identity: str) -> Table:
+def stamp_table(table: Table, exposure: Exposure, path: Path, identity: Identity) -> Table:
     """Return a copy of a table that gives its name, and the software, recipe and run that made it."""
     stamped = table.copy()
     stamped.meta |= {
         "FILENAME": path.name,
         "DRSVER": version(DISTRIBUTION),
         "RECIPE": str(exposure.provenance.get("recipe", "")),
-        "RUNID": identity,
+        KEY: identity.key,
     }
     return stamped
 

@@ -1,54 +1,129 @@
-"""What products that belong together have in common."""
+"""What makes a product what it is: named components, and the key of all of them, by which a later run knows it."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
+from typing import Any, Protocol
 
-from iris_core.plan import Plan
+from iris_core.plan import Plan, PlannedStep
+from iris_core.plugins import BUILTIN
+from iris_core.prepare import Run
+from iris_core.provenance import FORMAT
+from iris_core.workers.code import Code
 from iris_core.workers.group_plan import GroupPlan
 
-__all__ = ["run_identity"]
+__all__ = ["KEY", "Identity", "Known", "Owner", "Unknown", "identify"]
 
-# Of a large file, blocks in equal steps: the headers are in the first, and other pixels differ in many of them.
-_BLOCKS, _BLOCK = 64, 1 << 16
+# The keyword of the key: 64 hexadecimal digits.
+KEY = "IRISKEY"
 
 
-def run_identity(plan: Plan | GroupPlan) -> str:
-    """Return a number that all products of an exposure share which were made from the same in the same way.
-
-    Two equal runs have the same, so that their products are equal to the last byte. Where two products of an exposure
-    have different ones, one of them is of another run.
+@dataclass(frozen=True)
+class Identity:
+    """What products that were made together have in common.
 
     Parameters
     ----------
-    plan
-        How the exposure is calibrated.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
+    components
+        What they were made with, by name: ``recipe``, ``references``, ``code``, ``libraries``, ``mode``, ``format``. No
+        paths and no times are among them: the same from elsewhere, or later, is the same.
+    members
+        File, role and SHA-256 of each exposure that they were made of.
+    is_group
+        Whether the order of the members plays no part.
     """
-    content = {
-        "provenance": plan.provenance,
-        "inputs": [(path.name, _digest(path)) for path in plan.inputs],
-        "steps": [
-            (one.step.stage, str(one.step.implementation), one.step.params.model_dump(mode="json"), one.skip)
-            for one in plan.steps
-        ],
+
+    components: Mapping[str, Any]
+    members: Sequence[Mapping[str, str]]
+    is_group: bool = False
+
+    @cached_property
+    def key(self) -> str:
+        """The SHA-256 of all of it but the names of the files: equal where the products are equal to the last byte."""
+        inputs = [[one["role"], one["sha256"]] for one in self.members]
+        inputs = sorted(inputs) if self.is_group else inputs
+        content = json.dumps({**self.components, "inputs": inputs}, sort_keys=True, separators=(",", ":"))
+        return sha256(content.encode()).hexdigest()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the provenance of a product keeps of it."""
+        return {"members": list(self.members), "key": dict(self.components)}
+
+
+@dataclass
+class Unknown:
+    """An identity that is looked for when it is needed, and once: that waits for hashes."""
+
+    find: Callable[[], Identity]
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The identity."""
+        return self.find()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An identity that was looked for."""
+
+    identity: Identity
+
+
+class Owner(Protocol):
+    """What has an identity."""
+
+    @property
+    def identity(self) -> Identity:
+        """The identity."""
+
+
+def identify(plan: Plan | GroupPlan, run: Run, members: Sequence[Mapping[str, str]]) -> Identity:
+    """Return what the products of a plan will be made of; this waits for the hashes of the reference files.
+
+    Parameters
+    ----------
+    plan, run
+        How they are made.
+    members
+        File, role and SHA-256 of each exposure; those of a group in the order of the plan.
+    """
+    names = [BUILTIN, *_plugins(plan, run)]
+    origins, code = run.plugins.origins, run.found.setdefault("code", Code())
+    sources = (origins[name].source for name in names if not origins[name].sha256)
+    mode = json.dumps(asdict(plan.mode), sort_keys=True, default=str)
+    used = ((use.reftype, use.sha256) for found in plan.references for use in run.references.uses(found))
+    components = {
+        "recipe": [*(_step(one) for one in plan.steps), ["with", *run.recipe.plugins]],
+        "references": [list(one) for one in dict.fromkeys(used)],
+        "code": {name: code.of(origins[name], run.plugins.manager.get_plugin(name)) for name in sorted(names)},
+        "libraries": code.of_libraries(sources),
+        "mode": [plan.mode.name, sha256(mode.encode()).hexdigest()],
+        "format": [FORMAT, sorted({path.suffix for path in plan.outputs})],
     }
-    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return Identity(components, members, isinstance(plan, GroupPlan))
 
 
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with suppress(OSError), path.open("rb") as file:  # a plugin may read what is no file
-        size = file.seek(0, 2)
-        digest.update(str(size).encode())
-        for start in range(0, size, max(_BLOCK, size // _BLOCKS)):
-            file.seek(start)
-            digest.update(file.read(_BLOCK))
-    return digest.hexdigest()
+def _plugins(plan: Plan | GroupPlan, run: Run) -> Iterator[str]:
+    """Yield the plugins that implement, wrap or read; what is merely installed changes no pixel."""
+    yield from dict.fromkeys(
+        name
+        for name in (
+            *(one.step.implementation.plugin for one in plan.steps if not one.skip),
+            *run.recipe.plugins,
+            run.recipe.reader,
+            *(owner.partition(" ")[0] for name, owner, _ in run.modes.brought() if name == plan.mode.name),
+        )
+        if name in run.plugins.origins
+    )
+
+
+def _step(planned: PlannedStep) -> list[Any]:
+    step = planned.step
+    if planned.skip:
+        return [step.stage, "", "skipped"]
+    return [step.stage, step.implementation.plugin, step.params.model_dump(mode="json")]

@@ -14,7 +14,7 @@ from iris_core import Exposure, InputError, IrisError, Job, Problems, make_job, 
 
 __all__ = ["check_target", "damaged", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
 
-_PRODUCT = "a product of a run (RUNID): name the file to take it"
+_PRODUCT = "a product of a run (IRISKEY): name the file to take it"
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
 
 
@@ -103,7 +103,7 @@ def _exposures_in(folder: Path) -> list[Path]:
 
 def _is_product(outline: Exposure) -> bool:
     """Whether a run has made it, and it is no reference file, which recipes may take as a member."""
-    return "RUNID" in outline.header and "REFTYPE" not in outline.header
+    return "IRISKEY" in outline.header and "REFTYPE" not in outline.header
 
 
 def jobs_of(groups: Iterable[Group]) -> list[Job]:

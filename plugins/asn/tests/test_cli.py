@@ -123,7 +123,7 @@ def members(product: dict[str, object]) -> list[tuple[str, str]]:
 def test_a_folder_is_grouped_for_a_recipe_of_many_exposures(night: Path) -> None:
     Path("stars.ecsv").write_text("ra dec")
     Path("broken_rate.fits").write_text("no FITS")
-    write_fits(make_exposure(header={**HEADER, "RUNID": "1"}), night / "a_cal.fits")
+    write_fits(make_exposure(header={**HEADER, "IRISKEY": "1"}), night / "a_cal.fits")
     done = iris("asn", "--recipe", "image3", night, "--member", "RefCat=stars.ecsv", "-o", "asn/n.json")
     assert done.exit_code == 0, done.output
     content = json.loads(Path("asn/n.json").read_text())
@@ -156,7 +156,7 @@ def test_the_objects_of_a_field_are_in_each_product_and_no_exposure(night: Path)
 
 
 def test_a_file_that_is_named_is_taken_although_a_run_has_made_it(night: Path) -> None:
-    write_fits(make_exposure(header={**HEADER, "RUNID": "1"}), night / "a_cal.fits")
+    write_fits(make_exposure(header={**HEADER, "IRISKEY": "1"}), night / "a_cal.fits")
     (product,) = json.loads(iris("asn", "--recipe", "image3", "a_cal.fits").stdout)["products"]
     assert members(product) == [("a_cal.fits", "science")]
 

@@ -110,8 +110,8 @@ def test_explain_has_what_is_chosen_and_why_each_other_candidate_was_rejected(st
     done = iris(*explain("--store", store))
     assert done.exit_code == 0
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert ["dark", "store/dark.fits", "chosen", "(folder", "store)"] in lines
-    assert ["flat", "store/flat.fits", "chosen", "(folder", "store)"] in lines
+    assert ["dark", "store/dark.fits", "chosen", "(folder)"] in lines
+    assert ["flat", "store/flat.fits", "chosen", "(folder)"] in lines
     assert ["store/j.fits", "FILTER", "is", "J,", "not", "Kbb"] in lines
     assert any("store/old.fits" in line and "2024-01-01" in line for line in lines)
 
@@ -122,7 +122,7 @@ def test_explain_as_json(store: Path) -> None:
         "stage": "dark_current",
         "type": "dark",
         "chosen": "store/dark.fits",
-        "outcome": "chosen (folder store)",
+        "outcome": "chosen (folder)",
         "rejected": {},
     }
     assert (flat["stage"], flat["chosen"]) == ("flat_field", "store/flat.fits")
