@@ -42,6 +42,8 @@ def check(
     directory: File | None = None,
     format: str | None = None,  # noqa: A002 - the name of the option
     overwrite: bool = False,
+    resume: bool = False,
+    accept: str | Sequence[str] = (),
     executor: str = "",
     workers: int | None = None,
     scratch: File | None = None,
@@ -57,7 +59,9 @@ def check(
     ----------
     recipe, *files, backgrounds, params, use, references, skip, unskip, save, instrument
         See `run`; no files check the recipe alone.
-    directory, format, overwrite, executor, workers, scratch, memory, plugin_files, allow_outside, flags, plugins
+    directory, format, overwrite, resume, accept, executor, workers, scratch, memory, plugin_files, allow_outside, flags
+        See `run`.
+    plugins
         See `run`.
 
     Returns
@@ -88,6 +92,8 @@ def run(
     directory: File | None = None,
     format: str | None = None,  # noqa: A002 - the name of the option
     overwrite: bool = False,
+    resume: bool = False,
+    accept: str | Sequence[str] = (),
     executor: str = "",
     workers: int | None = None,
     scratch: File | None = None,
@@ -125,6 +131,9 @@ def run(
         Instrument mode, even where the header contradicts it.
     directory, format, overwrite
         Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
+    resume, accept
+        Whether products that are whole and would be made the same are kept, and the others replaced; components of the
+        key, plugins and libraries in which those that are kept may differ.
     executor, workers
         ``processes`` or a plugin's executor, and the number of exposures at a time.
     scratch
@@ -166,10 +175,12 @@ def run(
         job: ExposureResult(path=job.path, products={}, error="\n".join(map(str, errors)))
         for job, errors in found.bad.items()
     }
+    results |= {job: one.kept for job, one in found.standing.items() if one.kept}
     for result in results.values():
         tell(result)
+    plans = {job: plan for job, plan in found.plans.items() if job not in results}
     with closing(started.references):
-        for job, result in started.plugins.ask_one("calibrate_jobs", recipe, run=started, plans=found.plans):
+        for job, result in started.plugins.ask_one("calibrate_jobs", recipe, run=started, plans=plans):
             results[job] = result
             tell(result)
     report = Report(recipe=started.recipe.name, results=tuple(results[job] for job in dict.fromkeys(found.jobs)))

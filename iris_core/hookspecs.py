@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from iris_core.instruments import InstrumentMode
     from iris_core.recipe import Overrides, Recipe
     from iris_core.reference import Candidate, Reference, ReferenceFiles, References, ReferenceType
-    from iris_core.report import Calibrated, ExposureResult, Job, Products, Report
+    from iris_core.report import Calibrated, ExposureResult, Job, Products, Report, Standing
     from iris_core.step import Step
 
 Stack = Sequence[Exposure]
@@ -323,6 +323,18 @@ def read_reference(path: Path, kind: str, reftype: str) -> object | None:
     >>> @hookimpl
     ... def read_reference(path, kind):
     ...     return read_my_table(path) if kind == "table" and path.suffix == ".mine" else None
+    """
+
+
+@hookspec
+def compare_products(run: Any, plans: Mapping[Job, Any]) -> Mapping[Job, Standing]:
+    """Return of each job whether its products are there, whole and the same as they would be made now.
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def compare_products(plans):
+    ...     return {job: Standing(reasons=("all is made anew",)) for job in plans}
     """
 
 

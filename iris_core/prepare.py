@@ -18,7 +18,7 @@ from iris_core.plan import JobPlan, Plan, make_plan
 from iris_core.plugins import STORE, Plugins
 from iris_core.recipe import Overrides, PartialRecipe, Recipe
 from iris_core.reference import ReferenceFiles
-from iris_core.report import Job, Products
+from iris_core.report import Job, Products, Standing
 from iris_core.step import Step
 
 
@@ -118,12 +118,15 @@ class Check:
         The errors of the recipe itself.
     jobs
         All exposures, in order.
+    standing
+        Where products may be kept: of each exposure, whether they are, or why not.
     """
 
     plans: Mapping[Job, JobPlan]
     bad: Mapping[Job, tuple[IrisError, ...]]
     problems: tuple[IrisError, ...]
     jobs: tuple[Job, ...] = ()
+    standing: Mapping[Job, Standing] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[IrisError, ...]:
@@ -214,4 +217,7 @@ def check_jobs(run: Run, jobs: Sequence[Job]) -> Check:
     for job, error in run.products.conflicts({job: plan.outputs for job, plan in plans.items()}, inputs):
         bad[job] = (error,)
         del plans[job]
-    return Check(plans, bad, tuple(run.problems), tuple(jobs))
+    standing = {}
+    if run.recipe.output.resume and not run.problems:
+        standing = run.plugins.ask_one("compare_products", run.recipe.label, run=run, plans=plans)
+    return Check(plans, bad, tuple(run.problems), tuple(jobs), standing)

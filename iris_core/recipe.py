@@ -55,6 +55,12 @@ class OutputOptions(Options):
         None, description="Format of the products; by default that of the input."
     )
     overwrite: bool = Field(False, description="Replace products that exist.")
+    resume: bool = Field(
+        False, description="Keep products that are whole and would be made the same, and replace the others."
+    )
+    accept: tuple[str, ...] = Field(
+        (), description="Components of the key, plugins and libraries in which a product that is kept may differ."
+    )
 
 
 def parse_size(text: object) -> object:
@@ -186,6 +192,8 @@ class Overrides(BaseModel):
         Name of the instrument mode, which then counts even where the header contradicts it.
     directory, format, overwrite
         Where products go, in which format (``fits``, ``asdf``), and whether they may replace files.
+    resume, accept
+        Whether products that would be made the same are kept, and in what they may differ.
     executor, workers
         How several exposures are calibrated.
     scratch, memory
@@ -210,6 +218,8 @@ class Overrides(BaseModel):
     directory: Path | None = None
     format: str | None = None
     overwrite: bool = False
+    resume: bool = False
+    accept: Several[str] = ()
     executor: str = ""
     workers: int | None = None
     scratch: Path | None = None

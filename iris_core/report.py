@@ -68,6 +68,8 @@ class ExposureResult:
         The traceback of the error, for developers.
     exposures
         How many exposures it was made of.
+    kept
+        Whether its products were there already, the same as they would be made now.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class ExposureResult:
     error: str = ""
     traceback: str = ""
     exposures: int = 1
+    kept: bool = False
 
     @property
     def label(self) -> str:
@@ -93,6 +96,14 @@ class ExposureResult:
     def __repr__(self) -> str:
         outcome = f"error={self.error!r}" if self.error else f"products={[str(one) for one in self.products.values()]}"
         return f"ExposureResult({self.name!r}, {outcome})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Of one job, the result whose products are `kept`; or the `reasons` why they are made, in words."""
+
+    kept: ExposureResult | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +129,9 @@ class Report:
         total, failed = len(self.results), self.failed
         number = sum(result.exposures for result in self.results)
         noun, of = ("exposure", "") if number == total else ("group", f" of {number} exposures")
+        kept = sum(result.kept for result in self.results)
         done = f"{total - len(failed)} of {total} {noun}{'s' if total != 1 else ''}{of} calibrated"
+        done += f", {kept} of them before, and kept" if kept else ""
         return f"{done}, {len(failed)} failed: {', '.join(one.name for one in failed)}" if failed else done
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from iris_core.cli.tables import print_errors, print_json, say
 from iris_core.errors import some_of
 from iris_core.plan import JobPlan, PlannedStep
 from iris_core.prepare import Check
-from iris_core.report import Job
+from iris_core.report import Job, Standing
 from iris_core.workers.alike import by_text, with_others
 
 # What is shown of a plan and compared with others: labels and texts.
@@ -22,7 +22,13 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
     """Print what would be done with the exposures, and everything that is wrong."""
     plans = checked.plans.values()
     if as_json:
-        print_json({"problems": [str(error) for error in checked.errors], "exposures": [*map(_plain, plans)]})
+        print_json(
+            {
+                "problems": [str(error) for error in checked.errors],
+                "exposures": [*map(_plain, plans)],
+                "standing": [_plain_standing(job, one) for job, one in checked.standing.items()],
+            }
+        )
         return
     same: dict[Lines, list[JobPlan]] = {}
     for plan in plans:
@@ -31,12 +37,20 @@ def print_check(recipe: str, checked: Check, as_json: bool) -> None:
         _print_plans(same)
     notes = by_text(([plan.job.path], note) for plan in plans for note in plan.notes)
     _say_some([f"note: {note} ({some_of(names)})" for note, names in notes], 10, "yellow")
+    _print_standing(checked)
     bad = ((_files_of(job), str(error)) for job, errors in checked.bad.items() for error in errors)
     general = dict.fromkeys(map(str, checked.problems))
     print_errors("\n".join(general))
     for message, names in by_text((paths, text) for paths, text in bad if text not in general):
         print_errors(with_others(message, names))
     say(f"{recipe}: {_possible(checked)}{_count(len(checked.errors), 'error')} found", "green" if checked else "red")
+
+
+def _print_standing(checked: Check) -> None:
+    """Print how many products are kept; why the others are made is told by warnings."""
+    if checked.standing:
+        kept = sum(one.kept is not None for one in checked.standing.values())
+        say(f"{kept} of {_count(len(checked.standing), 'product')} kept, {len(checked.standing) - kept} to be made")
 
 
 def _possible(checked: Check) -> str:
@@ -106,6 +120,10 @@ def _plain(plan: JobPlan) -> dict[str, Any]:
     facts = {"path": plan.job.path, "mode": plan.mode.name, "backgrounds": plan.job.backgrounds, "notes": plan.notes}
     facts |= {"facts": dict(plan.facts)} if plan.facts else {}
     return {**facts, "steps": [*map(_plain_step, plan.steps)]}
+
+
+def _plain_standing(job: Job, standing: Standing) -> dict[str, Any]:
+    return {"path": job.path, "kept": standing.kept is not None, "reasons": standing.reasons}
 
 
 def _plain_step(planned: PlannedStep) -> dict[str, Any]:

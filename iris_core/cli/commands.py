@@ -39,19 +39,31 @@ def _quickly() -> Iterator[None]:
     metavar="STORE",
     help="Add the reference files that are made to this store, all or none; --overwrite replaces there, too.",
 )
+@click.option("--dry-run", is_flag=True, help="Only show what would be done, as 'iris check' does.")
 @click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append the log to this file.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log.")
 @click.pass_obj
 def run(
-    arguments: tuple[str, ...], /, recipe: str, files: tuple[Path, ...], add_to: Path | None, **options: Any
+    arguments: tuple[str, ...],
+    /,
+    recipe: str,
+    files: tuple[Path, ...],
+    add_to: Path | None,
+    dry_run: bool,
+    **options: Any,
 ) -> None:
     """Calibrate FILES (exposures, associations) with RECIPE, a name or a YAML file.
 
     \b
     iris run image2 x_rate.fits --reference store=references
     iris run image2 night.json --set resample.pixfrac=0.8 --save-bsub
+    iris run image2 night.json --resume
     iris run create-dark raw --output-dir masters --add-to store
     """  # noqa: D301 - click wants the character, not a backslash
+    if dry_run:
+        del options["log_file"], options["verbose"], options["traceback"]
+        _check(recipe, files, **options)
+        return
     import iris_core
     from iris_core.cli.masters import add_masters, check_can_add
     from iris_core.cli.run import RunDisplay
@@ -77,6 +89,10 @@ def run(
 @recipe_options
 def check(recipe: str, files: tuple[Path, ...], as_json: bool, traceback: bool, **options: Any) -> None:
     """Do everything that a run does before it reads the first pixel, and report all errors together."""
+    _check(recipe, files, as_json, **options)
+
+
+def _check(recipe: str, files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     import iris_core
     from iris_core.cli.check import print_check
 

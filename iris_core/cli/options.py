@@ -173,6 +173,8 @@ _RECIPE = (
     _path("--output-dir", "directory", help="Folder of the products.  [default: the input's]"),
     click.option("--format", type=click.Choice(["fits", "asdf"]), help="Product format.  [default: the input's]"),
     click.option("--overwrite", is_flag=True, help="Replace products that exist."),
+    click.option("--resume", is_flag=True, help="Keep products that would be made the same, and replace the others."),
+    _each("--accept", metavar="NAME", help="With --resume: keep products that differ in this component or package."),
     _one("--executor", default="", metavar="NAME", help="serial (default), processes, or a plugin's."),
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Exposures at a time, with processes."),
     _one("--memory", metavar="SIZE", help="What the whole run may take, like 4G.  [default: half of what there is]"),

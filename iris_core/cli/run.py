@@ -119,7 +119,7 @@ class RunDisplay:
             self._say(result.traceback, err=True)
 
     def _show(self, result: ExposureResult) -> None:
-        outcome = "failed" if result.error else f"{result.mode}, {result.seconds:.1f} s"
+        outcome = "failed" if result.error else "kept" if result.kept else f"{result.mode}, {result.seconds:.1f} s"
         self._say(f"\n{result.label}  {outcome}", "red" if result.error else "bold")
         done = ", ".join(record.stage for record in result.history if record.status == "COMPLETE")
         if done:

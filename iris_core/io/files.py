@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from iris_core.errors import InputError, IrisError, RecipeError
 from iris_core.exposure import Exposure
 from iris_core.io.atomic import atomic, no_room, real_path, scratch_folder, unusable
+from iris_core.io.keys import key_of
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
 from iris_core.report import Job
@@ -109,8 +110,12 @@ class ProductFiles:
         if closed:
             remedy = "--output-dir names another"
             return [InputError(f"{one} is not a folder that can be written; {remedy}") for one in closed]
-        there = [path for path in paths if lexists(path) and not self._output.overwrite]
+        there = [path for path in paths if lexists(path) and not self._may_replace(path)]
         return [InputError(f"{path} exists; --overwrite replaces it, --output-dir writes elsewhere") for path in there]
+
+    def _may_replace(self, path: Path) -> bool:
+        """Whether a product may take the place of a file: of any, or of a product only."""
+        return self._output.overwrite or (self._output.resume and bool(key_of(path)))
 
     def conflicts(
         self, outputs: Mapping[Job, Sequence[Path]], inputs: Iterable[Path]
@@ -146,7 +151,7 @@ class ProductFiles:
 
     def write(self, product: Exposure | Table, path: Path) -> None:
         """Write a product so that under its name it is whole or not there, and replaces one only if it may."""
-        with atomic(path, replace=self._output.overwrite) as temporary:
+        with atomic(path, replace=self._may_replace(path)) as temporary:
             if isinstance(product, Exposure):
                 self._plugins.write_product(product, temporary)
             else:

@@ -93,6 +93,8 @@ def _top(recipe: Recipe, overrides: Overrides, problems: list[IrisError]) -> dic
         "directory": directory,
         "format": overrides.format or recipe.output.format,
         "overwrite": overrides.overwrite or recipe.output.overwrite,
+        "resume": overrides.resume or recipe.output.resume,
+        "accept": overrides.accept or recipe.output.accept,
     }
     theirs = None if overrides.executor == "serial" else recipe.executor.workers
     executor = {

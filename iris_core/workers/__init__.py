@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from iris_core.exposure import Exposure
-    from iris_core.plan import Plan
+    from iris_core.plan import JobPlan, Plan
     from iris_core.plugins import Plugins
     from iris_core.prepare import Run
     from iris_core.recipe import Recipe
-    from iris_core.report import Calibrated, ExposureResult, Job
+    from iris_core.report import Calibrated, ExposureResult, Job, Standing
     from iris_core.workers.group_plan import GroupPlan
 
 
@@ -38,6 +38,14 @@ def read_jobs(
     has_group = any(one.stage in stages and stages[one.stage].group for one in recipe.steps)
     roles = recipe.members or ({"science": (1, None), "background": (0, None)} if has_group else {})
     return read_jobs(files, backgrounds, plugins, others, allow_outside, roles, recipe)
+
+
+@hookimpl
+def compare_products(run: Run, plans: Mapping[Job, JobPlan]) -> Mapping[Job, Standing]:
+    """Compare the keys of products with those that they would have now."""
+    from iris_core.workers.resume import compare_products
+
+    return compare_products(run, plans)
 
 
 @hookimpl

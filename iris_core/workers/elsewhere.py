@@ -11,6 +11,7 @@ from pathlib import Path
 
 from iris_core.errors import IrisError, PluginError, Problems
 from iris_core.exposure import Exposure
+from iris_core.io.keys import KEY
 from iris_core.loading import load_plugins
 from iris_core.plan import Plan
 from iris_core.plugins import STORE, WATCH
@@ -20,7 +21,7 @@ from iris_core.report import ExposureResult, Job
 from iris_core.workers.group_plan import GroupPlan, plan_part
 from iris_core.workers.groups import calibrate_groups
 from iris_core.workers.here import calibrate_job, failure, hashed, members_of, recorded
-from iris_core.workers.identity import KEY, identify
+from iris_core.workers.identity import identify
 from iris_core.workers.warned import logged, replay
 
 __all__ = ["calibrate_with_executor", "groups_with_executor"]

@@ -27,7 +27,7 @@ from iris_core.workers.identity import Identity, Known, Owner, identify
 from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Room, Spilled, spill
 
-__all__ = ["calibrate_groups"]
+__all__ = ["calibrate_groups", "members_of_group"]
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
         needs = plan.needs
         pool = DiskPool(folder, executor, needs.workers, rows_budget(needs.allowed), needs.held)
-        line = _Line(run, plan, written, pool, replan, stack.enter_context(hashed(_read(plan))))
+        line = _Line(run, plan, written, pool, replan, stack.enter_context(hashed(members_of_group(plan))))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
@@ -107,7 +107,7 @@ class _Line:
     @cached_property
     def identity(self) -> Identity:
         """What all products have in common; this waits for the hashes of the exposures."""
-        return identify(self.plan, self.run, recorded(_read(self.plan), self.files))
+        return identify(self.plan, self.run, recorded(members_of_group(self.plan), self.files))
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -178,14 +178,14 @@ class _Line:
         return result
 
     def _with_members(self, made: Exposure) -> Exposure:
-        members = recorded((one for one in _read(self.plan) if one[1] not in self.left_out), self.files)
+        members = recorded((one for one in members_of_group(self.plan) if one[1] not in self.left_out), self.files)
         return made.replace(provenance={**made.provenance, "members": members})
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         self.written.write(made, output, suffix, beside, self.run, self)
 
 
-def _read(plan: GroupPlan) -> list[tuple[str, Path]]:
+def members_of_group(plan: GroupPlan) -> list[tuple[str, Path]]:
     """Return role and file of every exposure that is read: the members, and the background exposures of each."""
     backgrounds = dict.fromkeys(path for one in plan.plans for path in one.job.backgrounds)
     return [*plan.job.members, *(("background", path) for path in backgrounds)]

@@ -20,6 +20,7 @@ from iris_core.exposure import Exposure
 from iris_core.exposures import Result
 from iris_core.installed import DISTRIBUTION
 from iris_core.io.hashing import HashedFiles
+from iris_core.io.keys import KEY
 from iris_core.keywords import text_card
 from iris_core.meta import StageRecord
 from iris_core.plan import Plan, PlannedStep
@@ -27,7 +28,7 @@ from iris_core.prepare import Run
 from iris_core.provenance import FORMAT
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure, follow
-from iris_core.workers.identity import KEY, Identity, Owner, Unknown, identify
+from iris_core.workers.identity import Identity, Owner, Unknown, identify
 
 if TYPE_CHECKING:
     from astropy.table import Table

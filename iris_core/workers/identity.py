@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -16,10 +16,7 @@ from iris_core.provenance import FORMAT
 from iris_core.workers.code import Code
 from iris_core.workers.group_plan import GroupPlan
 
-__all__ = ["KEY", "Identity", "Known", "Owner", "Unknown", "identify"]
-
-# The keyword of the key: 64 hexadecimal digits.
-KEY = "IRISKEY"
+__all__ = ["Identity", "Known", "Owner", "Unknown", "identify"]
 
 
 @dataclass(frozen=True)
@@ -82,24 +79,33 @@ class Owner(Protocol):
         """The identity."""
 
 
-def identify(plan: Plan | GroupPlan, run: Run, members: Sequence[Mapping[str, str]]) -> Identity:
-    """Return what the products of a plan will be made of; this waits for the hashes of the reference files.
+def identify(
+    plan: Plan | GroupPlan,
+    run: Run,
+    members: Sequence[Mapping[str, str]],
+    references: Iterable[tuple[str, str]] | None = None,
+) -> Identity:
+    """Return what the products of a plan will be made of and with.
 
     Parameters
     ----------
     plan, run
         How they are made.
     members
-        File, role and SHA-256 of each exposure; those of a group in the order of the plan.
+        File, role and SHA-256 of each exposure.
+    references
+        Type and SHA-256 of each reference file; by default those of the run, for whose hashes this waits.
     """
     names = [BUILTIN, *_plugins(plan, run)]
     origins, code = run.plugins.origins, run.found.setdefault("code", Code())
     sources = (origins[name].source for name in names if not origins[name].sha256)
     mode = json.dumps(asdict(plan.mode), sort_keys=True, default=str)
-    used = ((use.reftype, use.sha256) for found in plan.references for use in run.references.uses(found))
+    if references is None:
+        uses = (use for found in plan.references for use in run.references.uses(found))
+        references = [(use.reftype, use.sha256) for use in uses]
     components = {
         "recipe": [*(_step(one) for one in plan.steps), ["with", *run.recipe.plugins]],
-        "references": [list(one) for one in dict.fromkeys(used)],
+        "references": [list(one) for one in dict.fromkeys(references)],
         "code": {name: code.of(origins[name], run.plugins.manager.get_plugin(name)) for name in sorted(names)},
         "libraries": code.of_libraries(sources),
         "mode": [plan.mode.name, sha256(mode.encode()).hexdigest()],

@@ -64,7 +64,7 @@ def test_a_store_from_new_files_to_products() -> None:
     listed = {row["file"]: row for row in as_json("references", "list", "--store", "store")}
     assert set(listed) == {"dark.fits", "flat.fits", "j.fits", "old.fits"}
     used = {one.reftype: one for record in product.history for one in record.references}
-    assert used["flat"].path == "store/flat.fits"
+    assert used["flat"].path == "flat.fits"
     assert used["flat"].sha256 == listed["flat.fits"]["sha256"]
 
 

@@ -1,0 +1,44 @@
+"""Whether a product is whole, and what it was made of and with: without its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iris_core.errors import InputError
+from iris_core.io.asdf_files import read_asdf, restore_tree
+from iris_core.io.fits_open import open_fits
+
+__all__ = ["provenance_of", "require_whole"]
+
+
+def provenance_of(path: Path) -> Mapping[str, Any]:
+    """Return what the provenance of a product keeps of the run that made it; nothing where it is no image.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged or cut.
+    """
+    if path.suffix == ".asdf":
+        return read_asdf(path, pixels=False).provenance
+    if path.suffix != ".fits":
+        return {}
+    with open_fits(path, pixels=False) as hdus:
+        if "ASDF" not in hdus:
+            raise InputError(f"{path}: no extension ASDF")
+        content = np.asarray(hdus["ASDF"].data["ASDF_METADATA"]).tobytes()
+    provenance: Mapping[str, Any] = restore_tree(content, path).get("provenance", {})
+    return provenance
+
+
+def require_whole(path: Path) -> None:
+    """Raise `InputError` for a product that is not whole, as far as its structure tells: its pixels are not read."""
+    if path.suffix == ".asdf":
+        read_asdf(path, pixels=False)
+    elif path.suffix == ".fits":
+        with open_fits(path, pixels=False):
+            pass
