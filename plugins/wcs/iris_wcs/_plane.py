@@ -116,9 +116,8 @@ class PixelMap:
 
     def rows(self, where: slice) -> Doubles:
         """Return x and y of the pixels of some rows, ``(2, rows, columns)``, to 1/1024 pixel."""
-        along = _between(self.nodes, np.arange(where.start, where.stop), self.shape[0], axis=1)
+        along = _between(self.nodes * _QUANTA, np.arange(where.start, where.stop), self.shape[0], axis=1)
         places = _between(along, np.arange(self.shape[1]), self.shape[1], axis=2)
-        places *= _QUANTA
         np.rint(places, out=places)
         places *= 1 / _QUANTA
         return places
