@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from iris_align._match import Ints
-from iris_core import Doubles, Image, Mask
+from iris_core import Doubles, Image, Mask, row_blocks
 
-__all__ = ["FWHM", "Centroids", "find_peaks", "flattened", "measure_widths", "windowed"]
+__all__ = ["FWHM", "Centroids", "find_peaks", "flattened", "measure_widths", "smoothed", "spread", "windowed"]
 
 # FWHM of a Gaussian in standard deviations.
 FWHM = 2.3548
 # Boxes in which sky and noise are measured [pixel], and pixels taken of each in both directions.
 _BOX, _STRIDE = 64, 2
 _ITERATIONS = 12
+# Pixels that are worked on at a time: what is made of them stays in a processor's cache.
+_PIXELS = 1 << 15
 # No star is sharper, whatever the camera [pixel]: a pixel alone is a ray, or bad.
 _SHARP = 1.4
 
@@ -50,9 +53,9 @@ class Centroids:
 
 
 def flattened(image: Image, usable: Mask) -> tuple[Image, Image]:
-    """Return the image without its sky, 0 where it is not usable, and the noise of a pixel as its scatter shows it.
+    """Return the image without its sky, 0 where it is not usable, and the noise of a pixel in boxes (see `spread`).
 
-    Medians of boxes of 64 pixels, and 1.4826 times the medians of the deviations from them, interpolated.
+    Medians of boxes of 64 pixels, interpolated, and 1.4826 times the medians of the deviations from them.
 
     Parameters
     ----------
@@ -61,17 +64,19 @@ def flattened(image: Image, usable: Mask) -> tuple[Image, Image]:
     usable
         Which pixels are.
     """
-    known = np.where(usable, image, np.float32(np.nan))
-    sky, noise = _boxes(known)
-    flat = np.where(usable, known - _spread(sky, image.shape, 0.5), np.float32(0))
-    return flat, _spread(noise, image.shape)
+    sky, noise = _boxes(image, usable)
+    flat = spread(sky, image.shape, 0.5)
+    np.subtract(image, flat, out=flat)
+    np.copyto(flat, np.float32(0), where=~usable)
+    return flat, noise
 
 
-def _boxes(image: Image) -> tuple[Image, Image]:
+def _boxes(image: Image, usable: Mask) -> tuple[Image, Image]:
     """Return the median and the robust scatter of each box; those of the whole image where a box has too few pixels."""
     (rows, in_rows), (columns, in_columns) = map(_cut, image.shape)
     inside = in_rows[:, np.newaxis, :, np.newaxis] & in_columns[:, np.newaxis]
-    values = np.where(inside, image[rows[:, np.newaxis, :, np.newaxis], columns[:, np.newaxis]], np.float32(np.nan))
+    at = rows[:, np.newaxis, :, np.newaxis], columns[:, np.newaxis]
+    values = np.where(inside & usable[at], image[at], np.float32(np.nan))
     values = values.reshape(*values.shape[:2], -1)
     sky, number = _medians(values)
     noise, _ = _medians(np.abs(values - sky[..., np.newaxis]))
@@ -98,18 +103,27 @@ def _medians(values: Image) -> tuple[Image, Ints]:
     return pair.mean(axis=-1, dtype=np.float32), number
 
 
-def _spread(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> Image:
+def spread(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> Image:
     """Return a grid of boxes interpolated to all pixels, past the middles of the outer ones by `beyond` of a box."""
-    for axis, length in enumerate(shape):
-        count = grid.shape[axis]
-        past = beyond if count > 1 else 0.0
-        place = np.clip((np.arange(length) + 0.5) * count / length - 0.5, -past, count - 1 + past)
-        lower = np.clip(np.floor(place), 0, max(count - 2, 0)).astype(np.intp)
-        part = (place - lower).astype(np.float32)
-        part = part[:, None] if axis == 0 else part
-        upper = np.minimum(lower + 1, count - 1)
-        grid = np.take(grid, lower, axis=axis) * (1 - part) + np.take(grid, upper, axis=axis) * part
-    return grid
+    (down, low), (right, left) = (
+        _places(count, length, beyond) for count, length in zip(grid.shape, shape, strict=True)
+    )
+    grid = grid[low] * (1 - down[:, np.newaxis]) + grid[np.minimum(low + 1, len(grid) - 1)] * down[:, np.newaxis]
+    steps = np.diff(grid, axis=1, append=grid[:, -1:])
+    made = np.empty(shape, dtype=np.float32)
+    for (rows,) in row_blocks((shape[0], shape[1]), _PIXELS):
+        part = steps[rows].take(left, axis=1)
+        part *= right
+        np.add(part, grid[rows].take(left, axis=1), out=made[rows])
+    return made
+
+
+def _places(count: int, length: int, beyond: float) -> tuple[Image, Ints]:
+    """Return how far each pixel is past the middle of a box, in boxes, and which box that is."""
+    past = beyond if count > 1 else 0.0
+    place = np.clip((np.arange(length) + 0.5) * count / length - 0.5, -past, count - 1 + past)
+    lower = np.clip(np.floor(place), 0, max(count - 2, 0)).astype(np.intp)
+    return (place - lower).astype(np.float32), lower
 
 
 def find_peaks(flat: Image, usable: Mask, fwhm: float, threshold: float) -> tuple[Ints, Ints]:
@@ -126,15 +140,45 @@ def find_peaks(flat: Image, usable: Mask, fwhm: float, threshold: float) -> tupl
     threshold
         In standard deviations of the *smoothed* image, as its scatter shows them.
     """
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(flat, fwhm / FWHM, mode="constant", truncate=3.0)
-    _, noise = _boxes(np.where(usable, smooth, np.float32(np.nan)))
-    rows, columns = np.nonzero((smooth > threshold * _spread(noise, flat.shape)) & usable & (smooth > 0))
+    smooth = smoothed(flat, fwhm / FWHM)
+    _, noise = _boxes(smooth, usable)
+    # The few that are above the least threshold anywhere: only of these the own one counts.
+    rows, columns = np.nonzero(smooth > max(threshold * float(noise.min()), 0.0))
+    above = usable[rows, columns] & (smooth[rows, columns] > threshold * spread(noise, flat.shape)[rows, columns])
+    rows, columns = rows[above], columns[above]
     highest = _highest(smooth, rows, columns, max(1, round(fwhm / 2)))
     rows, columns = rows[highest], columns[highest]
     order = np.argsort(-smooth[rows, columns], kind="stable")
     return rows[order], columns[order]
+
+
+def smoothed(image: Image, width: float) -> Image:
+    """Return an image smoothed with a Gaussian of some standard deviation [pixel]; beyond the edge there is nothing."""
+    reach = int(3 * width + 0.5)
+    weights = np.exp(-np.square(np.arange(reach + 1) / width) / 2)
+    weights = (weights / (2 * weights.sum() - 1)).astype(np.float32)
+    height, columns = image.shape
+    made, step = np.empty_like(image), max(1, _PIXELS // columns)
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
+        part = np.zeros((rows.stop - start + 2 * reach, columns + 2 * reach), dtype=np.float32)
+        known = slice(max(start - reach, 0), min(rows.stop + reach, height))
+        first = known.start - start + reach
+        part[first : first + known.stop - known.start, reach : reach + columns] = image[known]
+        made[rows] = _along(_along(part, weights).T, weights).T
+    return made
+
+
+def _along(image: Image, weights: Image) -> Image:
+    """Return the weighted means of rows, of the whole reach of the weights to both sides."""
+    reach = len(weights) - 1
+    size = len(image) - 2 * reach
+    total: Image = weights[0] * image[reach : reach + size]
+    for step, weight in enumerate(weights[1:], start=1):
+        pair = image[reach - step : reach - step + size] + image[reach + step : reach + step + size]
+        pair *= weight
+        total += pair
+    return total
 
 
 def _highest(smooth: Image, rows: Ints, columns: Ints, reach: int) -> Mask:
@@ -150,7 +194,9 @@ def _highest(smooth: Image, rows: Ints, columns: Ints, reach: int) -> Mask:
     return highest
 
 
-def windowed(flat: Image, variance: Image, usable: Mask, places: tuple[Doubles, Doubles], fwhm: float) -> Centroids:
+def windowed(
+    flat: Image, variance: Sequence[Image], usable: Mask, places: tuple[Doubles, Doubles], fwhm: float
+) -> Centroids:
     """Return centroids in a Gaussian window of the FWHM of the stars, with their errors.
 
     x' = x + 2 sum(w I (x_i - x))/sum(w I), repeated until it stands (Bertin's XWIN); where the star is a Gaussian as
@@ -161,7 +207,7 @@ def windowed(flat: Image, variance: Image, usable: Mask, places: tuple[Doubles, 
     flat
         Without sky.
     variance
-        Of a pixel.
+        Of a pixel, by components.
     usable
         Which pixels are.
     places
@@ -173,7 +219,7 @@ def windowed(flat: Image, variance: Image, usable: Mask, places: tuple[Doubles, 
     y0, x0 = (
         np.clip(np.rint(one).astype(np.intp), 0, size - 1) for one, size in zip(places[::-1], flat.shape, strict=True)
     )
-    values, noise, known, off_x, off_y = _cutouts((flat, variance, usable), y0, x0, reach)
+    values, noise, known, off_x, off_y = _cutouts(flat, variance, usable, (y0, x0), reach)
     x, y = places[0] - x0, places[1] - y0
     for _ in range(_ITERATIONS):
         weight, total, dx, dy = _weighted(values, known, off_x, off_y, x, y, fwhm)
@@ -192,16 +238,17 @@ def windowed(flat: Image, variance: Image, usable: Mask, places: tuple[Doubles, 
 
 
 def _cutouts(
-    planes: tuple[Image, Image, Mask], rows: Ints, columns: Ints, reach: int
+    flat: Image, variance: Sequence[Image], usable: Mask, pixels: tuple[Ints, Ints], reach: int
 ) -> tuple[Doubles, Doubles, Mask, Doubles, Doubles]:
     """Return squares of each plane about some pixels, ``(n, m, m)``, and their coordinates."""
     dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    at_y, at_x = rows[:, None, None] + dy, columns[:, None, None] + dx
-    height, width = planes[0].shape
+    at_y, at_x = (one[:, None, None] + step for one, step in zip(pixels, (dy, dx), strict=True))
+    height, width = flat.shape
     inside = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
     at = np.clip(at_y, 0, height - 1), np.clip(at_x, 0, width - 1)
-    known = inside & planes[2][at]
-    values, noise = (np.where(known, plane[at], 0).astype(float) for plane in planes[:2])
+    total = np.sum([one[at] for one in variance], axis=0, dtype=float)
+    known = inside & usable[at] & np.isfinite(total)
+    values, noise = (np.where(known, plane, 0).astype(float) for plane in (flat[at], total))
     return values, noise, known, dx.astype(float), dy.astype(float)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iris_align._detect import Centroids, find_peaks, flattened, measure_widths, windowed
+from iris_align._detect import Centroids, find_peaks, flattened, measure_widths, spread, windowed
 from iris_core import DQ, Doubles, Exposure, Image, Mask
 
 __all__ = ["StarList", "measure"]
@@ -67,8 +67,7 @@ def measure(exposure: Exposure, threshold: float, fwhm: float | None, most: int)
     if not usable.any():
         return _empty()
     flat, scatter = flattened(image, usable)
-    noise = np.where(np.isfinite(variance), variance, scatter**2) if variance is not None else scatter**2
-    found, width = _found(flat, noise, usable, threshold, fwhm)
+    found, width = _found(flat, variance or (spread(scatter, flat.shape) ** 2,), usable, threshold, fwhm)
     if not np.isfinite(width):
         return _empty()
     keep = np.flatnonzero(_believed(found, width, saturated))[:most]
@@ -81,29 +80,26 @@ def _empty() -> StarList:
     return StarList(x=nothing, y=nothing, error=nothing, fwhm=np.nan)
 
 
-def _image(exposure: Exposure) -> tuple[Image, Image | None]:
-    """Return the image and its variance, None where that is unknown; of integrations their mean."""
-    parts = list(exposure.variance.values())
-    variance: Image | None = parts[0] if parts else None
-    if len(parts) > 1:
-        variance = np.asarray(np.sum(parts, axis=0, dtype=np.float32))
+def _image(exposure: Exposure) -> tuple[Image, tuple[Image, ...]]:
+    """Return the image and the components of its variance, none where that is unknown; of integrations their mean."""
+    variance = tuple(exposure.variance.values())
     if not exposure.is_integrations:
         return exposure.data, variance
     known = np.isfinite(exposure.data)
     number = known.sum(axis=0, dtype=np.float32)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean: Image = np.asarray(np.sum(exposure.data, axis=0, where=known) / number)
-        if variance is None:
-            return mean, None
-        return mean, np.asarray(np.sum(variance, axis=0, where=known) / number**2)
+        return mean, tuple(np.asarray(np.sum(one, axis=0, where=known) / number**2) for one in variance)
 
 
-def _found(flat: Image, noise: Image, usable: Mask, threshold: float, fwhm: float | None) -> tuple[Centroids, float]:
+def _found(
+    flat: Image, variance: tuple[Image, ...], usable: Mask, threshold: float, fwhm: float | None
+) -> tuple[Centroids, float]:
     """Return what stands out, and the FWHM of the stars: looked for again where it is another than was assumed."""
     width = fwhm or _FIRST
     for _ in range(_ROUNDS):
         rows, columns = find_peaks(flat, usable, width, threshold)
-        found = windowed(flat, noise, usable, (columns.astype(float), rows.astype(float)), width)
+        found = windowed(flat, variance, usable, (columns.astype(float), rows.astype(float)), width)
         measured = fwhm or measure_widths(found)
         if not np.isfinite(measured) or width / _AGAIN < measured < width * _AGAIN:
             break

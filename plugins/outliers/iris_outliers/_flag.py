@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iris_core import DQ, Array, Exposure, Image, InputError, Mask
 from iris_outliers._median import Cut
-from iris_outliers._noise import foretold_error
-from iris_outliers._resample import blot
-from iris_outliers._stars import around, find_peaks, measure_fwhm, sources_of
+from iris_outliers._noise import Noise, noise_of
+from iris_outliers._resample import bands, blot
+from iris_outliers._stars import around, find_peaks, measure_fwhm, near_sources, sky_of, steepness, thinned
 
 if TYPE_CHECKING:
     from iris_objects import ObjectMask
 
     from iris_outliers import OutlierParams
 
-__all__ = ["flag_exposure", "outliers_of", "steepness"]
+__all__ = ["Compared", "flag_exposure", "noise_steepness", "outliers_of", "without_noise"]
 
 log = logging.getLogger(__name__)
 
@@ -56,25 +57,55 @@ def flag_exposure(
     median, count = blot(cut.median, cut.count, cut.pixels)
     if objects is not None:
         count[objects.of_exposure(exposure)] = 0  # what is not compared is not flagged
-    # In place from here on: each of these planes is as large as the exposure.
-    difference = exposure.data - median
-    difference -= np.float32(level)
-    err = foretold_error(exposure, difference)
-    typical = _typical(err)
+    noise = noise_of(exposure)
+    some = _compared(exposure, median, level, noise, thinned(median))
+    typical = sky_of(some.err)
     peaks = find_peaks(median, typical)
     fwhm = params.fwhm or measure_fwhm(exposure.data, peaks)
     slopes = _slopes(params, fwhm)
-    sources = sources_of(median, typical) if np.any(count == 2) else None
-    steep = without_noise(steepness(median), err, count)
-    found = outliers_of(difference, steep, err, count, (params.sigma, params.sigma_beside), slopes, sources)
+    far = _far(exposure, median, level, noise, min(params.sigma, params.sigma_beside))
+    steep = without_noise(steepness(median, far.index), far.err, noise_steepness(median, count, some))
+    sources = near_sources(median, far.index, typical)
+    sigmas = params.sigma, params.sigma_beside
+    found = outliers_of(far, steep, count, sigmas, slopes, sources)
     _check_fraction(exposure, found, params)
     return _flagged(exposure, found, count, _remark(exposure, found, peaks, fwhm, slopes[0] != params.slope))
 
 
-def _typical(err: Image) -> float:
-    sample = err.ravel()[:: max(1, err.size // 100_000)]
-    sample = sample[np.isfinite(sample)]
-    return float(np.median(sample)) if sample.size else np.nan
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Some pixels of an exposure compared with the median, ``(k,)`` each.
+
+    Parameters
+    ----------
+    index
+        Which, as they are counted in a row.
+    difference
+        Image minus median.
+    err
+        Standard deviation that the image would have at the value of the median.
+    """
+
+    index: Array
+    difference: Image
+    err: Image
+
+
+def _compared(exposure: Exposure, median: Image, level: float, noise: Noise, where: slice) -> Compared:
+    index = np.arange(*where.indices(median.size))
+    difference = exposure.data.ravel()[where] - median.ravel()[where]
+    difference -= np.float32(level)
+    return Compared(index, difference, noise.error(where, difference))
+
+
+def _far(exposure: Exposure, median: Image, level: float, noise: Noise, sigma: float) -> Compared:
+    """Return the few pixels that may be outliers: what is steep around them only makes it less likely."""
+    parts, width = [], exposure.shape[1]
+    for rows in bands(slice(0, exposure.shape[0]), width):
+        here = _compared(exposure, median, level, noise, slice(rows.start * width, rows.stop * width))
+        far = np.flatnonzero(np.abs(here.difference) > np.float32(sigma) * here.err)
+        parts.append((here.index[far], here.difference[far], here.err[far]))
+    return Compared(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _slopes(params: OutlierParams, fwhm: float) -> tuple[float, float]:
@@ -83,52 +114,51 @@ def _slopes(params: OutlierParams, fwhm: float) -> tuple[float, float]:
     return max(params.slope, _RAISED), max(params.slope_beside, _RAISED)
 
 
-def steepness(image: Image) -> Image:
-    """Return the largest difference of each pixel to its 8 neighbours, ``(ny, nx)``; NaN where all are NaN."""
-    steep = np.full(image.shape, np.nan, dtype=np.float32)
-    up, down, left, right = slice(1, None), slice(None, -1), slice(None, -1), slice(1, None)
-    whole = slice(None)
-    pairs = (((down, whole), (up, whole)), ((whole, left), (whole, right)), ((down, left), (up, right)),
-             ((down, right), (up, left)))  # fmt: skip
-    for before, after in pairs:
-        step = np.abs(image[after] - image[before])
-        for part in (before, after):
-            np.fmax(steep[part], step, out=steep[part])
-    return steep
+def noise_steepness(median: Image, count: Array, some: Compared) -> float:
+    """Return the steepness that is due to noise, in standard deviations of the exposure.
+
+    Parameters
+    ----------
+    median
+        ``(ny, nx)``.
+    count
+        How many values it is of.
+    some
+        Pixels that tell it.
+    """
+    known, values = steepness(median, some.index) / some.err, count.take(some.index)
+    good = np.isfinite(known) & (values > 1)
+    if not good.any():
+        return 0.0
+    # In a crowded field most of it is stars: no more than the noise of a median can be.
+    expected = _STEEP * np.sqrt(np.pi / 2 / np.median(values[good]))
+    return _MARGIN * min(float(np.median(known[good])), float(expected))
 
 
-def without_noise(steep: Image, err: Image, count: Array) -> Image:
+def without_noise(steep: Image, err: Image, noise: float) -> Image:
     """Return the steepness beyond that of noise: of a median of few values it would hide faint rays.
 
     Parameters
     ----------
     steep
-        As `steepness` returns it; changed in place.
+        As `steepness` returns it.
     err
         Standard deviation of the image.
-    count
-        How many values the median is of.
+    noise
+        As `noise_steepness` returns it.
     """
-    step = max(1, steep.size // 1_000_000)
-    known, values = (plane.ravel()[::step] for plane in (steep / err, count))
-    good = np.isfinite(known) & (values > 1)
-    if good.any():
-        # In a crowded field most of it is stars: no more than the noise of a median can be.
-        expected = _STEEP * np.sqrt(np.pi / 2 / np.median(values[good]))
-        steep -= np.float32(_MARGIN * min(float(np.median(known[good])), expected)) * err
-    return np.maximum(steep, 0, out=steep)
+    return np.maximum(steep - np.float32(noise) * err, np.float32(0))
 
 
 def outliers_of(
-    difference: Image,
+    far: Compared,
     steep: Image,
-    err: Image,
     count: Array,
     sigma: tuple[float, float],
     slope: tuple[float, float],
-    sources: Mask | None = None,
+    sources: Mask,
 ) -> Mask:
-    """Return where an image differs from the median.
+    """Return where an image differs from the median, ``(ny, nx)``.
 
     Where its distance is above ``slope steep + sigma err`` by the first numbers, and by the second ones in the eight
     pixels around such a pixel. Of two values the higher one is the outlier, if it is above by sqrt(2) times as many
@@ -136,29 +166,29 @@ def outliers_of(
 
     Parameters
     ----------
-    difference
-        Image minus median.
+    far
+        All pixels that may be outliers.
     steep
-        Largest difference of the median to its neighbours.
-    err
-        Standard deviation of the image.
+        Largest difference of the median to its neighbours, of each of them.
     count
-        How many values the median is of.
+        How many values the median is of, ``(ny, nx)``.
     sigma, slope
         Two numbers each.
     sources
-        Where there are sources, for the rule of two; None where there are nowhere two values.
+        Which of them are in sources, for the rule of two.
     """
-    distance, two = np.abs(difference), count == 2
-    distance[count < 2] = np.nan
-    if sources is not None:
-        distance[two] = np.where(sources[two] | (difference[two] < 0), np.float32(np.nan), distance[two])
-    error = np.where(two, err * np.float32(np.sqrt(2)), err) if sources is not None else err
+    distance, values = np.abs(far.difference), count.take(far.index)
+    two = values == 2
+    distance[(values < 2) | (two & (sources | (far.difference < 0)))] = np.nan
+    error = np.where(two, np.float32(np.sqrt(2)), np.float32(1)) * far.err
     first, second = (
         distance > np.float32(one) * error + np.float32(other) * steep for one, other in zip(sigma, slope, strict=True)
     )
-    beside = around(np.argwhere(first), 1.5, first.shape)
-    return np.asarray((beside & second) | first)
+    places = np.stack(np.unravel_index(far.index[first], count.shape), axis=-1)
+    beside = around(places, 1.5, count.shape).take(far.index)
+    found = np.zeros(count.shape, dtype=np.bool_)
+    found.put(far.index[first | (beside & second)], True)
+    return found
 
 
 def _check_fraction(exposure: Exposure, found: Mask, params: OutlierParams) -> None:
@@ -186,7 +216,7 @@ def _remark(exposure: Exposure, found: Mask, peaks: Array, fwhm: float, raised: 
 
 
 def _flagged(exposure: Exposure, found: Mask, count: Array, remark: str) -> Exposure:
-    alone = float(np.mean(count < 2))
+    alone = np.count_nonzero(count < 2) / count.size
     remark += f"; {alone:.1%} of the pixels have no other to be compared with" if alone else ""
     card = {"FRACREJ": (float(f"{found.mean():.4g}"), "fraction of pixels rejected as outliers")}
     return exposure.flag(found, DQ.OUTLIER | DQ.DO_NOT_USE).with_keywords(card).note(remark)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from iris_wcs import PixelMap
@@ -14,8 +15,8 @@ from iris_outliers._resample import interpolate, rows_needed
 
 __all__ = ["Cut", "Median", "levels_of", "median_of", "take_median"]
 
-# What the values that are sorted at a time may take [bytes].
-_BLOCK = 32 << 20
+# What the values that are sorted at a time may take [bytes]: they stay in a processor's cache.
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least
         Least weight of the valid pixels of an interpolated value.
     """
     rows, columns = grid.shape
-    made = Median(np.empty(grid.shape, dtype=np.float32), np.empty(grid.shape, dtype=np.uint8))
+    made = Median(np.full(grid.shape, np.nan, dtype=np.float32), np.zeros(grid.shape, dtype=np.uint8))
     step = max(1, min(rows, exposures.pool.budget // (4 * len(exposures) * columns)))
     back = [place.pixels.inverse(place.shape) for place in grid.places]
     stack = np.empty((len(exposures), step, columns), dtype=np.float32)
@@ -89,8 +90,24 @@ def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least
         values = stack[:, : strip.stop - start]
         for index, place in enumerate(grid.places):
             _put(values[index], exposures, index, (place, back[index]), strip, levels[index], least)
-        made.median[strip], made.count[strip] = median_of(values)
+        for part, those in _parts(grid.places, strip):
+            made.median[strip, part], made.count[strip, part] = median_of([values[index][:, part] for index in those])
     return made
+
+
+def _parts(places: Sequence[Place], strip: slice) -> Iterator[tuple[slice, list[int]]]:
+    """Yield the columns between edges of exposures, and which exposures a strip has there: few of a wide dither."""
+    cuts = {index: one.cut for index, one in enumerate(places)}
+    there = {
+        index: columns
+        for index, (rows, columns) in cuts.items()
+        if max(rows.start, strip.start) < min(rows.stop, strip.stop)
+    }
+    edges = sorted({edge for one in there.values() for edge in (one.start, one.stop)})
+    for start, stop in pairwise(edges):
+        those = [index for index, one in there.items() if one.start <= start and stop <= one.stop]
+        if those:
+            yield slice(start, stop), those
 
 
 def _put(
@@ -102,29 +119,29 @@ def _put(
     level: float,
     least: float,
 ) -> None:
-    """Put the values of one exposure into a strip of the grid."""
+    """Put the values of one exposure into its columns of a strip of the grid."""
     place, back = where
-    values[:] = np.nan
-    row, column = place.corner
+    (row, _), columns = place.corner, place.cut[1]
     own = slice(max(strip.start - row, 0), min(strip.stop - row, place.shape[0]))
     if own.stop <= own.start:
         return
+    values[:, columns] = np.nan
     needed = rows_needed(back, own, exposures.outlines[index].shape[0])
     if needed.stop <= needed.start:
         return
     image = exposures.members[index].rows("data", needed)
     made = interpolate(np.asarray(image), back, own, needed.start, least)
     first = own.start + row - strip.start
-    values[first : first + len(made), column : column + made.shape[1]] = made - np.float32(level)
+    np.subtract(made, np.float32(level), out=values[first : first + len(made), columns])
 
 
-def median_of(values: Image) -> tuple[Image, Array]:
-    """Return the median over the first axis and the number of values; NaN is no value.
+def median_of(images: Sequence[Image]) -> tuple[Image, Array]:
+    """Return the median of images and the number of values; NaN is no value.
 
     Parameters
     ----------
-    values
-        ``(n, rows, columns)``.
+    images
+        ``(rows, columns)`` each.
 
     Returns
     -------
@@ -133,17 +150,47 @@ def median_of(values: Image) -> tuple[Image, Array]:
     count
         uint8, 255 at most.
     """
-    number, rows, columns = values.shape
+    number, (rows, columns) = len(images), images[0].shape
     median = np.empty((rows, columns), dtype=np.float32)
     count = np.empty((rows, columns), dtype=np.uint8)
     step = max(1, _BLOCK // (4 * number * columns))
     for start in range(0, rows, step):
-        block = np.ascontiguousarray(np.moveaxis(values[:, start : start + step], 0, -1))
-        block.sort(axis=-1)
-        found = number - np.isnan(block).sum(axis=-1)
+        block = np.stack([one[start : start + step].ravel() for one in images])
+        unknown = np.isnan(block)
+        found = (number - unknown.sum(axis=0, dtype=np.uint16)).astype(np.intp)
+        block = np.where(unknown, np.float32(np.inf), block)
+        sort_planes(block)
         # Of two values the lower.
-        pair = [np.where(found == 2, 0, np.maximum(one, 0) // 2) for one in (found - 1, found)]
-        low, high = (np.take_along_axis(block, one[..., np.newaxis], axis=-1)[..., 0] for one in pair)
-        median[start : start + step] = np.where(found > 1, (low + high) / 2, np.float32(np.nan))
-        count[start : start + step] = np.minimum(found, 255)
+        ranks = (np.maximum(found, 1) - 1) >> 1, (found >> 1) - (found == 2)
+        low, high = (block.take(one * found.size + np.arange(found.size)) for one in ranks)
+        middle = np.where(found > 1, (low + high) / 2, np.float32(np.nan))
+        median[start : start + step] = middle.reshape(-1, columns)
+        count[start : start + step] = np.minimum(found, 255).reshape(-1, columns)
     return median, count
+
+
+def sort_planes(planes: Image) -> None:
+    """Sort values along the first axis, in place: whole planes are compared, by Batcher's merge exchange.
+
+    Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M.
+
+    Parameters
+    ----------
+    planes
+        ``(n, k)``, without NaN.
+    """
+    number, lower = len(planes), np.empty_like(planes[0])
+    power = half = 1 << max(number - 1, 0).bit_length() >> 1
+    while half:
+        other, rest, step = power, 0, half
+        while True:
+            for index in range(number - step):
+                if index & half == rest:
+                    one, two = planes[index], planes[index + step]
+                    np.minimum(one, two, out=lower)
+                    np.maximum(one, two, out=two)
+                    one[:] = lower
+            if other == half:
+                break
+            step, other, rest = other - half, other >> 1, half
+        half >>= 1

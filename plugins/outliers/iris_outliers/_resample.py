@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from iris_wcs import PixelMap
@@ -12,13 +11,13 @@ from iris_core import Array, Doubles, Image
 
 __all__ = ["bands", "blot", "interpolate", "rows_needed"]
 
-# Values that are interpolated at a time.
-_VALUES = 1 << 20
+# Pixels that are worked on at a time: what is made of them stays in a processor's cache.
+_VALUES = 1 << 15
 _HALF = 0.5
 
 
 def bands(where: slice, width: int) -> Iterator[slice]:
-    """Yield rows, some at a time, so that their coordinates take little memory."""
+    """Yield rows, so many at a time that what is made of them stays in a processor's cache."""
     step = max(1, _VALUES // max(width, 1))
     return (slice(start, min(start + step, where.stop)) for start in range(where.start, where.stop, step))
 
@@ -52,15 +51,10 @@ def interpolate(image: Image, places: PixelMap, where: slice, first: int = 0, le
     if places.shift is not None:
         _copy(image, made, (places.shift[1] + where.start - first, places.shift[0]))
         return made
-    from scipy.ndimage import map_coordinates
-
     for band in bands(where, places.shape[1]):
         at = places.rows(band)
         at[1] -= first
-        values = made[band.start - where.start : band.stop - where.start]
-        map_coordinates(image, at[::-1], output=values, order=1, mode="constant", cval=np.nan, prefilter=False)
-        if least < 1:
-            _fill(values, image, at, least)
+        made[band.start - where.start : band.stop - where.start] = _bilinear(image, at, least)
     return made
 
 
@@ -73,28 +67,49 @@ def _copy(image: Array, made: Array, start: tuple[int, int]) -> None:
         made[inner] = image[tuple(slice(low, high) for low, high, _ in ranges)]
 
 
-def _fill(values: Image, image: Image, at: Doubles, least: float) -> None:
-    """Put values where some of the four pixels around them are not valid, or beyond the edge, from those that are.
+def _bilinear(image: Image, at: Doubles, least: float) -> Image:
+    """Return the values of an image at places x and y, ``(2, ...)``; NaN beyond it.
 
-    What lies on the outer half of the outermost pixels is on the image, and has all of its weight there.
+    What lies on the outer half of the outermost pixels is on the image, and has their values.
     """
-    height, width = image.shape
-    rows, columns = np.nonzero(np.isnan(values))
-    x, y = at[:, rows, columns]
-    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    rows, columns, x, y = (one[inside] for one in (rows, columns, x, y))
-    left, low = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
-    sums: Any = np.zeros((3, rows.size))
-    for down in (0, 1):
-        for right in (0, 1):
-            weight = np.abs(1 - right - (x - left)) * np.abs(1 - down - (y - low))
-            row, column = low + down, left + right
-            there = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            pixel = np.where(there, image[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)], np.nan)
-            good = np.isfinite(pixel)
-            sums += weight * np.stack([np.where(good, pixel, 0), good, there])
-    enough = sums[1] >= least * sums[2]
-    values[rows[enough], columns[enough]] = (sums[0] / np.where(enough, sums[1], 1))[enough]
+    on, image = _on_image(at, image.shape), np.ascontiguousarray(image)
+    whole = np.floor(on)
+    x, y = (on - whole).astype(np.float32)
+    index, width = _index(whole, image.shape), image.shape[1]
+    # Beyond the last row or column the weight is 0: any pixel will do.
+    corners = [image.take(index + step, mode="clip") for step in (0, 1, width, width + 1)]
+    low, high = (before + x * (after - before) for before, after in (corners[:2], corners[2:]))
+    values: Image = low + y * (high - low)
+    missing = np.isnan(values)
+    if missing.any():
+        # Most of what is missing has no valid pixel around it, where exposures do not overlap.
+        missing &= np.logical_or.reduce([np.isfinite(one) for one in corners])
+        values[missing] = _of_valid([one[missing] for one in corners], x[missing], y[missing], least)
+    if on is not at:
+        values[np.any(np.abs(at - on) > _HALF, axis=0)] = np.nan
+    return values
+
+
+def _on_image(at: Doubles, shape: tuple[int, ...]) -> Doubles:
+    """Return places, and in place of those beyond the middles of the outermost pixels the nearest ones that are not."""
+    last = np.array(shape[::-1]) - 1
+    if np.all(at.min(axis=(1, 2)) >= 0) and np.all(at.max(axis=(1, 2)) <= last):
+        return at
+    return np.clip(at, 0, last[:, np.newaxis, np.newaxis])
+
+
+def _index(whole: Doubles, shape: tuple[int, ...]) -> Array:
+    return np.asarray(whole[1] * shape[1] + whole[0], dtype=np.intp)
+
+
+def _of_valid(corners: list[Image], x: Image, y: Image, least: float) -> Image:
+    """Return the means of those of the four pixels around each place that are valid; NaN where their weight is less."""
+    pixels, known = np.stack(corners), np.isfinite(corners)
+    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y]) * known
+    weight = weights.sum(axis=0)
+    enough = weight >= least
+    values = np.sum(weights * np.where(known, pixels, 0), axis=0) / np.where(enough, weight, 1)
+    return np.where(enough, values, np.float32(np.nan))
 
 
 def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
@@ -109,8 +124,6 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
     places
         The pixels of the exposure to those of the images.
     """
-    from scipy.ndimage import map_coordinates
-
     values = np.full(places.shape, np.nan, dtype=np.float32)
     counts = np.zeros(places.shape, dtype=count.dtype)
     if places.shift is not None:
@@ -118,8 +131,19 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
             _copy(one, made, places.shift[::-1])
         return values, counts
     for band in bands(slice(0, places.shape[0]), places.shape[1]):
-        at = places.rows(band)
-        map_coordinates(image, at[::-1], output=values[band], order=1, mode="constant", cval=np.nan, prefilter=False)
-        _fill(values[band], image, at, _HALF)
-        map_coordinates(count, at[::-1], output=counts[band], order=0, mode="constant", cval=0, prefilter=False)
+        needed = rows_needed(places, band, image.shape[0])
+        if needed.stop > needed.start:
+            at = places.rows(band)
+            at[1] -= needed.start
+            values[band] = _bilinear(image[needed], at, _HALF)
+            counts[band] = _nearest(count[needed], at)
     return values, counts
+
+
+def _nearest(image: Array, at: Doubles) -> Array:
+    """Return the values of an image in the pixels nearest to places; 0 beyond it."""
+    on = _on_image(at, image.shape)
+    values = image.take(_index(np.rint(on), image.shape))
+    if on is not at:
+        values[np.any(np.abs(at - on) > _HALF, axis=0)] = 0
+    return np.asarray(values)

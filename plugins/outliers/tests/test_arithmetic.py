@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from iris_outliers._flag import outliers_of, steepness, without_noise
-from iris_outliers._median import median_of
-from iris_outliers._noise import foretold_error, variance_slope
+from iris_outliers._flag import Compared, noise_steepness, outliers_of, without_noise
+from iris_outliers._median import median_of, sort_planes
+from iris_outliers._noise import noise_of, variance_slope
 from iris_outliers._resample import blot, interpolate, rows_needed
-from iris_outliers._stars import around, find_peaks, measure_fwhm
+from iris_outliers._stars import around, find_peaks, measure_fwhm, steepness
 from iris_testkit import make_exposure
 from iris_wcs import PixelMap
 
-from iris_core import Doubles
+from iris_core import Doubles, Mask
 
 values = st.one_of(st.floats(-1e6, 1e6, width=32), st.just(float("nan")))
 
@@ -23,7 +23,7 @@ values = st.one_of(st.floats(-1e6, 1e6, width=32), st.just(float("nan")))
 @settings(max_examples=60)
 @given(arrays.arrays(np.float32, st.tuples(st.integers(1, 7), st.integers(1, 4), st.integers(1, 5)), elements=values))
 def test_the_median_is_that_of_numpy_but_of_two_values_the_lower(stack: np.ndarray) -> None:
-    median, count = median_of(stack)
+    median, count = median_of(list(stack))
     assert np.array_equal(count, np.isfinite(stack).sum(axis=0))
     for at in np.ndindex(median.shape):
         known = stack[(slice(None), *at)]
@@ -33,6 +33,14 @@ def test_the_median_is_that_of_numpy_but_of_two_values_the_lower(stack: np.ndarr
         else:
             expected = known.min() if known.size == 2 else np.median(known)
             assert median[at] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 13, 31, 100])
+def test_planes_are_sorted(number: int) -> None:
+    planes = np.random.default_rng(number).integers(0, 20, (number, 50)).astype(np.float32)
+    wanted = np.sort(planes, axis=0)
+    sort_planes(planes)
+    assert np.array_equal(planes, wanted)
 
 
 def bent(shape: tuple[int, int], shift: tuple[float, float], angle: float, bend: float) -> PixelMap:
@@ -78,6 +86,20 @@ def test_values_with_little_weight_are_left_out(shift: float, filled: bool) -> N
     assert np.nanmax(np.abs(made - 5)) < 1e-5
 
 
+def test_the_outer_half_of_the_outermost_pixels_is_on_the_image() -> None:
+    """It has their values, whatever part of the four pixels around a place is beyond the edge."""
+    image = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+    image[0, 0] = np.nan
+    places = bent((5, 6), (-0.75, -0.6), 0, 0)
+    made = interpolate(image, places, slice(0, 5), least=0.7)
+    assert np.isnan(made[0]).all()
+    assert np.isnan(made[:, 0]).all()
+    assert np.isnan(made[:, 5]).all()
+    assert np.isnan(made[4]).all()
+    assert made[1, 1:5] == pytest.approx([np.nan, 3.85, 4.85, 5.6], nan_ok=True, abs=0.01)
+    assert made[3, 1:5] == pytest.approx([9.25, 10.25, 11.25, 12], abs=0.01)
+
+
 def test_blot_gives_values_and_counts() -> None:
     y, x = np.mgrid[:60, :80]
     image, count = (x + 100 * y).astype(np.float32), (x % 7).astype(np.uint8)
@@ -92,27 +114,31 @@ def test_the_steepness_is_the_largest_difference_to_the_neighbours() -> None:
     image = np.zeros((5, 6), dtype=np.float32)
     image[2, 3] = 7
     image[0, 0] = np.nan
-    steep = steepness(image)
+    steep = steepness(image, np.arange(image.size)).reshape(image.shape)
     wanted = np.zeros_like(image)
     wanted[1:4, 2:5] = 7
     wanted[0, 0] = np.nan
     assert np.array_equal(steep, wanted, equal_nan=True)
+    assert steepness(image, np.array([15, 8])).tolist() == [7, 7]
 
 
 def test_noise_has_no_steepness() -> None:
     noise = np.random.default_rng(1).standard_normal((300, 300)).astype(np.float32)
-    err = np.full_like(noise, np.sqrt(5 / (np.pi / 2)))
-    steep = without_noise(steepness(noise), err, np.full(noise.shape, 5, dtype=np.uint8))
+    every, err = np.arange(noise.size), np.full(noise.size, np.sqrt(5 / (np.pi / 2)), dtype=np.float32)
+    some, count = Compared(every, noise.ravel(), err), np.full(noise.shape, 5, dtype=np.uint8)
+    steep = without_noise(steepness(noise, every), err, noise_steepness(noise, count, some))
     assert (steep > 0).mean() < 0.02
-    steep = without_noise(np.full_like(noise, 100), err, np.full(noise.shape, 5, dtype=np.uint8))
-    assert np.all(steep > 90)
+    hills = 100 * (np.add(*np.indices(noise.shape)) % 2).astype(np.float32)
+    assert np.all(without_noise(steepness(hills, every), err, noise_steepness(hills, count, some)) > 90)
+    assert noise_steepness(noise, np.ones_like(count), some) == 0
 
 
-def flags(difference: Doubles, count: int = 5, **given: object) -> np.ndarray:
-    difference = np.asarray(difference, dtype=np.float32)
-    one = np.ones_like(difference)
+def flags(difference: Doubles, count: int = 5, sources: Mask | None = None) -> Mask:
+    values = np.asarray(difference, dtype=np.float32).ravel()
+    far = Compared(np.arange(values.size), values, np.ones_like(values))
     counts = np.full(difference.shape, count, dtype=np.uint8)
-    return outliers_of(difference, 0.5 * one, one, counts, (5.0, 4.0), (1.2, 0.7), **given)  # type: ignore[arg-type]
+    near = np.zeros(values.shape, dtype=bool) if sources is None else sources.ravel()
+    return outliers_of(far, 0.5 * far.err, counts, (5.0, 4.0), (1.2, 0.7), near)
 
 
 def test_the_rule_of_two_steps() -> None:
@@ -137,10 +163,11 @@ def test_the_error_is_that_of_the_median_s_light() -> None:
     data = np.full((100, 100), 20.0, dtype=np.float32)
     data[10:12, 5:25] += 1000
     exposure = make_exposure((100, 100), value=data, poisson=0.1 * data, rnoise=0.5)
-    assert variance_slope(exposure.data, exposure.variance["poisson"]) == pytest.approx(0.1, rel=1e-4)
-    err = foretold_error(exposure, data - np.float32(20))
+    noise = noise_of(exposure)
+    assert variance_slope(exposure.data.ravel(), noise.components[:1]) == pytest.approx(0.1, rel=1e-4)
+    err = noise.error(slice(None), data.ravel() - np.float32(20))
     assert err == pytest.approx(np.sqrt(2.5), rel=1e-3)
-    assert foretold_error(exposure, np.zeros_like(data))[10, 5] == pytest.approx(np.sqrt(102.5), rel=1e-3)
+    assert noise.error(np.array([1005]), np.zeros(1, dtype=np.float32)) == pytest.approx(np.sqrt(102.5), rel=1e-3)
 
 
 @pytest.mark.parametrize("fwhm", [1.6, 2.2, 4.0])

@@ -16,7 +16,7 @@ from iris_outliers._flag import flag_exposure
 from iris_outliers._grid import choose_grid
 from iris_outliers._median import levels_of, take_median
 from iris_outliers._protect import places_of, protect_stars
-from iris_outliers._stars import sky_of, sources_of
+from iris_outliers._stars import near_sources, sky_of
 
 from iris_core import Array, Exposure, Exposures, Image, References
 
@@ -200,7 +200,7 @@ def test_the_sky_is_the_median_and_sources_are_above() -> None:
     image[20, 30] = 30
     image[0, 0] = np.nan
     assert sky_of(image) == pytest.approx(10, abs=0.1)
-    found = sources_of(image, 1.0)
+    found = near_sources(image, np.arange(image.size), 1.0).reshape(image.shape)
     assert found.sum() == 9
     assert found[19:22, 29:32].all()
     assert np.isnan(sky_of(np.full((3, 3), np.nan, dtype=np.float32)))

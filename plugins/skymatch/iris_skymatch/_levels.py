@@ -57,8 +57,7 @@ def find_levels(exposures: Exposures, params: SkyMatchParams, objects: ObjectMas
     plane, unit = choose_plane(outlines), max(one for outline in outlines for one in outline.shape) / 2
     side = params.tile or max(tile_side(one.shape) for one in outlines)
     measured: list[Tiles] = list(exposures.each(measure_tiles, plane=plane, side=side, objects=objects))
-    common = samples_of(measured, unit / side)
-    samples, bright = without_sources(common)
+    samples, bright = without_sources(samples_of(measured, unit / side))
     levels = solve(samples, params.order)
     notes = [f"{samples.level.size} medians of tiles of {side} pixels; {bright} tiles with sources were left out"]
     warnings = []

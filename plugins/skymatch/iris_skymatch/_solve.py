@@ -117,17 +117,18 @@ class Levels:
 
 def samples_of(measured: Sequence[Tiles], unit: float) -> Samples:
     """Return the tiles that two exposures or more have; `unit` is that of their places, in tiles."""
-    place = np.concatenate([one.place for one in measured], axis=1).astype(np.int64)
-    _, tile = np.unique(place, axis=1, return_inverse=True)
+    place = np.concatenate([one.place for one in measured], axis=1).astype(np.int32)
+    row, column = place - place.min(axis=1, initial=0, keepdims=True)
+    _, tile = np.unique(row * np.int64(column.max(initial=0) + 1) + column, return_inverse=True)
     noise = np.array([one.noise for one in measured])
     number = np.concatenate([one.number for one in measured])
-    exposure = np.repeat(np.arange(len(measured)), [one.level.size for one in measured])
+    exposure = np.repeat(np.arange(len(measured), dtype=np.int32), [one.level.size for one in measured])
     # A median of Gaussian values has pi/2 times the variance of their mean, of few values a little less.
     variance = np.pi / 2 * noise[exposure] ** 2 / (number + 1)
     level = np.concatenate([one.level for one in measured])
     samples = Samples(
         exposure=exposure,
-        tile=tile.ravel(),
+        tile=tile.astype(np.int32),
         place=np.asarray((place[::-1] + 0.5) / unit, dtype=np.float64),
         level=level,
         variance=variance,

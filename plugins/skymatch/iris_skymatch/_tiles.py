@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from iris_objects import ObjectMask
 from iris_wcs import PixelMap, Plane
 
 from iris_core import Array, Doubles, Exposure, Image, Mask
+from iris_skymatch._cells import Cells, lay_cells
 
 __all__ = ["Tiles", "measure_tiles", "tile_side"]
 
@@ -22,9 +22,7 @@ _DETECT, _GROW = 4.0, 3
 # Standard deviations within which the values of a median lie; at 3 it scatters by 2 % more in tiles of 64 pixels.
 _CLIP = 4.0
 _MAD_TO_SIGMA = 1.482602
-_ROWS = 256
-_PARTS = 256
-_SAMPLE = 1_000_000
+_SAMPLE = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,51 +66,61 @@ def measure_tiles(exposure: Exposure, plane: Plane, side: int, objects: ObjectMa
     objects
         Objects that the user knows.
     """
-    index, offsets, corner, columns = _index(exposure, plane, side)
     values = exposure.data
     if objects is not None:
         values = np.where(objects.of_exposure(exposure), np.float32(np.nan), values)
-    sorter = _Sorter(index.ravel(), values)
-    whole = sorter.counts >= _WHOLE * np.percentile(sorter.counts[sorter.counts > 0], 90)
-    level = sorter.medians(values)[0]
-    rest = values - level.astype(np.float32)[index]
+    cells = lay_cells(PixelMap.of(plane, exposure.wcs, exposure.shape), side)
+    medians = _Medians(cells)
+    rest = medians.measure(values, np.arange(len(cells)))
+    counts = medians.inside.copy()
+    whole = counts >= _WHOLE * np.percentile(counts[counts > 0], 90)
     sources = find_sources(rest)
-    noise = _noise(rest[~sources])
-    values = np.where(sources, np.float32(np.nan), values)
-    level, number = sorter.medians(values)
-    level = _in_the_middle(level, _centroids(index, offsets, np.isfinite(values)), columns)
-    (used,) = np.nonzero(whole & (number >= _USABLE * sorter.counts) & np.isfinite(level))
-    place = np.stack(np.divmod(used, columns)) + corner[:, np.newaxis]
-    return Tiles(place, level[used], number[used], noise)
+    noise = _noise(rest, sources)
+    medians.measure(np.where(sources, np.float32(np.nan), values), cells.touched(sources))
+    level = _in_the_middle(medians.level, medians.centroid, cells.shape[1])
+    (used,) = np.nonzero(whole & (medians.number >= _USABLE * counts) & np.isfinite(level))
+    place = np.stack(np.unravel_index(used, cells.shape)) + np.array(cells.corner)[:, np.newaxis]
+    return Tiles(place, level[used], medians.number[used], noise)
 
 
-def _index(exposure: Exposure, plane: Plane, side: int) -> tuple[Array, Array, Array, int]:
-    """Return the tile of each pixel, its place in it, row and column of the first tile, and tiles in a row.
+class _Medians:
+    """What is measured in each tile.
 
-    The place is that of x and y, ``(2, ny, nx)``, in 1/256 of the side, as uint8.
+    Attributes
+    ----------
+    level, number
+        Clipped median, and of how many pixels, ``(tiles,)``.
+    inside
+        Pixels that the exposure has there, ``(tiles,)``.
+    centroid
+        How far the mean place of the pixels with values is from the middle, in sides, ``(2, tiles)``.
     """
-    pixels = PixelMap.of(plane, exposure.wcs, exposure.shape)
-    low, high = (
-        np.floor(extreme(pixels.nodes, axis=(1, 2)) / side).astype(np.int64) + margin
-        for extreme, margin in ((np.min, -1), (np.max, 1))
-    )
-    columns, rows = (int(one) for one in high - low + 1)
-    index = np.empty(exposure.shape, dtype=np.uint16 if rows * columns < 2**16 else np.int32)
-    offsets = np.empty((2, *exposure.shape), dtype=np.uint8)
-    for where in _bands(exposure.shape[0]):
-        places = pixels.rows(where) / side
-        x, y = whole = np.floor(places)
-        index[where] = (y - low[1]) * columns + (x - low[0])
-        offsets[:, where] = np.minimum((places - whole) * _PARTS, _PARTS - 1)
-    return index, offsets, low[::-1], columns
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells, size = cells, len(cells)
+        self.level, self.centroid = np.empty(size), np.empty((2, size))
+        self.number, self.inside = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
+
+    def measure(self, values: Image, tiles: Array) -> Image:
+        """Measure some tiles, and return the image without their medians, NaN elsewhere."""
+        rest = np.full(values.size + 1, np.nan, dtype=np.float32)
+        for part in self.cells.parts(tiles):
+            index, inside, places = self.cells.pixels(part)
+            table = values.take(index)
+            np.copyto(table, np.float32(np.nan), where=~inside)
+            used = np.isfinite(table)
+            total = np.maximum(count(used), 1)
+            self.centroid[:, part] = [np.einsum("ij,ij->i", one, used) / total for one in places]
+            self.level[part], self.number[part] = clipped_medians(table.copy())
+            self.inside[part] = count(inside)
+            np.copyto(index, values.size, where=~inside)  # what is in no tile goes to a place of its own
+            rest[index] = table - self.level[part, np.newaxis].astype(np.float32)
+        return rest[:-1].reshape(values.shape)
 
 
-def _centroids(index: Array, offsets: Array, used: Mask) -> Doubles:
-    """Return how far the mean place of the used pixels of each tile is from its middle, in sides, ``(2, tiles)``."""
-    tiles, size = index[used], int(index.max()) + 1
-    number = np.maximum(np.bincount(tiles, minlength=size), 1)
-    sums = np.stack([np.bincount(tiles, one[used], minlength=size) for one in offsets])
-    return np.asarray((sums / number + 0.5) / _PARTS - 0.5)
+def count(table: Mask) -> Array:
+    """Return how many values of each row are true, as `numpy.count_nonzero` does, in half the time."""
+    return np.asarray(table.view(np.uint8).sum(axis=1, dtype=np.uint32), dtype=np.int32)
 
 
 def _in_the_middle(level: Doubles, centroid: Doubles, columns: int) -> Doubles:
@@ -134,36 +142,6 @@ def _slope(level: Doubles, axis: int) -> Doubles:
     return np.asarray(np.moveaxis(slope, -1, axis))
 
 
-def _bands(height: int) -> Iterator[slice]:
-    return (slice(start, min(start + _ROWS, height)) for start in range(0, height, _ROWS))
-
-
-class _Sorter:
-    """Brings the pixels of an image into tables of tiles, a row for each."""
-
-    def __init__(self, index: Array, values: Image) -> None:
-        self.order = np.argsort(index, kind="stable")
-        self.counts = np.bincount(index, minlength=int(index.max()) + 1)
-        self.starts = np.cumsum(self.counts) - self.counts
-
-    def medians(self, values: Image) -> tuple[Doubles, Array]:
-        """Return the clipped median of each tile, NaN where it has no pixels, and the number of its pixels."""
-        ordered = values.ravel()[self.order]
-        level = np.full(self.counts.size, np.nan)
-        number = np.zeros(self.counts.size, dtype=np.int64)
-        (there,) = np.nonzero(self.counts)
-        for tiles in np.array_split(there, max(1, ordered.size >> 20)):
-            level[tiles], number[tiles] = clipped_medians(self._table(ordered, tiles))
-        return level, number
-
-    def _table(self, ordered: Image, tiles: Array) -> Image:
-        column = np.arange(self.counts[tiles].max(initial=1))
-        inside = column < self.counts[tiles, np.newaxis]
-        table = np.full(inside.shape, np.nan, dtype=np.float32)
-        table[inside] = ordered[self.starts[tiles[0]] : self.starts[tiles[-1]] + self.counts[tiles[-1]]]
-        return table
-
-
 def clipped_medians(table: Image) -> tuple[Doubles, Array]:
     """Return the clipped median of each row of a table, and the number of values that are left.
 
@@ -175,15 +153,16 @@ def clipped_medians(table: Image) -> tuple[Doubles, Array]:
         ``(rows, values)``; NaN is ignored; it is sorted in place.
     """
     table.sort(axis=1)
-    low, high = np.zeros(len(table), dtype=np.int64), np.isfinite(table).sum(axis=1)
+    row, number = np.arange(len(table)), count(np.isfinite(table))
+    low, high = np.zeros_like(number), number
     for _ in range(3):
         level = _middle(table, low, high)
-        below = table[np.arange(len(table)), np.minimum(low + ((high - low) * 0.158655).astype(np.int64), _last(table))]
+        below = table[row, np.minimum(low + ((high - low) * 0.158655).astype(np.int64), _last(table))]
         width = _CLIP * (level - below)
-        low, high = (
-            (table < (level - width)[:, np.newaxis]).sum(axis=1),
-            (table <= (level + width)[:, np.newaxis]).sum(axis=1),
-        )
+        (some,) = np.nonzero((table[:, 0] < level - width) | (table[row, number - 1] > level + width))
+        low, high = np.zeros_like(number), number.copy()
+        low[some] = count(table[some] < (level - width)[some, np.newaxis])
+        high[some] = count(table[some] <= (level + width)[some, np.newaxis])
     return _middle(table, low, high), high - low
 
 
@@ -206,20 +185,38 @@ def find_sources(rest: Image) -> Mask:
     rest
         ``(ny, nx)``: the image minus the level of its sky.
     """
-    from scipy.ndimage import maximum_filter1d, uniform_filter
-
-    smooth = uniform_filter(np.where(np.isfinite(rest), rest, np.float32(0)), 3, mode="constant")
-    noise = _noise(smooth)
-    found = smooth > (_DETECT * noise or np.inf)
+    smooth = _smoothed(np.where(np.isfinite(rest), rest, np.float32(0)))
+    found = smooth > (_DETECT * _noise(smooth) or np.inf)
     for axis in (0, 1):
-        found = maximum_filter1d(found, 2 * _GROW + 1, axis=axis, mode="constant")
-    return np.asarray(found, dtype=np.bool_)
+        found = _grown(found, axis)
+    return found
 
 
-def _noise(rest: Image) -> float:
+def _smoothed(image: Image) -> Image:
+    """Return the sums over 3 x 3 pixels; beyond the edge there is nothing."""
+    for axis in (0, 1):
+        before, after = (slice(None),) * axis + (slice(None, -1),), (slice(None),) * axis + (slice(1, None),)
+        total = image.copy()
+        total[after] += image[before]
+        total[before] += image[after]
+        image = total
+    return image
+
+
+def _grown(found: Mask, axis: int) -> Mask:
+    grown = found.copy()
+    for step in range(1, _GROW + 1):
+        before, after = (slice(None),) * axis + (slice(None, -step),), (slice(None),) * axis + (slice(step, None),)
+        grown[after] |= found[before]
+        grown[before] |= found[after]
+    return grown
+
+
+def _noise(rest: Image, sources: Mask | None = None) -> float:
     """Return the standard deviation of values about 0, from those below 0: sources are above."""
-    values = rest.ravel()[:: max(1, rest.size // _SAMPLE)]
-    below = values[values < 0]
+    some = slice(None, None, (rest.size // _SAMPLE) | 1)  # of all columns
+    values = rest.ravel()[some]
+    below = values[values < 0 if sources is None else (values < 0) & ~sources.ravel()[some]]
     if not below.size:
         return 0.0
     # The median deviation from the median of few pixels is too small; the mean square is not.

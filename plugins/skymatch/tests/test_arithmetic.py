@@ -24,7 +24,7 @@ Look = Callable[..., Exposure]
 values = st.one_of(st.floats(-100, 100, width=32), st.just(float("nan")))
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(arrays.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=values))
 def test_a_clipped_median_lies_among_the_values(table: Image) -> None:
     level, number = clipped_medians(table.copy())

@@ -21,7 +21,8 @@ _STEP = 32
 _QUANTA = 1024
 # A shift by whole pixels to so much is one: no value need be interpolated.
 _WHOLE = 0.01
-_ITERATIONS = 12
+# Newton's steps to the pixel of a place, at most, and the step [pixel] that is the last one.
+_ITERATIONS, _CONVERGED = 12, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,8 @@ class PixelMap:
 
     def rows(self, where: slice) -> Doubles:
         """Return x and y of the pixels of some rows, ``(2, rows, columns)``, to 1/1024 pixel."""
-        along = _between(self.nodes, np.arange(where.start, where.stop), self.shape[0], axis=1)
+        along = _between(self.nodes * _QUANTA, np.arange(where.start, where.stop), self.shape[0], axis=1)
         places = _between(along, np.arange(self.shape[1]), self.shape[1], axis=2)
-        places *= _QUANTA
         np.rint(places, out=places)
         places *= 1 / _QUANTA
         return places
@@ -136,16 +136,23 @@ class PixelMap:
         if self.shift is not None:
             x, y = self.shift
             return replace(self, shape=shape, shift=(-x, -y))
-        wanted = _lattice(shape)
+        return PixelMap(self.find(_lattice(shape)), shape)
+
+    def find(self, places: Doubles) -> Doubles:
+        """Return the x and y of pixels that fall onto places, ``(2, ...)``; beyond the image it is continued."""
         slopes = np.stack([self.nodes[:, 0, -1] - self.nodes[:, 0, 0], self.nodes[:, -1, 0] - self.nodes[:, 0, 0]], 1)
         steps = np.linalg.inv(slopes / np.maximum(np.array(self.shape[::-1]) - 1, 1))
-        found = np.tensordot(steps, wanted - self.nodes[:, :1, :1], 1)
+        first = self.nodes[:, 0, 0].reshape(2, *(1,) * (places.ndim - 1))
+        found = np.tensordot(steps, places - first, 1)
         for _ in range(_ITERATIONS):
-            found += np.tensordot(steps, wanted - self._at(found), 1)
-        return PixelMap(found, shape)
+            change = np.tensordot(steps, places - self.at(found), 1)
+            found += change
+            if np.all(np.abs(change) < _CONVERGED):
+                break
+        return np.asarray(found)
 
-    def _at(self, places: Doubles) -> Doubles:
-        """Return the map at any places, ``(2, ...)``; beyond the image it is continued."""
+    def at(self, places: Doubles) -> Doubles:
+        """Return the map at any x and y, ``(2, ...)``; beyond the image it is continued."""
         (x, u), (y, v) = (_cells(places[axis], self.nodes.shape[2 - axis], self.shape[1 - axis]) for axis in (0, 1))
         corners = ((1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v)
         steps = ((0, 0), (0, 1), (1, 0), (1, 1))

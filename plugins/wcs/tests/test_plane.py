@@ -88,7 +88,7 @@ def test_the_inverse_of_a_map_leads_back(dx: float, dy: float, angle: float, ben
     there = back.rows(slice(0, 150))
     inside = (there[0] > 0) & (there[0] < 199) & (there[1] > 0) & (there[1] < 129)
     y, x = np.mgrid[:150, :220]
-    again = forward._at(there)
+    again = forward.at(there)
     assert np.all(np.abs(again - np.stack([x, y]))[:, inside] < 0.01 + 0.02 * abs(bend))
 
 
