@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from iris_photom_stars import box
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from iris_core import Doubles, Mask
 
-    Labels = NDArray[np.intp]
+    Labels = NDArray[np.integer[Any]]
 
 __all__ = ["Background", "Sums", "measure_background", "measure_sums"]
 
