@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iris_catalog._apertures import Background, Sums, measure_background, measure_sums
+from iris_catalog._around import disc, pixels_around
 from iris_catalog._correction import Correction, choose_correction
 from iris_catalog._detect import Detection, find_sources
 from iris_catalog._noise import phase_scatter
@@ -128,22 +129,14 @@ def measure_stars(scene: Scene, places: Doubles, radius: float, background: Back
 
 def _bits(scene: Scene, places: Doubles, radius: float) -> tuple[NDArray[np.uint32], Mask]:
     """Return all DQ bits in circles, and whether these reach a pixel that is not covered."""
-    found = [_bits_at(scene, x, y, radius) for x, y in places]
-    return np.array([bits for bits, _ in found], dtype=np.uint32), np.array([edge for _, edge in found], dtype=np.bool_)
-
-
-def _bits_at(scene: Scene, x: float, y: float, radius: float) -> tuple[int, bool]:
-    low, high = (np.array([y, x]) - radius, np.array([y, x]) + radius)
-    shape = np.array(scene.frame.shape)
-    rows, columns = (
-        slice(max(int(np.ceil(first - 0.5)), 0), min(int(np.floor(last + 0.5)) + 1, size))
-        for first, last, size in zip(low, high, shape, strict=True)
-    )
-    down, across = np.ogrid[rows, columns]
-    inside = np.hypot(down - y, across - x) < radius + 0.5
-    bits = int(np.bitwise_or.reduce(scene.dq[rows, columns][inside], initial=0))
-    outside = bool(np.any(low < -0.5) or np.any(high > shape - 0.5))
-    return bits, outside or bool(np.any(scene.uncovered[rows, columns] & inside))
+    reach, size = radius + 0.5, np.array(scene.frame.shape[::-1])
+    flags = np.zeros(len(places), dtype=np.uint32)
+    edge = np.any((places - radius < -0.5) | (places + radius > size - 0.5), axis=1)
+    for around in pixels_around(scene.frame.shape, places, disc(reach)):
+        there = around.inside & (np.hypot(around.x, around.y) < reach)
+        flags[around.part] = np.bitwise_or.reduce(np.where(there, around.of(scene.dq), 0), axis=1)
+        edge[around.part] |= np.any(there & around.of(scene.uncovered), axis=1)
+    return flags, edge
 
 
 def _without_own(

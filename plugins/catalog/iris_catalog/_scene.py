@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_photom_stars import Frame, frame_of
 
-from iris_core import Array, Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
+from iris_core import Array, Doubles, Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
+    from numpy.typing import NDArray
 
 __all__ = ["Scene", "scene_of"]
 
@@ -85,14 +86,18 @@ class Scene:
         """Whether fluxes are in Jy, so that there are magnitudes."""
         return str(self.flux_unit) == "Jy"
 
-    def corrfac_in(self, rows: slice, columns: slice, where: Mask) -> float:
-        """Return the factor of some pixels: the noise of a large sum does not depend on how pixels fall on the grid.
+    def corrfac_in(self, pixel: NDArray[np.intp], where: Mask) -> Doubles:
+        """Return the factors of some pixels each, ``(n,)``, of their places in a flat image, ``(n, p)``.
 
-        So its square times variance and weight is the same everywhere.
+        The noise of a large sum does not depend on how pixels fall on the grid: its square times variance and weight is
+        the same everywhere.
         """
-        if self.pattern is None or not where.any():
-            return self.corrfac
-        return max(self.corrfac / float(np.sqrt(self.pattern[rows, columns][where].mean())), 1.0)
+        number = np.count_nonzero(where, axis=1)
+        if self.pattern is None:
+            return np.full(len(pixel), self.corrfac)
+        mean = np.sum(self.pattern.take(pixel), axis=1, where=where, dtype=np.float64) / np.maximum(number, 1)
+        factor = np.maximum(self.corrfac / np.sqrt(np.where(number > 0, mean, 1.0)), 1.0)
+        return np.asarray(np.where(number > 0, factor, self.corrfac))
 
 
 def scene_of(exposure: Exposure) -> Scene:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iris_catalog._around import stamps_around
 from iris_catalog._detect import SIGMA
 
 if TYPE_CHECKING:
     from iris_core import Doubles, Image, Mask
 
-__all__ = ["Shapes", "measure_shapes", "refine_places", "stamps_around"]
+__all__ = ["Shapes", "measure_shapes", "refine_places"]
 
 _ROUNDS = 20
 
@@ -23,16 +24,6 @@ class Shapes:
 
     sharpness: Doubles
     roundness: Doubles
-
-
-def stamps_around(image: Image, places: Doubles, half: int) -> Doubles:
-    """Return squares of ``2 half + 1`` pixels around the pixel nearest to each place, ``(n, k, k)``, NaN outside."""
-    padded = np.pad(np.asarray(image, dtype=np.float64), half, constant_values=np.nan)
-    columns, rows = np.rint(places).astype(int).T
-    step = np.arange(2 * half + 1)
-    rows, columns = (np.clip(axis, 0, size - 1) for axis, size in zip((rows, columns), image.shape, strict=True))
-    stamps: Doubles = padded[(rows[:, None] + step)[:, :, None], (columns[:, None] + step)[:, None, :]]
-    return stamps
 
 
 def refine_places(flat: Image, bad: Mask, places: Doubles, fwhm: float) -> Doubles:
@@ -54,7 +45,7 @@ def refine_places(flat: Image, bad: Mask, places: Doubles, fwhm: float) -> Doubl
     if not len(places):
         return places
     half = int(np.ceil(1.5 * fwhm)) + 1
-    stamps = stamps_around(np.where(bad, np.nan, flat), places, half)
+    stamps = stamps_around(flat, bad, places, half)
     whole = np.asarray(np.isfinite(stamps).all(axis=(1, 2)))
     offset = np.arange(-half, half + 1)
     start = np.clip(np.rint(places), 0, np.array(flat.shape[::-1]) - 1)
@@ -84,7 +75,7 @@ def measure_shapes(flat: Image, convolved: Image, bad: Mask, places: Doubles, fw
     half = max(2, round(1.5 * fwhm / SIGMA))
     if not len(places):
         return Shapes(sharpness=np.empty(0), roundness=np.empty(0))
-    stamps = stamps_around(np.where(bad, np.nan, flat), places, half)
+    stamps = stamps_around(flat, bad, places, half)
     down, across = np.mgrid[-half : half + 1, -half : half + 1]
     inside = np.hypot(down, across) <= half + 0.5
     star = np.exp(-0.5 * (across**2 + down**2) / (fwhm / SIGMA) ** 2)
@@ -95,7 +86,7 @@ def measure_shapes(flat: Image, convolved: Image, bad: Mask, places: Doubles, fw
         sharpness = (stamps[:, half, half] - stamps[:, around].mean(axis=1)) / height
         # Quadrants that follow each other by 90 degrees, with alternating signs.
         sign = np.where(((across > 0) & (down >= 0)) | ((across < 0) & (down <= 0)), 1.0, -1.0)
-        light = stamps_around(np.where(bad, np.nan, convolved), places, half)
+        light = stamps_around(convolved, bad, places, half)
         roundness = 2 * np.einsum("nij,ij->n", light, sign * around) / np.abs(light[:, around]).sum(axis=1)
     known = height > 0
     return Shapes(sharpness=np.where(known, sharpness, np.nan), roundness=np.where(known, roundness, np.nan))

@@ -8,23 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_catalog._shapes import measure_shapes, refine_places, stamps_around
+from iris_catalog._shapes import measure_shapes, refine_places
 from scipy.ndimage import gaussian_filter
 
 GOOD = np.zeros((61, 61), dtype=bool)
-
-
-def test_a_stamp_is_the_square_around_a_place() -> None:
-    image = np.arange(100.0).reshape(10, 10)
-    (stamp,) = stamps_around(image, np.array([[4.4, 5.6]]), 1)
-    assert np.array_equal(stamp, image[5:8, 3:6])
-
-
-def test_a_stamp_is_nan_outside_of_the_image() -> None:
-    (stamp,) = stamps_around(np.ones((10, 10)), np.array([[0.0, 9.0]]), 1)
-    assert np.isnan(stamp[:, 0]).all()
-    assert np.isnan(stamp[2]).all()
-    assert np.all(stamp[:2, 1:] == 1)
 
 
 @settings(max_examples=20, deadline=None)
