@@ -11,7 +11,7 @@ from astropy.stats import mad_std
 from iris_photom_stars import Frame, measure_width, without_background
 from photutils.segmentation import detect_sources
 from photutils.utils.exceptions import NoDetectionsWarning
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import gaussian_filter
 
 from iris_catalog._scene import Scene
 from iris_catalog._separate import separate_sources
@@ -86,12 +86,17 @@ def _width(
 
 def _convolve(flat: Image, scene: Scene, fwhm: float) -> tuple[Image, Image]:
     """Return the image convolved with a Gaussian star, and the shape of its noise: that of independent pixels."""
-    sigma, good = fwhm / SIGMA, (~scene.frame.bad).astype(np.float32)
-    weight = np.maximum(gaussian_filter(good, sigma, mode="constant"), 1e-3)
-    convolved = gaussian_filter(flat, sigma, mode="constant") / weight * good
+    sigma, bad = fwhm / SIGMA, scene.frame.bad
+    weight = gaussian_filter((~bad).astype(np.float32), sigma, mode="constant")
+    np.maximum(weight, 1e-3, out=weight)
+    convolved = gaussian_filter(flat, sigma, mode="constant")
+    convolved /= weight
+    convolved[bad] = 0
     # The square of a Gaussian is one that is narrower by sqrt(2).
-    variance = gaussian_filter(scene.variance, sigma / np.sqrt(2), mode="constant") / (4 * np.pi * sigma**2)
-    return convolved, np.sqrt(variance) / weight
+    noise = gaussian_filter(scene.variance, sigma / np.sqrt(2), mode="constant")
+    np.sqrt(noise, out=noise)
+    noise /= weight * np.float32(2 * np.sqrt(np.pi) * sigma)
+    return convolved, noise
 
 
 def _threshold(convolved: Image, noise: Image, bad: Mask, fwhm: float, detection: float) -> Image:
@@ -102,15 +107,26 @@ def _threshold(convolved: Image, noise: Image, bad: Mask, fwhm: float, detection
     good = ~bad & (noise > 0)
     ratio = np.divide(convolved, noise, out=np.zeros_like(convolved), where=good)
     middle, spread, blank = 0.0, 1.0, good
-    size = 2 * int(np.ceil(fwhm)) + 1
     for _ in range(_ROUNDS):
         values = ratio[blank]
         if values.size < 100:
             break
         values = values[:: -(-values.size // _ENOUGH)]
         middle, spread = float(np.median(values)), float(mad_std(values))
-        blank = good & ~maximum_filter(np.abs(ratio - middle) > _CLIP * max(spread, 1e-12), size)
+        apart = _CLIP * max(spread, 1e-12)
+        blank = good & ~_grown((ratio > middle + apart) | (ratio < middle - apart), int(np.ceil(fwhm)))
     return np.asarray((middle + detection * spread) * np.where(good, noise, np.inf), dtype=np.float32)
+
+
+def _grown(mask: Mask, reach: int) -> Mask:
+    """Return a mask with the squares around its pixels, which reach so many pixels to each side."""
+    grown = mask.copy()
+    for plane in (grown, grown.T):
+        before = plane.copy(order="K")
+        for step in range(1, reach + 1):
+            plane[step:] |= before[:-step]
+            plane[:-step] |= before[step:]
+    return grown
 
 
 def _segment(convolved: Image, threshold: Image, bad: Mask, params: CatalogParams, fwhm: float) -> NDArray[np.int32]:

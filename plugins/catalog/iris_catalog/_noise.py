@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +97,14 @@ def segment_variances(labels: NDArray[np.integer[Any]], variance: Image, correla
         See `autocorrelation`.
     """
     reach = len(correlation) - 1
-    rows, columns = np.nonzero(labels)
-    own, padded = labels[rows, columns], np.pad(labels, reach)
-    shared = np.zeros(len(own))
-    for down in range(-reach, reach + 1):
-        for across in range(-reach, reach + 1):
-            other = padded[rows + reach + down, columns + reach + across]
-            shared += correlation[abs(down)] * correlation[abs(across)] * (other == own)
-    found = np.bincount(own, weights=shared * variance[rows, columns], minlength=int(labels.max()) + 1)[1:]
+    padded = np.pad(labels, reach)
+    width, flat = padded.shape[1], padded.ravel()
+    place = np.flatnonzero(flat)
+    own, shared = flat[place], np.zeros(len(place))
+    for down, across in product(range(-reach, reach + 1), repeat=2):
+        same = flat[place + (down * width + across)] == own
+        shared += correlation[abs(down)] * correlation[abs(across)] * same
+    found = np.bincount(own, weights=shared * variance[labels != 0], minlength=int(labels.max()) + 1)[1:]
     return np.asarray(found, dtype=np.float64)
 
 

@@ -14,7 +14,7 @@ from iris_catalog._around import stamps_around
 from iris_catalog._magnitudes import zero_point
 from iris_catalog._measure import Measurement
 from iris_catalog._noise import autocorrelation, summed_variance
-from iris_catalog._scene import Scene
+from iris_catalog._scene import MAD_TO_SIGMA, Scene
 from iris_catalog._strehl import Diffraction
 from iris_core import DQ
 
@@ -44,12 +44,16 @@ def quality_of(
     stay.
     """
     occupied = scene.frame.bad | (found.detection.labels != 0)
-    blank = scene.frame.data[~occupied].astype(np.float64)
+    blank = scene.frame.data[~occupied]
+    level, spread = np.nan, np.nan
+    if blank.size:
+        level = float(np.median(blank))
+        spread = MAD_TO_SIGMA * float(np.median(np.abs(blank - level)))
     cards: Cards = {
         "FWHM": (_width(scene, found) * scene.pixel_scale, "[arcsec] width of a star"),
         "ELLIPT": (_ellipticity(found), "1 - b/a of stars, from second moments"),
-        "SKYLEV": (float(np.median(blank)) if blank.size else np.nan, "median between sources, unit of the image"),
-        "SKYRMS": (float(mad_std(blank)) if blank.size else np.nan, "scatter between sources, unit of the image"),
+        "SKYLEV": (level, "median between sources, unit of the image"),
+        "SKYRMS": (spread, "scatter between sources, unit of the image"),
         "NSTARS": (int(np.count_nonzero(~found.is_extended())), "sources that are not extended"),
         "FRACNAN": (float(scene.frame.bad.mean()), "share of the pixels without a value"),
         **{key: card for key, card in _shares(scene, found).items() if key not in scene.header},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
     from numpy.typing import NDArray
 
-__all__ = ["Scene", "scene_of"]
+__all__ = ["MAD_TO_SIGMA", "Scene", "scene_of"]
 
 ARCSEC2 = float(np.deg2rad(1 / 3600) ** 2)
 _SURFACE_BRIGHTNESS = "MJy/sr"
-_MAD_TO_SIGMA = 1.482602
+MAD_TO_SIGMA = 1.482602218505602
 # Variance times weight of a bright source, over the median.
 _BRIGHT = 3.0
 
@@ -162,14 +162,9 @@ def _covered(exposure: Exposure, uncovered: Mask) -> Frame:
     """Return the image, without the pixels that have no weight, times the relative area of the pixels."""
     frame, area = frame_of(exposure), exposure.area
     bad = frame.bad | uncovered
-    scale = np.float32(1) if area is None else area
-    return Frame(
-        data=np.where(bad, np.float32(0), frame.data * scale),
-        err=None if frame.err is None else frame.err * scale,
-        bad=bad,
-        saturated=frame.saturated,
-        marked=frame.marked,
-    )
+    if area is not None:
+        frame = replace(frame, data=frame.data * area, err=None if frame.err is None else frame.err * area)
+    return replace(frame, data=np.where(bad, np.float32(0), frame.data), bad=bad)
 
 
 def _variance(frame: Frame, weight: Array | None) -> Image:
@@ -179,7 +174,7 @@ def _variance(frame: Frame, weight: Array | None) -> Image:
     good = ~frame.bad
     share = np.ones(1) if weight is None else weight[good]
     values = frame.data[good]
-    spread = _MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)) * np.sqrt(share)) if values.size else 0.0
+    spread = MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)) * np.sqrt(share)) if values.size else 0.0
     variance = np.zeros(frame.bad.shape, dtype=np.float32)
     variance[good] = np.square(spread) / share
     return variance

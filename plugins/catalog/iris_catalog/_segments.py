@@ -55,8 +55,9 @@ class Segments:
     @classmethod
     def of(cls, labels: NDArray[np.integer[Any]]) -> Segments:
         """Return the pixels that have a label, ``(ny, nx)``; 0 is none."""
-        rows, columns = np.nonzero(labels)
-        source = labels[rows, columns].astype(np.intp) - 1
+        place = np.flatnonzero(labels)
+        rows, columns = np.divmod(place, labels.shape[1])
+        source = labels.take(place).astype(np.intp) - 1
         return cls(rows=rows, columns=columns, source=source, number=int(labels.max(initial=0)))
 
     def sums(self, values: Array) -> Doubles:

@@ -75,24 +75,25 @@ def separate_sources(light: Image, labels: Labels, least: int) -> Labels:
     array
         The sources: first the segments that were not divided, then the parts of the others.
     """
-    rows, columns = np.nonzero(labels)
-    if not len(rows):
+    place = np.flatnonzero(labels)
+    if not len(place):
         return labels
-    segment, values = labels[rows, columns].astype(np.intp) - 1, light[rows, columns]
-    beside = _neighbours(labels.shape, rows, columns)
+    segment, values = labels.take(place).astype(np.intp) - 1, light.take(place)
+    beside = _neighbours(labels.shape, place)
     peak = _peak_of(values, beside)
     peaks = _peaks(segment, values, peak, beside)
     source = _without_faint(peaks, _joined(_marked(peaks, least), peaks.pairs))
     divided = labels.copy()
-    divided[rows, columns] = _numbered(peaks.segment, source)[peak]
+    divided.ravel()[place] = _numbered(peaks.segment, source)[peak]
     return divided
 
 
-def _neighbours(shape: tuple[int, ...], rows: Indices, columns: Indices) -> list[NDArray[np.int32]]:
+def _neighbours(shape: tuple[int, ...], pixel: Indices) -> list[NDArray[np.int32]]:
     """Return of the pixels of sources the eight around each, and in the middle itself, in their order; -1 for none."""
     index = np.full((shape[0] + 2, shape[1] + 2), -1, dtype=np.int32)
-    index[rows + 1, columns + 1] = np.arange(len(rows))
-    place = (rows + 1) * index.shape[1] + columns + 1
+    # the padded image is two pixels wider, and the first pixel is in its second row and column
+    place = pixel + 2 * (pixel // shape[1]) + index.shape[1] + 1
+    index.ravel()[place] = np.arange(len(pixel))
     steps = [down * index.shape[1] + across for down in (-1, 0, 1) for across in (-1, 0, 1)]
     return [index.ravel()[place + step] for step in steps]
 

@@ -88,7 +88,9 @@ def without_background(frame: Frame, name: str) -> tuple[Image, Image]:
         valid = np.count_nonzero(~frame.bad)
         raise InputError(f"{name}: only {valid} of its {frame.bad.size} pixels are valid, too few for stars") from error
     level, noise = (_drawn(mesh, frame.shape) for mesh in (background.background_mesh, background.background_rms_mesh))
-    return np.where(frame.bad, np.float32(0), frame.data - level), noise
+    flat = frame.data - level
+    flat[frame.bad] = 0
+    return flat, noise
 
 
 def _drawn(mesh: Doubles, shape: tuple[int, int]) -> Image:
