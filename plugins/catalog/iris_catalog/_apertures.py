@@ -119,8 +119,8 @@ def _clipped_medians(values: Image, used: Mask) -> tuple[Doubles, Mask]:
         level = _medians(values, kept)
         apart = np.abs(values - level)
         near = kept & (apart <= _CLIP * _MAD * _medians(apart, kept))
-        kept_before, number = _number(kept), _number(near)
-        done = (number == 0) | (number == kept_before)
+        number = _number(near)
+        done = (number == 0) | (number == _number(kept))
         if done.all():
             break
         kept = np.where(done, kept, near)

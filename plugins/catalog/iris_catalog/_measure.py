@@ -13,8 +13,7 @@ from iris_catalog._correction import Correction, choose_correction
 from iris_catalog._detect import Detection, find_sources
 from iris_catalog._noise import phase_scatter
 from iris_catalog._scene import Scene
-from iris_catalog._segments import Outlines, Segments, measure_outlines
-from iris_catalog._shapes import Shapes, measure_shapes, refine_places
+from iris_catalog._shapes import Outlines, Segments, Shapes, measure_outlines, measure_shapes, refine_places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
