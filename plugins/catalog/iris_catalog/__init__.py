@@ -1,4 +1,10 @@
-"""The stage source_catalog: a catalogue of the sources in an image, and what the image is worth."""
+"""The stage source_catalog: a catalogue of the sources in an image, and what the image is worth.
+
+Read from here down, each after what it builds on: ``_scene`` (the image), ``_detect`` and ``_separate`` (which pixels
+are of which source), ``_measure`` (all that is measured of them: ``_shapes``, ``_apertures`` with ``_noise``, and
+``_correction`` with ``_halo``), ``_quality`` with ``_strehl`` (what the image is worth), ``_table`` with
+``_magnitudes`` (the catalogue). ``_around`` has the pixels around many places at a time.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +63,9 @@ def catalogue_sources(
     from iris_catalog._magnitudes import vega_offset
     from iris_catalog._measure import measure_sources
     from iris_catalog._quality import quality_of
-    from iris_catalog._report import notes_of, table_meta
     from iris_catalog._scene import scene_of
     from iris_catalog._strehl import diffraction_of
-    from iris_catalog._table import table_of
+    from iris_catalog._table import notes_of, table_meta, table_of
     from iris_core import Result
 
     scene = scene_of(exposure)

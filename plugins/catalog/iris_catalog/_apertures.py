@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi, sqrt
-from typing import TYPE_CHECKING
+from math import ceil, isqrt, pi
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from iris_photom_stars import box
-from photutils.aperture import CircularAperture
+from photutils.geometry import circular_overlap_grid
 
+from iris_catalog._around import Around, disc, pixels_around, square
 from iris_catalog._noise import autocorrelation, median_factor, summed_variance
 from iris_catalog._scene import Scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from photutils.aperture import ApertureMask
 
-    from iris_core import Doubles, Mask
+    from iris_core import Doubles, Image, Mask
 
-    Labels = NDArray[np.intp]
+    Labels = NDArray[np.integer[Any]]
 
 __all__ = ["Background", "Sums", "measure_background", "measure_sums"]
 
@@ -27,6 +26,8 @@ __all__ = ["Background", "Sums", "measure_background", "measure_sums"]
 _LEAST_PIXELS, _LEAST_SHARE = 20, 0.1
 _CLIP, _ROUNDS = 3.0, 10
 _MAD = 1.4826
+# From the middles of the first and last pixels to the edges of a square.
+_EDGES = np.array([-0.5, 0.5, -0.5, 0.5])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,59 +83,64 @@ def measure_background(
         The label of the source at each place.
     """
     labels = np.zeros(len(places), dtype=int) if own is None else own
-    rings = [_ring(scene, sources, place, radii, label) for place, label in zip(places, labels, strict=True)]
-    level, error, corrfac = np.array(rings, dtype=np.float64).reshape(-1, 3).T
+    rings = pixels_around(scene.frame.shape, places, disc(radii[1], radii[0]))
+    found = [_rings(scene, sources, ring, radii, labels[ring.part, np.newaxis]) for ring in rings]
+    level, error, corrfac = np.concatenate([np.empty((0, 3)), *found]).T
     return Background(level=level, error=error, corrfac=corrfac)
 
 
-def _ring(
-    scene: Scene, sources: Mask | Labels, place: Doubles, radii: tuple[float, float], own: int
-) -> tuple[float, float, float]:
-    frame, (x, y) = scene.frame, place
-    rows, columns = box((x, y), radii[1], frame.shape)
-    down, across = np.ogrid[rows, columns]
-    distance = (across - x) ** 2 + (down - y) ** 2
-    there = (distance >= radii[0] ** 2) & (distance <= radii[1] ** 2) & ~frame.bad[rows, columns]
-    near = sources[rows, columns]
+def _rings(scene: Scene, sources: Mask | Labels, ring: Around, radii: tuple[float, float], own: Labels) -> Doubles:
+    """Return level, error and factor of some rings, ``(n, 3)``."""
+    distance = ring.x**2 + ring.y**2
+    there = ring.inside & (distance >= radii[0] ** 2) & (distance <= radii[1] ** 2) & ~ring.of(scene.frame.bad)
+    near = ring.of(sources)
     free = there & ((near == 0) | ((near == own) & (own > 0)))
     least = max(_LEAST_PIXELS, _LEAST_SHARE * pi * (radii[1] ** 2 - radii[0] ** 2))
-    used = free if np.count_nonzero(free) >= least else there
-    if np.count_nonzero(used) < _LEAST_PIXELS:
-        return np.nan, np.nan, np.nan
-    values = frame.data[rows, columns][used].astype(np.float64)
-    level, kept = _clipped_median(values)
-    unit = np.broadcast_arrays(1.0, (across - x) / radii[1], (down - y) / radii[1], distance / radii[1] ** 2)
-    slopes = np.stack(unit)[:, used][:, kept]
-    spread = _scatter_about(slopes, values[kept])
-    corrfac = scene.corrfac_in(rows, columns, there & (near == 0))
-    return level, median_factor(autocorrelation(corrfac)) * spread / sqrt(np.count_nonzero(kept)), corrfac
+    used = np.where(_number(free) >= least, free, there)
+    values = ring.of(scene.frame.data)
+    level, kept = _clipped_medians(values, used)
+    slopes = np.stack([np.ones_like(distance), ring.x / radii[1], ring.y / radii[1], distance / radii[1] ** 2], axis=1)
+    spread = _scatter_about(slopes, values - level, kept)
+    corrfac = scene.corrfac_in(ring.pixel, there & (near == 0))[:, np.newaxis]
+    error = (
+        median_factor(autocorrelation(corrfac[:, 0]))[:, np.newaxis] * spread / np.sqrt(np.maximum(_number(kept), 1))
+    )
+    return np.where(_number(used) >= _LEAST_PIXELS, np.hstack([level, error, corrfac]), np.nan)
 
 
-def _clipped_median(values: Doubles) -> tuple[float, Mask]:
-    """Return the median, and which values were kept."""
-    kept, inner = np.ones(len(values), dtype=np.bool_), values
+def _number(which: Mask) -> NDArray[np.intp]:
+    return np.count_nonzero(which, axis=1, keepdims=True)
+
+
+def _clipped_medians(values: Image, used: Mask) -> tuple[Doubles, Mask]:
+    """Return the medians, ``(n, 1)``, and which values were kept."""
+    kept = used
     for _ in range(_ROUNDS):
-        level = _median(inner)
-        near = np.abs(values - level) <= _CLIP * _MAD * _median(np.abs(inner - level))
-        number = np.count_nonzero(kept)
-        if np.count_nonzero(kept & near) in {0, number}:
+        level = _medians(values, kept)
+        apart = np.abs(values - level)
+        near = kept & (apart <= _CLIP * _MAD * _medians(apart, kept))
+        number = _number(near)
+        done = (number == 0) | (number == _number(kept))
+        if done.all():
             break
-        kept &= near
-        inner = values[kept]
+        kept = np.where(done, kept, near)
     return level, kept
 
 
-def _median(values: Doubles) -> float:
-    """Return what `np.median` does of finite values, for which that takes thrice as long as the sorting."""
-    middle = len(values) // 2
-    some = [middle] if len(values) % 2 else [middle - 1, middle]
-    return float(np.partition(values, some)[some].mean())
+def _medians(values: Image | Doubles, kept: Mask) -> Doubles:
+    """Return the medians of some values of each row, ``(n, 1)``; inf without any."""
+    ordered = np.sort(np.where(kept, values, np.inf).astype(np.float32), axis=1)
+    number = _number(kept)
+    middle = np.take_along_axis(ordered, np.hstack([(number - 1) // 2, number // 2]), axis=1)
+    return np.asarray(middle.mean(axis=1, dtype=np.float64, keepdims=True))
 
 
-def _scatter_about(terms: Doubles, values: Doubles) -> float:
-    """Return the robust standard deviation about the best sum of terms, ``(t, n)``."""
-    best = np.linalg.lstsq(terms @ terms.T, terms @ values, rcond=None)[0]
-    return _MAD * _median(np.abs(values - best @ terms))
+def _scatter_about(terms: Doubles, values: Doubles, kept: Mask) -> Doubles:
+    """Return the robust standard deviations about the best sum of terms, ``(n, t, p)``, as ``(n, 1)``."""
+    some = terms * kept[:, np.newaxis]
+    total = np.where(kept, values, 0.0)[:, :, np.newaxis]
+    best = np.linalg.pinv(some @ some.swapaxes(1, 2), hermitian=True) @ (some @ total)
+    return _MAD * _medians(np.abs(values - (best.swapaxes(1, 2) @ terms)[:, 0]), kept)
 
 
 def measure_sums(scene: Scene, places: Doubles, radius: float, background: Background) -> Sums:
@@ -151,24 +157,28 @@ def measure_sums(scene: Scene, places: Doubles, radius: float, background: Backg
     background
         Of each place.
     """
-    if not len(places):
-        return Sums(flux=np.empty(0), error=np.empty(0), noise=np.empty(0))
-    # not photutils' own sum of errors, which before version 3.1 takes the share itself
-    masks = CircularAperture(places, radius).to_mask(method="exact")
-    correlations = [autocorrelation(float(factor)) for factor in background.corrfac]
-    found = np.array([_sum(scene, mask, one) for mask, one in zip(masks, correlations, strict=True)])
-    area = pi * radius**2
-    noise = np.sqrt(found[:, 1])
-    return Sums(flux=found[:, 0] - area * background.level, error=np.hypot(noise, area * background.error), noise=noise)
+    found = [
+        _sums(scene, around, radius, autocorrelation(background.corrfac[around.part]))
+        for around in pixels_around(scene.frame.shape, places, square(ceil(radius + 0.5)))
+    ]
+    total, variance = np.concatenate([np.empty((0, 2)), *found]).T
+    area, noise = pi * radius**2, np.sqrt(variance)
+    return Sums(flux=total - area * background.level, error=np.hypot(noise, area * background.error), noise=noise)
 
 
-def _sum(scene: Scene, mask: ApertureMask, correlation: Doubles) -> tuple[float, float]:
-    """Return sum and variance in an aperture; NaN where not all of it has a value."""
-    large, small = mask.get_overlap_slices(scene.frame.shape)
-    if large is None:
-        return np.nan, np.nan
-    share = mask.data[small]
-    if np.count_nonzero(share) < np.count_nonzero(mask.data) or np.any(scene.frame.bad[large] & (share > 0)):
-        return np.nan, np.nan
-    variance = summed_variance(share, scene.variance[large].astype(np.float64), correlation)
-    return float(np.sum(share * scene.frame.data[large])), variance
+def _sums(scene: Scene, around: Around, radius: float, correlation: Doubles) -> Doubles:
+    """Return sums and variances in circles, ``(n, 2)``; NaN where not all of one has a value."""
+    share = _shares(around, radius)
+    missing = np.any((share > 0) & (~around.inside | around.of(scene.frame.bad)), axis=1)
+    total = np.einsum("np,np->n", share, around.of(scene.frame.data))
+    size = isqrt(share.shape[1])
+    squares, noise = (plane.reshape(-1, size, size) for plane in (share, around.of(scene.variance)))
+    variance = summed_variance(squares, noise, correlation)
+    return np.where(missing[:, np.newaxis], np.nan, np.column_stack([total, variance]))
+
+
+def _shares(around: Around, radius: float) -> Doubles:
+    """Return the share of each pixel that is in a circle around the place, ``(n, p)``."""
+    size = isqrt(around.x.shape[1])
+    corners = np.column_stack([around.x[:, 0], around.x[:, -1], around.y[:, 0], around.y[:, -1]]) + _EDGES
+    return np.array([circular_overlap_grid(*edges, size, size, radius, 1, 1).ravel() for edges in corners])

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.stats import mad_std
 from iris_photom_stars import Frame, measure_width, without_background
-from photutils.segmentation import SegmentationImage, deblend_sources, detect_sources
+from photutils.segmentation import detect_sources
 from photutils.utils.exceptions import NoDetectionsWarning
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import gaussian_filter
 
 from iris_catalog._scene import Scene
+from iris_catalog._separate import separate_sources
 from iris_core import Image, InputError, Mask
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _ENOUGH = 1_000_000
 # Where no star shows how wide stars are [pixel].
 _USUAL_WIDTH = 2.5
 _LEAST_PIXELS = 3
-# Sources that touch: levels between threshold and peak, and the least share of their flux that makes one of its own.
-_LEVELS, _CONTRAST = 32, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class Detection:
 
     Parameters
     ----------
-    segments
+    labels
         The label of the source of each pixel, 0 for none.
     flat, convolved
         The image without its smooth background, and that convolved with a star; 0 in bad pixels.
@@ -50,17 +49,11 @@ class Detection:
         For the user.
     """
 
-    segments: SegmentationImage | None
+    labels: NDArray[np.int32]
     flat: Image
     convolved: Image
     fwhm: float
     notes: tuple[str, ...] = ()
-
-    @property
-    def labels(self) -> Any:
-        """The label of the source of each pixel, int32."""
-        shape = self.flat.shape
-        return np.zeros(shape, dtype=np.int32) if self.segments is None else self.segments.data
 
 
 def find_sources(scene: Scene, params: CatalogParams) -> Detection:
@@ -69,15 +62,14 @@ def find_sources(scene: Scene, params: CatalogParams) -> Detection:
     try:
         flat, spread = without_background(frame, scene.name)
     except InputError as error:
-        nothing = np.zeros(frame.shape, dtype=np.float32)
-        return Detection(
-            segments=None, flat=nothing, convolved=nothing, fwhm=params.fwhm or _USUAL_WIDTH, notes=(str(error),)
-        )
+        nothing, nobody = np.zeros(frame.shape, dtype=np.float32), np.zeros(frame.shape, dtype=np.int32)
+        width = params.fwhm or _USUAL_WIDTH
+        return Detection(labels=nobody, flat=nothing, convolved=nothing, fwhm=width, notes=(str(error),))
     fwhm, notes = _width(flat, spread, frame, scene, params)
     convolved, noise = _convolve(flat, scene, fwhm)
     threshold = _threshold(convolved, noise, frame.bad, fwhm, params.detection)
-    segments = _segment(convolved, threshold, frame.bad, params, fwhm)
-    return Detection(segments=segments, flat=flat, convolved=convolved, fwhm=fwhm, notes=notes)
+    labels = _segment(convolved, threshold, frame.bad, params, fwhm)
+    return Detection(labels=labels, flat=flat, convolved=convolved, fwhm=fwhm, notes=notes)
 
 
 def _width(
@@ -94,12 +86,17 @@ def _width(
 
 def _convolve(flat: Image, scene: Scene, fwhm: float) -> tuple[Image, Image]:
     """Return the image convolved with a Gaussian star, and the shape of its noise: that of independent pixels."""
-    sigma, good = fwhm / SIGMA, (~scene.frame.bad).astype(np.float32)
-    weight = np.maximum(gaussian_filter(good, sigma, mode="constant"), 1e-3)
-    convolved = gaussian_filter(flat, sigma, mode="constant") / weight * good
+    sigma, bad = fwhm / SIGMA, scene.frame.bad
+    weight = gaussian_filter((~bad).astype(np.float32), sigma, mode="constant")
+    np.maximum(weight, 1e-3, out=weight)
+    convolved = gaussian_filter(flat, sigma, mode="constant")
+    convolved /= weight
+    convolved[bad] = 0
     # The square of a Gaussian is one that is narrower by sqrt(2).
-    variance = gaussian_filter(scene.variance, sigma / np.sqrt(2), mode="constant") / (4 * np.pi * sigma**2)
-    return convolved, np.sqrt(variance) / weight
+    noise = gaussian_filter(scene.variance, sigma / np.sqrt(2), mode="constant")
+    np.sqrt(noise, out=noise)
+    noise /= weight * np.float32(2 * np.sqrt(np.pi) * sigma)
+    return convolved, noise
 
 
 def _threshold(convolved: Image, noise: Image, bad: Mask, fwhm: float, detection: float) -> Image:
@@ -110,40 +107,33 @@ def _threshold(convolved: Image, noise: Image, bad: Mask, fwhm: float, detection
     good = ~bad & (noise > 0)
     ratio = np.divide(convolved, noise, out=np.zeros_like(convolved), where=good)
     middle, spread, blank = 0.0, 1.0, good
-    size = 2 * int(np.ceil(fwhm)) + 1
     for _ in range(_ROUNDS):
         values = ratio[blank]
         if values.size < 100:
             break
         values = values[:: -(-values.size // _ENOUGH)]
         middle, spread = float(np.median(values)), float(mad_std(values))
-        blank = good & ~maximum_filter(np.abs(ratio - middle) > _CLIP * max(spread, 1e-12), size)
+        apart = _CLIP * max(spread, 1e-12)
+        blank = good & ~_grown((ratio > middle + apart) | (ratio < middle - apart), int(np.ceil(fwhm)))
     return np.asarray((middle + detection * spread) * np.where(good, noise, np.inf), dtype=np.float32)
 
 
-def _segment(
-    convolved: Image, threshold: Image, bad: Mask, params: CatalogParams, fwhm: float
-) -> SegmentationImage | None:
-    number = max(_LEAST_PIXELS, round(0.5 * fwhm**2))
+def _grown(mask: Mask, reach: int) -> Mask:
+    """Return a mask with the squares around its pixels, which reach so many pixels to each side."""
+    grown = mask.copy()
+    for plane in (grown, grown.T):
+        before = plane.copy(order="K")
+        for step in range(1, reach + 1):
+            plane[step:] |= before[:-step]
+            plane[:-step] |= before[step:]
+    return grown
+
+
+def _segment(convolved: Image, threshold: Image, bad: Mask, params: CatalogParams, fwhm: float) -> NDArray[np.int32]:
+    least = max(_LEAST_PIXELS, round(0.5 * fwhm**2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)
-        found = detect_sources(convolved, threshold, number, mask=bad)
-        if found is None or not params.deblend:
-            return found
-        many = _with_peaks(convolved, found)
-        if not len(many):
-            return found
-        return deblend_sources(
-            convolved, found, number, labels=many, n_levels=_LEVELS, contrast=_CONTRAST, progress_bar=False
-        )
-
-
-def _with_peaks(convolved: Image, found: SegmentationImage) -> NDArray[np.intp]:
-    """Return the labels of the segments that have several peaks: no other can be separated, at no level."""
-    rows, columns = np.nonzero(found.data)
-    own, light = found.data[rows, columns], convolved[rows, columns]
-    highest, last = np.ones(len(own), dtype=np.bool_), np.array(convolved.shape) - 1
-    for down, across in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
-        beside = np.clip(rows + down, 0, last[0]), np.clip(columns + across, 0, last[1])
-        highest &= (found.data[beside] != own) | (convolved[beside] <= light)
-    return np.flatnonzero(np.bincount(own[highest]) > 1)
+        found = detect_sources(convolved, threshold, least, mask=bad)
+    if found is None:
+        return np.zeros(bad.shape, dtype=np.int32)
+    return separate_sources(convolved, found.data, least) if params.deblend else found.data

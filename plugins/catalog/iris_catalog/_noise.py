@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ _PHASES = (0.0, 0.25, 0.5, 0.75)
 _INDEPENDENT = 1.0005
 
 
-def autocorrelation(factor: float) -> Doubles:
-    """Return the correlation of the noise of pixels 0, 1, 2 ... apart along an axis, ``(m,)``; the first is 1.
+def autocorrelation(factor: float | Doubles) -> Doubles:
+    """Return the correlation of the noise of pixels 0, 1, 2 ... apart along an axis; the first is 1.
 
     Pixels of the side r, in output pixels, that fall on a grid with all phases alike overlap an output pixel by
     ``box(r) * box(1)``, whose autocorrelation at a distance m is ``D_r D_1 |m|^3 / 12``, D_w the second difference of
@@ -31,21 +32,28 @@ def autocorrelation(factor: float) -> Doubles:
     Parameters
     ----------
     factor
-        Noise of a large aperture over what the errors of its pixels add up to (CORRFAC); 1 for independent pixels.
+        Noise of a large aperture over what the errors of its pixels add up to (CORRFAC), ``(...)``; 1 for independent
+        pixels.
+
+    Returns
+    -------
+    array
+        ``(..., m)``, m as large as any of the factors needs it.
     """
-    if not factor > _INDEPENDENT:
-        return np.ones(1)
-    side = 3 * (1 - 1 / factor) if factor < 1.5 else (3 * factor + sqrt(9 * factor**2 - 12 * factor)) / 6
-    lag: Doubles = np.arange(ceil(side + 1), dtype=np.float64)
+    factors = np.asarray(factor, dtype=np.float64)[..., np.newaxis]
+    known = factors > _INDEPENDENT
+    safe = np.where(known, factors, 1.5)
+    side = np.where(safe < 1.5, 3 * (1 - 1 / safe), (3 * safe + np.sqrt(np.maximum(9 * safe**2 - 12 * safe, 0))) / 6)
+    lag = np.arange(ceil(side.max(initial=0.0, where=known) + 1), dtype=np.float64)
 
     def spline(at: Doubles) -> Doubles:
         return np.asarray(np.abs(at + 1.0) ** 3 - 2 * np.abs(at) ** 3 + np.abs(at - 1.0) ** 3)
 
-    shared = spline(lag + side) - 2 * spline(lag) + spline(lag - side)
-    return np.asarray(shared / shared[0])
+    shared = np.where(lag < side + 1, spline(lag + side) - 2 * spline(lag) + spline(lag - side), 0.0)
+    return np.where(known, shared / shared[..., :1], lag == 0)
 
 
-def summed_variance(share: Doubles, variance: Doubles, correlation: Doubles) -> float:
+def summed_variance(share: Doubles, variance: Doubles | Image, correlation: Doubles) -> Doubles:
     """Return the variance of the sum ``sum_i a_i d_i`` of pixels whose neighbours share noise.
 
     ``sum_ij a_i a_j c_ij (v_i + v_j) / 2 = sum_i a_i v_i sum_j c_ij a_j``, with the correlation of two pixels c_ij the
@@ -55,21 +63,25 @@ def summed_variance(share: Doubles, variance: Doubles, correlation: Doubles) -> 
     Parameters
     ----------
     share
-        a, the share of each pixel, ``(ny, nx)``.
+        a, the share of each pixel, ``(..., ny, nx)``.
     variance
-        v, of each pixel alone, ``(ny, nx)``.
+        v, of each pixel alone, ``(..., ny, nx)``.
     correlation
-        See `autocorrelation`.
+        See `autocorrelation`, ``(..., m)``.
     """
-    down, across = (_banded(correlation, size) for size in share.shape)
-    return float(np.sum(share * variance * (down @ share @ across)))
+    across = _shared_along(share, correlation)
+    both = _shared_along(across.swapaxes(-1, -2), correlation).swapaxes(-1, -2)
+    return np.asarray(np.sum(share * variance * both, axis=(-1, -2)))
 
 
-def _banded(correlation: Doubles, size: int) -> Doubles:
-    """Return the correlations of pixels along an axis, ``(size, size)``."""
-    place = np.arange(size)
-    lag = np.abs(place[:, None] - place)
-    return np.asarray(np.append(correlation, 0.0)[np.minimum(lag, len(correlation))])
+def _shared_along(share: Doubles, correlation: Doubles) -> Doubles:
+    """Return the sum over the pixels of a row, each times its correlation, for each of its pixels."""
+    total = share.copy()
+    for lag in range(1, min(correlation.shape[-1], share.shape[-1])):
+        factor = correlation[..., lag, np.newaxis, np.newaxis]
+        total[..., lag:] += factor * share[..., :-lag]
+        total[..., :-lag] += factor * share[..., lag:]
+    return total
 
 
 def segment_variances(labels: NDArray[np.integer[Any]], variance: Image, correlation: Doubles) -> Doubles:
@@ -85,25 +97,26 @@ def segment_variances(labels: NDArray[np.integer[Any]], variance: Image, correla
         See `autocorrelation`.
     """
     reach = len(correlation) - 1
-    rows, columns = np.nonzero(labels)
-    own, padded = labels[rows, columns], np.pad(labels, reach)
-    shared = np.zeros(len(own))
-    for down in range(-reach, reach + 1):
-        for across in range(-reach, reach + 1):
-            other = padded[rows + reach + down, columns + reach + across]
-            shared += correlation[abs(down)] * correlation[abs(across)] * (other == own)
-    found = np.bincount(own, weights=shared * variance[rows, columns], minlength=int(labels.max()) + 1)[1:]
+    padded = np.pad(labels, reach)
+    width, flat = padded.shape[1], padded.ravel()
+    place = np.flatnonzero(flat)
+    own, shared = flat[place], np.zeros(len(place))
+    for down, across in product(range(-reach, reach + 1), repeat=2):
+        same = flat[place + (down * width + across)] == own
+        shared += correlation[abs(down)] * correlation[abs(across)] * same
+    found = np.bincount(own, weights=shared * variance[labels != 0], minlength=int(labels.max()) + 1)[1:]
     return np.asarray(found, dtype=np.float64)
 
 
-def median_factor(correlation: Doubles) -> float:
+def median_factor(correlation: Doubles) -> Doubles:
     """Return the standard deviation of the median of many pixels, times the root of their number, over that of one.
 
     ``sum asin(c)`` over all neighbours is its square, pi/2 for independent pixels: the signs of two Gaussian values of
     correlation c have the correlation ``2/pi asin(c)`` (Sheppard 1899), and a median depends on signs alone.
     """
-    kernel = np.concatenate([correlation[:0:-1], correlation])
-    return sqrt(float(np.sum(np.arcsin(np.outer(kernel, kernel)))))
+    kernel = np.concatenate([correlation[..., :0:-1], correlation], axis=-1)
+    pairs = kernel[..., :, np.newaxis] * kernel[..., np.newaxis, :]
+    return np.asarray(np.sqrt(np.sum(np.arcsin(pairs), axis=(-1, -2))))
 
 
 def phase_scatter(radius: float, fwhm: float) -> float:

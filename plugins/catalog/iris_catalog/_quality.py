@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import pi, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +10,11 @@ from astropy.stats import mad_std
 from scipy.ndimage import zoom
 
 from iris_catalog._apertures import measure_background, measure_sums
+from iris_catalog._around import stamps_around
 from iris_catalog._magnitudes import zero_point
 from iris_catalog._measure import Measurement
 from iris_catalog._noise import autocorrelation, summed_variance
-from iris_catalog._scene import Scene
-from iris_catalog._shapes import stamps_around
+from iris_catalog._scene import MAD_TO_SIGMA, Scene
 from iris_catalog._strehl import Diffraction
 from iris_core import DQ
 
@@ -44,12 +44,16 @@ def quality_of(
     stay.
     """
     occupied = scene.frame.bad | (found.detection.labels != 0)
-    blank = scene.frame.data[~occupied].astype(np.float64)
+    blank = scene.frame.data[~occupied]
+    level, spread = np.nan, np.nan
+    if blank.size:
+        level = float(np.median(blank))
+        spread = MAD_TO_SIGMA * float(np.median(np.abs(blank - level)))
     cards: Cards = {
-        "FWHM": (_width(found) * scene.pixel_scale, "[arcsec] width of a star"),
+        "FWHM": (_width(scene, found) * scene.pixel_scale, "[arcsec] width of a star"),
         "ELLIPT": (_ellipticity(found), "1 - b/a of stars, from second moments"),
-        "SKYLEV": (float(np.median(blank)) if blank.size else np.nan, "median between sources, unit of the image"),
-        "SKYRMS": (float(mad_std(blank)) if blank.size else np.nan, "scatter between sources, unit of the image"),
+        "SKYLEV": (level, "median between sources, unit of the image"),
+        "SKYRMS": (spread, "scatter between sources, unit of the image"),
         "NSTARS": (int(np.count_nonzero(~found.is_extended())), "sources that are not extended"),
         "FRACNAN": (float(scene.frame.bad.mean()), "share of the pixels without a value"),
         **{key: card for key, card in _shares(scene, found).items() if key not in scene.header},
@@ -71,14 +75,14 @@ def _shares(scene: Scene, found: Measurement) -> Cards:
     }
 
 
-def _width(found: Measurement) -> float:
+def _width(scene: Scene, found: Measurement) -> float:
     """Return the mean width of the stars in the curve of growth, of all pixels above half the peak, drawn finely."""
     stars, fwhm = found.correction.stars, found.detection.fwhm
     if not len(stars):
         return fwhm if len(found) else np.nan
     half = int(np.ceil(1.5 * fwhm)) + 1
     areas = []
-    for stamp in stamps_around(found.detection.flat, found.places[stars], half):
+    for stamp in stamps_around(found.detection.flat, scene.frame.bad, found.places[stars], half):
         fine = zoom(np.nan_to_num(stamp), _FINER, order=3, grid_mode=True, mode="nearest")
         areas.append(np.count_nonzero(fine > fine.max() / 2) / _FINER**2)
     return float(2 * np.sqrt(np.mean(areas) / pi))
@@ -123,7 +127,7 @@ def _noise(scene: Scene, radius: float, variance: float) -> float:
     from photutils.aperture import CircularAperture
 
     share = CircularAperture((0.0, 0.0), radius).to_mask(method="exact").data
-    return float(np.sqrt(summed_variance(share, np.full_like(share, variance), autocorrelation(scene.corrfac))))
+    return sqrt(float(summed_variance(share, np.full_like(share, variance), autocorrelation(scene.corrfac))))
 
 
 def _empty_ratio(scene: Scene, occupied: Mask, radius: float, params: CatalogParams, fwhm: float) -> tuple[float, int]:

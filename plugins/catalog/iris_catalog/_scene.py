@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from iris_photom_stars import Frame, frame_of
 
-from iris_core import Array, Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
+from iris_core import Array, Doubles, Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
+    from numpy.typing import NDArray
 
-__all__ = ["Scene", "scene_of"]
+__all__ = ["MAD_TO_SIGMA", "Scene", "scene_of"]
 
 ARCSEC2 = float(np.deg2rad(1 / 3600) ** 2)
 _SURFACE_BRIGHTNESS = "MJy/sr"
-_MAD_TO_SIGMA = 1.482602
+MAD_TO_SIGMA = 1.482602218505602
 # Variance times weight of a bright source, over the median.
 _BRIGHT = 3.0
 
@@ -85,14 +86,18 @@ class Scene:
         """Whether fluxes are in Jy, so that there are magnitudes."""
         return str(self.flux_unit) == "Jy"
 
-    def corrfac_in(self, rows: slice, columns: slice, where: Mask) -> float:
-        """Return the factor of some pixels: the noise of a large sum does not depend on how pixels fall on the grid.
+    def corrfac_in(self, pixel: NDArray[np.intp], where: Mask) -> Doubles:
+        """Return the factors of some pixels each, ``(n,)``, of their places in a flat image, ``(n, p)``.
 
-        So its square times variance and weight is the same everywhere.
+        The noise of a large sum does not depend on how pixels fall on the grid: its square times variance and weight is
+        the same everywhere.
         """
-        if self.pattern is None or not where.any():
-            return self.corrfac
-        return max(self.corrfac / float(np.sqrt(self.pattern[rows, columns][where].mean())), 1.0)
+        number = np.count_nonzero(where, axis=1)
+        if self.pattern is None:
+            return np.full(len(pixel), self.corrfac)
+        mean = np.sum(self.pattern.take(pixel), axis=1, where=where, dtype=np.float64) / np.maximum(number, 1)
+        factor = np.maximum(self.corrfac / np.sqrt(np.where(number > 0, mean, 1.0)), 1.0)
+        return np.asarray(np.where(number > 0, factor, self.corrfac))
 
 
 def scene_of(exposure: Exposure) -> Scene:
@@ -157,14 +162,9 @@ def _covered(exposure: Exposure, uncovered: Mask) -> Frame:
     """Return the image, without the pixels that have no weight, times the relative area of the pixels."""
     frame, area = frame_of(exposure), exposure.area
     bad = frame.bad | uncovered
-    scale = np.float32(1) if area is None else area
-    return Frame(
-        data=np.where(bad, np.float32(0), frame.data * scale),
-        err=None if frame.err is None else frame.err * scale,
-        bad=bad,
-        saturated=frame.saturated,
-        marked=frame.marked,
-    )
+    if area is not None:
+        frame = replace(frame, data=frame.data * area, err=None if frame.err is None else frame.err * area)
+    return replace(frame, data=np.where(bad, np.float32(0), frame.data), bad=bad)
 
 
 def _variance(frame: Frame, weight: Array | None) -> Image:
@@ -174,7 +174,7 @@ def _variance(frame: Frame, weight: Array | None) -> Image:
     good = ~frame.bad
     share = np.ones(1) if weight is None else weight[good]
     values = frame.data[good]
-    spread = _MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)) * np.sqrt(share)) if values.size else 0.0
+    spread = MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)) * np.sqrt(share)) if values.size else 0.0
     variance = np.zeros(frame.bad.shape, dtype=np.float32)
     variance[good] = np.square(spread) / share
     return variance

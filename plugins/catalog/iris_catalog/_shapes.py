@@ -1,20 +1,131 @@
-"""Where a source is to a fraction of a pixel, and how sharp and round: numbers from a small square around it."""
+"""Where a source is, how large and along which axes, how sharp and round.
+
+From the pixels of its segment, and from a small square around it, which knows the place to a fraction of a pixel.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.ndimage import find_objects
 
+from iris_catalog._around import stamps_around
 from iris_catalog._detect import SIGMA
+from iris_catalog._noise import autocorrelation, segment_variances
 
 if TYPE_CHECKING:
-    from iris_core import Doubles, Image, Mask
+    from numpy.typing import NDArray
 
-__all__ = ["Shapes", "measure_shapes", "refine_places", "stamps_around"]
+    from iris_catalog._apertures import Background
+    from iris_catalog._scene import Scene
+    from iris_core import Array, Doubles, Image, Mask
+
+    Indices = NDArray[np.intp]
+
+__all__ = ["Outlines", "Segments", "Shapes", "measure_outlines", "measure_shapes", "refine_places"]
 
 _ROUNDS = 20
+# What a pixel adds to a variance along an axis: a segment one pixel wide is as wide as that.
+_PIXEL = 1 / 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlines:
+    """What the segments say, ``(n,)``: `boxes` are the first and last column, the first and last row, ``(n, 4)``.
+
+    `flux` and `error` are of all pixels of a segment above the background, `area` their number; the axes are those of
+    second moments, in pixels, `angle` that of the longer one from x to y, in degrees.
+    """
+
+    flux: Doubles
+    error: Doubles
+    area: Doubles
+    major: Doubles
+    minor: Doubles
+    ellipticity: Doubles
+    angle: Doubles
+    boxes: Indices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segments:
+    """The pixels of sources, row by row, ``(p,)``: where they are, and the index of the source of each."""
+
+    rows: Indices
+    columns: Indices
+    source: Indices
+    number: int
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer[Any]]) -> Segments:
+        """Return the pixels that have a label, ``(ny, nx)``; 0 is none."""
+        place = np.flatnonzero(labels)
+        rows, columns = np.divmod(place, labels.shape[1])
+        source = labels.take(place).astype(np.intp) - 1
+        return cls(rows=rows, columns=columns, source=source, number=int(labels.max(initial=0)))
+
+    def sums(self, values: Array) -> Doubles:
+        """Return the sums of values of the pixels, ``(p,)``, over each source, ``(n,)``."""
+        return np.asarray(np.bincount(self.source, weights=values, minlength=self.number), dtype=np.float64)
+
+    def centroids(self, light: Image) -> Doubles:
+        """Return the centroids of the light above 0, ``(n, 2)``: x and y, 0-based."""
+        weight = self._weight(light)
+        return np.column_stack([self.sums(weight * axis) for axis in (self.columns, self.rows)]) / self._total(weight)
+
+    def moments(self, light: Image) -> tuple[Doubles, Doubles, Doubles]:
+        """Return the second moments of the light above 0 around its centroid: xx, xy, yy, ``(n,)``."""
+        weight, middle = self._weight(light), self.centroids(light)
+        x, y = self.columns - middle[self.source, 0], self.rows - middle[self.source, 1]
+        xx, xy, yy = (
+            np.column_stack([self.sums(weight * one) for one in (x * x, x * y, y * y)]).T / self._total(weight).T
+        )
+        # as in SourceExtractor; a second time is never needed: with it the product of the axes is at least this
+        thin = np.where(xx * yy - xy**2 < _PIXEL**2, _PIXEL, 0.0)
+        return xx + thin, xy, yy + thin
+
+    def _weight(self, light: Image) -> Doubles:
+        return np.maximum(light[self.rows, self.columns], 0).astype(np.float64)
+
+    def _total(self, weight: Doubles) -> Doubles:
+        return self.sums(weight)[:, None]
+
+
+def measure_outlines(
+    scene: Scene, labels: NDArray[np.int32], segments: Segments, light: Image, background: Background
+) -> Outlines:
+    """Return the isophotal quantities; their error is that of the pixels and of the background, as in an aperture.
+
+    Parameters
+    ----------
+    scene
+        The image.
+    labels, segments
+        Which pixels are of which source, ``(ny, nx)``, and these pixels.
+    light
+        The image whose moments are measured, ``(ny, nx)``.
+    background
+        Of each source.
+    """
+    area = np.bincount(segments.source, minlength=segments.number).astype(np.float64)
+    total = segments.sums(scene.frame.data[segments.rows, segments.columns])
+    variance = segment_variances(labels, scene.variance, autocorrelation(scene.corrfac))
+    xx, xy, yy = segments.moments(light)
+    middle, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+    major, minor = np.sqrt(middle + half), np.sqrt(np.maximum(middle - half, 0))
+    boxes = [(x.start, x.stop - 1, y.start, y.stop - 1) for y, x in find_objects(labels)]
+    return Outlines(
+        flux=total - area * background.level,
+        error=np.hypot(np.sqrt(variance), area * background.error),
+        area=area,
+        major=major,
+        minor=minor,
+        ellipticity=1 - minor / major,
+        angle=np.rad2deg(np.arctan2(2 * xy, xx - yy)) / 2 % 360,
+        boxes=np.array(boxes, dtype=np.intp).reshape(-1, 4),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +134,6 @@ class Shapes:
 
     sharpness: Doubles
     roundness: Doubles
-
-
-def stamps_around(image: Image, places: Doubles, half: int) -> Doubles:
-    """Return squares of ``2 half + 1`` pixels around the pixel nearest to each place, ``(n, k, k)``, NaN outside."""
-    padded = np.pad(np.asarray(image, dtype=np.float64), half, constant_values=np.nan)
-    columns, rows = np.rint(places).astype(int).T
-    step = np.arange(2 * half + 1)
-    rows, columns = (np.clip(axis, 0, size - 1) for axis, size in zip((rows, columns), image.shape, strict=True))
-    stamps: Doubles = padded[(rows[:, None] + step)[:, :, None], (columns[:, None] + step)[:, None, :]]
-    return stamps
 
 
 def refine_places(flat: Image, bad: Mask, places: Doubles, fwhm: float) -> Doubles:
@@ -54,7 +155,7 @@ def refine_places(flat: Image, bad: Mask, places: Doubles, fwhm: float) -> Doubl
     if not len(places):
         return places
     half = int(np.ceil(1.5 * fwhm)) + 1
-    stamps = stamps_around(np.where(bad, np.nan, flat), places, half)
+    stamps = stamps_around(flat, bad, places, half)
     whole = np.asarray(np.isfinite(stamps).all(axis=(1, 2)))
     offset = np.arange(-half, half + 1)
     start = np.clip(np.rint(places), 0, np.array(flat.shape[::-1]) - 1)
@@ -84,7 +185,7 @@ def measure_shapes(flat: Image, convolved: Image, bad: Mask, places: Doubles, fw
     half = max(2, round(1.5 * fwhm / SIGMA))
     if not len(places):
         return Shapes(sharpness=np.empty(0), roundness=np.empty(0))
-    stamps = stamps_around(np.where(bad, np.nan, flat), places, half)
+    stamps = stamps_around(flat, bad, places, half)
     down, across = np.mgrid[-half : half + 1, -half : half + 1]
     inside = np.hypot(down, across) <= half + 0.5
     star = np.exp(-0.5 * (across**2 + down**2) / (fwhm / SIGMA) ** 2)
@@ -95,7 +196,7 @@ def measure_shapes(flat: Image, convolved: Image, bad: Mask, places: Doubles, fw
         sharpness = (stamps[:, half, half] - stamps[:, around].mean(axis=1)) / height
         # Quadrants that follow each other by 90 degrees, with alternating signs.
         sign = np.where(((across > 0) & (down >= 0)) | ((across < 0) & (down <= 0)), 1.0, -1.0)
-        light = stamps_around(np.where(bad, np.nan, convolved), places, half)
+        light = stamps_around(convolved, bad, places, half)
         roundness = 2 * np.einsum("nij,ij->n", light, sign * around) / np.abs(light[:, around]).sum(axis=1)
     known = height > 0
     return Shapes(sharpness=np.where(known, sharpness, np.nan), roundness=np.where(known, roundness, np.nan))

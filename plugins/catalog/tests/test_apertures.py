@@ -145,3 +145,37 @@ def test_the_own_pixels_of_a_source_are_kept_in_its_ring(tools: Any) -> None:
     kept = measure_background(scene, labels, places, (6, 12), own=np.array([1])).level
     left_out = measure_background(scene, labels != 0, places, (6, 12)).level
     assert (kept.tolist(), left_out.tolist()) == ([3.0], [1.0])
+
+
+def test_many_sources_are_measured_as_each_alone(tools: Any) -> None:
+    """To the last bit: so many that they are taken in several parts."""
+    scene = scene_of(tools.on_sky((260, 390), np.ones((260, 390)), 0.5, 9).with_keywords({"CORRFAC": (1.3, "")}))
+    places = np.random.default_rng(2).uniform((0, 0), (389, 259), (300, 2))
+    labels = np.zeros((260, 390), dtype=np.int32)
+    labels[::7, ::5] = 1
+    own = np.ones(len(places), dtype=int)
+    many = measure_background(scene, labels, places, (8, 15), own=own)
+    sums = measure_sums(scene, places, 9.0, many)
+    for index in range(0, 300, 29):
+        one = slice(index, index + 1)
+        alone = measure_background(scene, labels, places[one], (8, 15), own=own[one])
+        assert alone.level == many.level[one]
+        assert alone.error == many.error[one]
+        sum_alone = measure_sums(scene, places[one], 9.0, alone)
+        assert np.array_equal(sum_alone.flux, sums.flux[one], equal_nan=True)
+        assert np.array_equal(sum_alone.error, sums.error[one], equal_nan=True)
+
+
+def test_a_median_is_clipped_as_its_values_alone_say(tools: Any) -> None:
+    """At 3 times 1.4826 MAD of what is left, until nothing more is left out."""
+    scene = scene_of(tools.on_sky((60, 70), np.ones((60, 70)), 0.5, 3))
+    scene.frame.data[20:24, 25:33] += 30
+    place = np.array([[30.2, 29.7]])
+    down, across = np.indices((60, 70))
+    away = np.hypot(down - 29.7, across - 30.2)
+    values = scene.frame.data[(away >= 6) & (away <= 14)].astype(float)
+    for _ in range(10):
+        level = np.median(values)
+        apart = np.abs(values - level)
+        values = values[apart <= 3 * 1.4826 * np.median(apart)]
+    assert measure_background(scene, NOBODY, place, (6, 14)).level[0] == np.median(values)

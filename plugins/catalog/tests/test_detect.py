@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from iris_catalog import CatalogParams
-from iris_catalog._detect import find_sources
+from iris_catalog._detect import _grown, find_sources
 from iris_catalog._scene import scene_of
+from scipy.ndimage import maximum_filter
 
 from iris_core import DQ
 
@@ -83,9 +84,15 @@ def test_without_a_star_a_usual_width_is_taken_and_said(tools: Any) -> None:
     found = find_sources(scene_of(tools.on_sky(SIZE, np.ones(SIZE), 0.02, 1)), CatalogParams())
     assert found.fwhm == 2.5
     assert "2.5 pixels" in found.notes[0]
-    assert found.segments is None
+    assert not found.labels.any()
 
 
 @pytest.mark.parametrize(("deblend", "number"), [(True, 2), (False, 1)])
 def test_stars_that_touch_are_separated_on_demand(tools: Any, deblend: bool, number: int) -> None:
     assert detect(starry(tools, [60.0, 67.0], [900.0, 600.0]), deblend=deblend).labels.max() == number
+
+
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_a_mask_grows_by_squares(reach: int) -> None:
+    mask = np.random.default_rng(1).random((40, 50)) > 0.97
+    assert np.array_equal(_grown(mask, reach), maximum_filter(mask, 2 * reach + 1))

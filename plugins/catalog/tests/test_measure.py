@@ -11,9 +11,8 @@ from astropy import units as u
 from iris_catalog import CatalogParams
 from iris_catalog._measure import Measurement, measure_sources, measure_stars
 from iris_catalog._quality import quality_of
-from iris_catalog._report import notes_of, table_meta
 from iris_catalog._scene import Scene, scene_of
-from iris_catalog._table import table_of
+from iris_catalog._table import notes_of, table_meta, table_of
 
 from iris_core import DQ
 

@@ -61,7 +61,7 @@ def test_segments_that_touch_have_their_own_variances() -> None:
     labels, variance = np.zeros((6, 8), dtype=int), np.ones((6, 8))
     labels[1:5, 1:4], labels[1:5, 4:7] = 1, 2
     variance[:, 4:] = 4.0
-    alone = summed_variance(np.ones((4, 3)), np.ones((4, 3)), autocorrelation(1.5))
+    alone = float(summed_variance(np.ones((4, 3)), np.ones((4, 3)), autocorrelation(1.5)))
     assert segment_variances(labels, variance, autocorrelation(1.5)) == pytest.approx([alone, 4 * alone])
 
 

@@ -8,23 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_catalog._shapes import measure_shapes, refine_places, stamps_around
-from scipy.ndimage import gaussian_filter
+from iris_catalog._shapes import Segments, measure_shapes, refine_places
+from photutils.segmentation import SegmentationImage, SourceCatalog
+from scipy.ndimage import gaussian_filter, label
 
 GOOD = np.zeros((61, 61), dtype=bool)
-
-
-def test_a_stamp_is_the_square_around_a_place() -> None:
-    image = np.arange(100.0).reshape(10, 10)
-    (stamp,) = stamps_around(image, np.array([[4.4, 5.6]]), 1)
-    assert np.array_equal(stamp, image[5:8, 3:6])
-
-
-def test_a_stamp_is_nan_outside_of_the_image() -> None:
-    (stamp,) = stamps_around(np.ones((10, 10)), np.array([[0.0, 9.0]]), 1)
-    assert np.isnan(stamp[:, 0]).all()
-    assert np.isnan(stamp[2]).all()
-    assert np.all(stamp[:2, 1:] == 1)
 
 
 @settings(max_examples=20, deadline=None)
@@ -94,3 +82,26 @@ def test_no_source_has_no_place_and_no_shape() -> None:
     nowhere, image = np.empty((0, 2)), np.zeros((61, 61))
     assert refine_places(image, GOOD, nowhere, 3.0).shape == (0, 2)
     assert measure_shapes(image, image, GOOD, nowhere, 3.0).sharpness.shape == (0,)
+
+
+def test_places_and_axes_of_segments_are_those_of_photutils() -> None:
+    """Of the light above 0; a segment of one pixel, or one line of them, has the width of a pixel."""
+    random = np.random.default_rng(3)
+    light = gaussian_filter(random.normal(size=(80, 90)), 2.5)
+    labels, _ = label(light > light.std())
+    light -= np.where(random.random(light.shape) < 0.2, 2 * light.std(), 0.0)
+    labels[5, 7], labels[70, 3:9] = labels.max() + 1, labels.max() + 2
+    light[5, 7], light[70, 3:9] = 1.0, 1.0
+    catalog = SourceCatalog(light, SegmentationImage(labels), convolved_data=light)
+    segments = Segments.of(labels)
+    xx, xy, yy = segments.moments(light)
+    assert segments.centroids(light)[:, 0] == pytest.approx(catalog.x_centroid)
+    assert segments.centroids(light)[:, 1] == pytest.approx(catalog.y_centroid)
+    for mine, theirs in ((xx, catalog.covariance_xx), (xy, catalog.covariance_xy), (yy, catalog.covariance_yy)):
+        assert mine == pytest.approx(theirs.value, abs=1e-12)
+
+
+def test_nothing_found_has_no_segment() -> None:
+    nobody = Segments.of(np.zeros((5, 6), dtype=np.int32))
+    assert nobody.number == 0
+    assert nobody.centroids(np.ones((5, 6))).shape == (0, 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from iris_core import DQ, Array, Doubles, Exposure, Image, Mask, variance_of_mean
+from iris_core import DQ, Doubles, Exposure, Image, Mask, variance_of_mean
 
 __all__ = ["Frame", "box", "discs", "frame_of"]
 
@@ -60,28 +60,33 @@ def frame_of(exposure: Exposure) -> Frame:
     A pixel that saturated in one integration counts as saturated: those in which it did not are the low ones. The same
     holds for what else is marked.
     """
-    stack = _as_stack(exposure.data)
-    valid = np.isfinite(stack)
-    number = np.count_nonzero(valid, axis=0)
-    bad = number == 0
-    divisor = np.where(bad, 1, number).astype(np.float32)
-    data = np.sum(stack, axis=0, where=valid, dtype=np.float32) / divisor
-    err = _error(exposure, np.asarray(valid / divisor, dtype=np.float64), bad)
-    flags = np.bitwise_or.reduce(_as_stack(exposure.dq), axis=0)
+    data, err, bad = _mean(exposure) if exposure.is_integrations else _alone(exposure)
+    flags = np.bitwise_or.reduce(exposure.dq, axis=0) if exposure.is_integrations else exposure.dq
     saturated = (flags & np.uint32(DQ.SATURATED)) != 0
     marked = {name: (flags & np.uint32(bit)) != 0 for name, bit in _MARKS.items()}
     return Frame(data=data, err=err, bad=bad, saturated=saturated, marked=marked)
 
 
-def _as_stack(plane: Array) -> Array:
-    return plane if plane.ndim == 3 else plane[np.newaxis]
+def _alone(exposure: Exposure) -> tuple[Image, Image | None, Mask]:
+    bad, err = ~np.isfinite(exposure.data), exposure.err
+    data = np.where(bad, np.float32(0), exposure.data)
+    return data, None if err is None else np.where(bad, np.float32(np.nan), err), bad
+
+
+def _mean(exposure: Exposure) -> tuple[Image, Image | None, Mask]:
+    valid = np.isfinite(exposure.data)
+    number = np.count_nonzero(valid, axis=0)
+    bad = number == 0
+    divisor = np.where(bad, 1, number).astype(np.float32)
+    data = np.sum(exposure.data, axis=0, where=valid, dtype=np.float32) / divisor
+    return data, _error(exposure, np.asarray(valid / divisor, dtype=np.float64), bad), bad
 
 
 def _error(exposure: Exposure, share: Doubles, bad: Mask) -> Image | None:
     if not exposure.variance:
         return None
     components = exposure.variance.items()
-    parts = [variance_of_mean(_as_stack(plane), share, name in exposure.common) for name, plane in components]
+    parts = [variance_of_mean(plane, share, name in exposure.common) for name, plane in components]
     variance = np.sum(parts, axis=0)
     result: Image = np.where(bad, np.nan, np.sqrt(variance)).astype(np.float32)
     return result

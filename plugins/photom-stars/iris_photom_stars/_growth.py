@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from photutils.profiles import CurveOfGrowth
+from photutils.geometry import circular_overlap_grid
 
 from iris_photom_stars._aperture import Apertures, measure_sky
 from iris_photom_stars._field import inside
@@ -212,13 +212,25 @@ def _grow(
     above = stamp.data - (sky.level[0] + sky.slope[0, 0] * (across - x) + sky.slope[0, 1] * (down - y))
     mask = stamp.bad | others
     error = np.full(stamp.shape, sky.scatter[0]) if stamp.err is None else stamp.err
-    grown = CurveOfGrowth(above, place - corner, radius, error=np.where(mask, 0, error), mask=mask)
-    area, there = np.diff(pi * radius**2, prepend=0.0), np.diff(grown.area, prepend=0.0)
+    planes = np.stack([np.where(mask, 0, above), np.where(mask, 0, error**2), ~mask])
+    light, variance, there = np.diff(_within(planes, (x, y), radius), prepend=0.0)
+    area = np.diff(pi * radius**2, prepend=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         filling = np.where(there > 0, area / there, np.nan)
-    flux = np.cumsum(np.diff(grown.profile, prepend=0.0) * filling)
-    variance = np.sum(np.diff(grown.profile_error**2, prepend=0.0) * filling**2)
-    return flux, float(np.sqrt(variance + (pi * radius[-1] ** 2 * sky.error[0]) ** 2))
+    noise = np.sum(variance * filling**2)
+    return np.cumsum(light * filling), float(np.sqrt(noise + (pi * radius[-1] ** 2 * sky.error[0]) ** 2))
+
+
+def _within(planes: Doubles, place: tuple[float, float], radii: Doubles) -> Doubles:
+    """Return the sums of planes, ``(k, ny, nx)``, in circles around a place, exact on their rims, ``(k, r)``."""
+    (x, y), shape = place, (planes.shape[1], planes.shape[2])
+    found = []
+    for radius in radii:
+        rows, columns = box(place, radius, shape)
+        edges = np.array([columns.start - x, columns.stop - x, rows.start - y, rows.stop - y]) - 0.5
+        share = circular_overlap_grid(*edges, columns.stop - columns.start, rows.stop - rows.start, radius, 1, 1)
+        found.append(np.einsum("kij,ij->k", planes[:, rows, columns], share))
+    return np.array(found).T
 
 
 def _other_sources(

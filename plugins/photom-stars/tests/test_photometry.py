@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from iris_photom_stars._aperture import Apertures, Sky, measure_fluxes, measure_sky, touched
-from iris_photom_stars._detect import find_stars
+from iris_photom_stars._detect import _smoothed, find_stars
 from iris_photom_stars._frame import Frame, discs, frame_of
-from iris_photom_stars._growth import Growth, given_growth, measure_growth
+from iris_photom_stars._growth import Growth, _within, given_growth, measure_growth
 from iris_photom_stars._neighbours import Sources, is_structure
 from iris_testkit import make_exposure
+from scipy.ndimage import generic_filter
 
 from iris_core import DQ, InputError
 
@@ -292,3 +293,36 @@ def test_faint_detections_close_to_a_bright_star_are_its_structure() -> None:
     found = is_structure(at((54, 50), (54, 50), (80, 50)), np.array([40.0, 60.0, 40.0]), stars, peak, 10.0)
     assert found.tolist() == [True, False, False]
     assert not is_structure(at((54, 50)), np.array([1.0]), np.empty((0, 2)), np.empty(0), 10.0).any()
+
+
+def test_one_image_is_the_mean_of_one_integration() -> None:
+    exposure = make_exposure((20, 30), value=5.0, poisson=2.0, rnoise=3.0, seed=1)
+    dead = np.zeros((20, 30), dtype=bool)
+    dead[3, 4] = True
+    exposure = exposure.flag(dead, DQ.DO_NOT_USE | DQ.SATURATED)
+    variance = {name: plane[np.newaxis] for name, plane in exposure.variance.items()}
+    one = exposure.replace(data=exposure.data[np.newaxis], dq=exposure.dq[np.newaxis], variance=variance)
+    alone, mean = frame_of(exposure), frame_of(one)
+    assert np.array_equal(alone.data, mean.data)
+    assert np.array_equal(alone.bad, mean.bad)
+    assert np.array_equal(alone.saturated, mean.saturated)
+    assert alone.err == pytest.approx(mean.err, nan_ok=True)
+
+
+@pytest.mark.parametrize("place", [(15.3, 12.1), (2.0, 3.0), (28.9, 19.0)])
+def test_sums_in_circles_are_the_areas_of_their_parts_in_the_image(place: tuple[float, float]) -> None:
+    planes = np.stack([np.ones((20, 30)), np.full((20, 30), 3.0)])
+    radii = np.array([0.4, 2.0, 9.5, 60.0])
+    one, three = _within(planes, place, radii)
+    room = min(place[0], place[1], 29 - place[0], 19 - place[1]) + 0.5
+    inside = radii <= room
+    assert one[inside] == pytest.approx(np.pi * radii[inside] ** 2)
+    assert np.all(np.diff(one) > 0)
+    assert one[-1] == pytest.approx(600)
+    assert three == pytest.approx(3 * one)
+
+
+def test_the_boxes_of_the_background_are_smoothed_as_by_photutils() -> None:
+    mesh = np.random.default_rng(1).normal(size=(5, 7))
+    assert np.array_equal(_smoothed(mesh), generic_filter(mesh, np.nanmedian, size=3, mode="constant", cval=np.nan))
+    assert _smoothed(mesh[:1, :1]) == mesh[0, 0]
