@@ -1,6 +1,5 @@
 """The public names of the package, and the modules they come from."""
 
-from .api import calibrate as calibrate
 from .api import check as check
 from .api import installed_modes as installed_modes
 from .api import run as run
@@ -115,10 +114,10 @@ from .references.matching import selectors as selectors
 from .references.matching import selects as selects
 from .references.matching import useafter as useafter
 from .references.matching import why_not as why_not
-from .report import Calibrated as Calibrated
 from .report import ExposureResult as ExposureResult
 from .report import Job as Job
 from .report import Report as Report
+from .report import Standing as Standing
 from .rows import by_rows as by_rows
 from .runner import run_step as run_step
 from .stages import Params as Params
@@ -136,3 +135,5 @@ from .step import StageInputs as StageInputs
 from .step import Step as Step
 
 __version__: str
+from .workers.in_memory import Calibrated as Calibrated
+from .workers.in_memory import calibrate as calibrate

@@ -7,17 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from iris_core.errors import Problems, RecipeError, choices, did_you_mean
-from iris_core.exposure import Exposure
+from iris_core.errors import Problems, RecipeError
 from iris_core.instruments import InstrumentMode, Offered
 from iris_core.loading import load_plugins
-from iris_core.plan import JobPlan, Plan
 from iris_core.plugins import WATCH, Plugins
-from iris_core.prepare import Check, Run, add_files, check_jobs, start_run
+from iris_core.prepare import Check, Run, check_jobs, start_run
 from iris_core.recipe import Overrides, Recipe
-from iris_core.report import Calibrated, ExposureResult, Job, Report
-from iris_core.runner import calibrate_exposure
-from iris_core.stages import as_plugin
+from iris_core.report import ExposureResult, Report
 
 File = str | Path
 Many = File | Sequence[File]
@@ -200,100 +196,3 @@ def _start(
 
 def _paths(files: Many) -> tuple[Path, ...]:
     return (Path(files),) if isinstance(files, str | Path) else tuple(map(Path, files))
-
-
-def calibrate(
-    exposure: Exposure | Sequence[Exposure],
-    recipe: File | Recipe,
-    *,
-    backgrounds: Sequence[Exposure] = (),
-    roles: Sequence[str] = (),
-    stages: Mapping[str, Callable[..., Any]] | None = None,
-    params: Mapping[str, Any] | None = None,
-    use: Mapping[str, str] | None = None,
-    references: Mapping[str, File] | None = None,
-    skip: Mapping[str, str] | None = None,
-    unskip: str | Sequence[str] = (),
-    save: str | Sequence[str] = (),
-    instrument: str = "",
-    plugin_files: Many = (),
-    plugins: Plugins | None = None,
-) -> Calibrated:
-    """Calibrate an exposure in memory, or many with a recipe that makes them into fewer.
-
-    Parameters
-    ----------
-    exposure
-        The exposure, for example from `read_exposure`; it is not changed. Several are told apart by ``meta.path``.
-    recipe
-        Name or path of a recipe, or one that was read.
-    backgrounds
-        Its background exposures.
-    roles
-        What each of many exposures is: ``flat``, ``flat_off`` ...; by default science exposures.
-    stages
-        Functions to use for stages, in place of the installed implementations.
-    params, use, references, skip, unskip, save, instrument, plugin_files, plugins
-        See `run`.
-
-    Returns
-    -------
-    Calibrated
-        The products by suffix: ``cal``, ``i2d`` ...
-
-    Raises
-    ------
-    Problems
-        Everything that is wrong before the first stage.
-
-    Examples
-    --------
-    >>> def leave(exposure):
-    ...     return exposure
-    >>> cal = calibrate(exposure, "image2", stages={"flat_field": leave})["cal"]  # doctest: +SKIP
-    """
-    is_many = isinstance(exposure, Sequence) and not isinstance(exposure, str)
-    members: list[Any] = list(exposure) if is_many else [exposure]  # type: ignore[arg-type]
-    if not members or not all(isinstance(one, Exposure) for one in members):
-        remedy = "iris_core.read_exposure(path) returns one, iris_core.run(recipe, path) calibrates files"
-        raise TypeError(f"calibrate takes an Exposure, or several, not {exposure!r:.60}; {remedy}")
-    options = Overrides.model_validate(locals())
-    own = load_plugins() if plugins is None else plugins.copy()
-    add_files(own, options.plugin_files)  # they may declare the stages that are given
-    given = {name: _add_function(name, function, own) for name, function in (stages or {}).items()}
-    changes = {"use": {**options.use, **given}, "overwrite": True, "plugin_files": ()}
-    started = start_run(recipe, options.model_copy(update=changes), own)
-    job = Job(members[0].meta.path, tuple(one.meta.path for one in backgrounds))
-    try:
-        if isinstance(exposure, Exposure):
-            plan: JobPlan = started.plan_outlines(job, exposure, backgrounds)
-        else:
-            named = list(zip(roles or ["science"] * len(members), members, strict=True))
-            plan = started.plan_many(job, named, backgrounds)
-    except Problems as error:
-        raise Problems([*started.problems, *error.problems]) from None
-    if started.problems:
-        raise Problems(started.problems)
-    with closing(started.references) as files:
-        files.expect(plan.references)
-        if not isinstance(plan, Plan):
-            given_all = {"run": started, "plan": plan, "exposures": members, "backgrounds": backgrounds}
-            many: Calibrated = own.ask_one("calibrate_many", recipe, **given_all)
-            return many
-        theirs = [plan.prepare(one) for one in backgrounds] if plan.job.backgrounds else []
-        found = calibrate_exposure(plan, plan.prepare(members[0], *plan.notes), theirs, own, files)
-        made = Calibrated()
-        for planned, result in found:
-            made.add_result(result, planned.suffix)
-        return made
-
-
-def _add_function(name: str, function: Callable[..., Any], plugins: Plugins) -> str:
-    """Add a plugin with one function as the implementation of a stage, and return its name."""
-    known, declared = plugins.stages(), getattr(function, "iris_stage", None)
-    if name not in known:
-        raise Problems([RecipeError(f"no stage '{name}'{did_you_mean(name, known)} Stages: {choices(known)}")])
-    if declared is not None and declared.stage != name:
-        raise Problems([RecipeError(f"the function given for '{name}' is an implementation of '{declared.stage}'")])
-    plugins.add(f"given {name}", as_plugin(name, function, f"given {name}"))
-    return f"given {name}"

@@ -104,11 +104,11 @@ def _base_of(before: Exposures, made: Any) -> Exposure:
     first, outlines = before.outlines[0], before.outlines
     if not isinstance(made, Exposure):
         return first
-    known = [record for one in outlines for record in one.history]
+    known = [replace(record, notes=()) for one in outlines for record in one.history]
     done = frozenset().union(*(one.done for one in outlines))
     removed = [item for one in outlines for item in one.removed.items()]
     past: dict[str, Any] = {}
-    past |= {"history": made.history} if all(record in known for record in made.history) else {}
+    past |= {"history": made.history} if all(replace(one, notes=()) in known for one in made.history) else {}
     past |= {"done": made.done} if made.done <= done else {}
     past |= {"removed": made.removed} if all(item in removed for item in made.removed.items()) else {}
     return first.replace(**past)

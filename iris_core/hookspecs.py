@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from iris_core.instruments import InstrumentMode
     from iris_core.recipe import Overrides, Recipe
     from iris_core.reference import Candidate, Reference, ReferenceFiles, References, ReferenceType
-    from iris_core.report import Calibrated, ExposureResult, Job, Products, Report, Standing
+    from iris_core.report import ExposureResult, Job, Products, Report, Standing
     from iris_core.step import Step
 
 Stack = Sequence[Exposure]
@@ -426,20 +426,6 @@ def plan_group(run: Any, job: Job, members: Sequence[tuple[str, Exposure]], back
     >>> @hookimpl
     ... def plan_group(run, job, members):
     ...     return plan_mine(run, members) if run.recipe.name == "mine" else None
-    """
-
-
-@hookspec
-def calibrate_many(
-    run: Any, plan: Any, exposures: Sequence[Exposure], backgrounds: Sequence[Exposure]
-) -> Calibrated | None:
-    """Calibrate many exposures in memory, and return the products by suffix.
-
-    Examples
-    --------
-    >>> @hookimpl
-    ... def calibrate_many(run, plan, exposures):
-    ...     return make_mine(plan, exposures) if run.recipe.name == "mine" else None
     """
 
 

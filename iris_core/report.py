@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from iris_core.errors import IrisError
 from iris_core.exposure import Exposure
-from iris_core.exposures import Result
 from iris_core.meta import StageRecord
 
 if TYPE_CHECKING:
@@ -141,32 +140,6 @@ class Report:
         """Return the report as data that can be written as JSON."""
         exposures = json.loads(json.dumps([asdict(result) for result in self.results], default=str))
         return {"recipe": self.recipe, "summary": self.summary, "exposures": exposures}
-
-
-class Calibrated(dict[str, Exposure]):
-    """What was made in memory: exposures by suffix.
-
-    Attributes
-    ----------
-    tables
-        Tables by suffix.
-    each
-        Where each of many exposures has a product: all of them, in order, by suffix.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables: dict[str, Table] = {}
-        self.each: dict[str, list[Exposure]] = {}
-
-    def add_result(self, made: Result[Exposure], suffix: str, is_one: bool = True) -> None:
-        """Add what is to be kept after a step, of one exposure or of one of many: exposure, tables and images."""
-        for name, image in {**({suffix: made.exposure} if suffix else {}), **made.images}.items():
-            if is_one:
-                self[name] = image
-            else:
-                self.each.setdefault(name, []).append(image)
-        self.tables |= made.tables
 
 
 class Products(Protocol):

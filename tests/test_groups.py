@@ -63,7 +63,7 @@ def count(exposure, params, references, background_exposures, instrument):
 def half(exposure):
     if exposure.meta.target == "bad":
         raise InputError("no luck")
-    return exposure.scale(0.5)
+    return exposure.scale(0.5).note(f"brightest {np.nanmax(exposure.data):.3f}")
 
 def subtract(exposure, lowest):
     return exposure.replace(data=exposure.data - np.float32(lowest))
@@ -240,6 +240,8 @@ def test_in_memory_the_same_is_made_and_a_stage_is_swapped_in_five_lines(
     exposures = [read_exposure(path) for path in frames]
     run(write_recipe(), *frames, directory=tmp_path / "out", plugins=plugins)
     made = calibrate(exposures, write_recipe(), plugins=plugins)
+    (own,) = made["mean"].history[0].notes
+    assert own.startswith("f3.fits: brightest")
     np.testing.assert_array_equal(made["mean"].data, read_exposure(tmp_path / "out" / "f3_mean.fits").data)
     assert len(made.each["lev"]) == 4
     assert made.tables["cat"]["pixels"].tolist() == [1200]

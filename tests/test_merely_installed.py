@@ -100,7 +100,7 @@ def add_hookspecs(pluginmanager):
 """
 # The answer of these serves a whole run: only None leaves it to the framework.
 SILENT = (
-    *("calibrate_jobs", "calibrate_many", "open_products", "open_references", "open_store", "plan_group"),
+    *("calibrate_jobs", "compare_products", "open_products", "open_references", "open_store", "plan_group"),
     *("add_to_store", "read_jobs", "read_recipe", "read_reference"),
 )
 AROUND = """\

@@ -23,7 +23,7 @@ GROUPS = {
         "executors",
         "calibrate_jobs",
         "plan_group",
-        "calibrate_many",
+        "compare_products",
     ),
     "Reference files": (
         "reference_types",

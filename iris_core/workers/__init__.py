@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iris_core.plugins import Plugins
     from iris_core.prepare import Run
     from iris_core.recipe import Recipe
-    from iris_core.report import Calibrated, ExposureResult, Job, Standing
+    from iris_core.report import ExposureResult, Job, Standing
     from iris_core.workers.group_plan import GroupPlan
 
 
@@ -56,16 +56,6 @@ def plan_group(
     from iris_core.workers.group_plan import make_group_plan
 
     return make_group_plan(run, job, members, backgrounds)
-
-
-@hookimpl
-def calibrate_many(
-    run: Run, plan: GroupPlan, exposures: Sequence[Exposure], backgrounds: Sequence[Exposure]
-) -> Calibrated:
-    """Calibrate many exposures in memory."""
-    from iris_core.workers.in_memory import calibrate_in_memory
-
-    return calibrate_in_memory(run, plan, exposures, backgrounds)
 
 
 @hookimpl
