@@ -107,19 +107,30 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
         What is known to be no sky.
     """
     stack, plane = Stack.empty(grid.shape), masks.plane()
+    hides = bool(plane.any())
     for rows in exposures.rows("data", "dq", budget=_BUDGET):
         usable = (rows.dq & np.uint32(DQ.DO_NOT_USE)) == 0
         values = np.where(usable & np.isfinite(rows.data), rows.data, np.float32(np.nan))
         masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
         skies = np.where(np.stack(masked), np.float32(np.nan), values)
         for one, others in enumerate(near):
-            alike = np.empty((len(others), *values[one].shape), dtype=np.float32)
-            for k, sky in zip(others, alike, strict=True):
-                np.multiply(skies[k], np.float32(levels.factor(one, k)), out=sky)
-                sky += np.float32(levels.offset(one, k))
-            sky = first_sky(alike, levels.deviation * levels.inflation)
+            sky = first_sky(_at_level(skies, one, others, levels), levels.deviation * levels.inflation)
+            hidden = np.isnan(sky) & np.isfinite(values[one])
+            if hides and len(others) < len(near) - 1 and hidden.any():
+                every = [k for k in range(len(near)) if k != one]
+                shown = _at_level(skies[:, hidden], one, every, levels)
+                sky[hidden] = first_sky(shown, levels.deviation * levels.inflation)
             stack.add(values[one] - sky, grid.placements[one].index(rows.where))
     return stack
+
+
+def _at_level(skies: Image, one: int, others: Sequence[int], levels: Levels) -> Image:
+    """Return the skies of others at the level of one, ``(m, ...)`` of ``(n, ...)``."""
+    alike = np.empty((len(others), *skies.shape[1:]), dtype=np.float32)
+    for k, sky in zip(others, alike, strict=True):
+        np.multiply(skies[k], np.float32(levels.factor(one, k)), out=sky)
+        sky += np.float32(levels.offset(one, k))
+    return alike
 
 
 def first_sky(values: Image, deviation: float) -> Image:
@@ -131,7 +142,7 @@ def first_sky(values: Image, deviation: float) -> Image:
     Parameters
     ----------
     values
-        ``(m, rows, nx)``, NaN where not valid.
+        ``(m, ...)``, NaN where not valid.
     deviation
         Standard deviation of a value.
     """

@@ -41,6 +41,8 @@ class Others:
         Components of the variance whose error is the same in all.
     minutes
         The longest time between one and the exposure; None where times are not known.
+    every
+        All other exposures: they show the sky where objects hide it in the nearest. None where these are all.
     """
 
     exposures: Exposures
@@ -50,6 +52,7 @@ class Others:
     noise: Noise
     shared: tuple[str, ...]
     minutes: float | None
+    every: Others | None = None
 
 
 def subtract_sky(
@@ -142,21 +145,30 @@ def _sky(exposure: Exposure, others: Others, masks: Masks, grid: Mask, sigma: fl
     for start in range(0, shape[0], _ROWS):
         part = slice(start, min(start + _ROWS, shape[0]))
         stack = combine(_frames(part, others, masks, grid), sigma, others.noise)
+        clipped += stack.clipped
         mean[part], dq[part] = stack.mean, stack.dq
         variance[part] = stack.variance if stack.variance is not None else others.noise.deviation**2
-        clipped += stack.clipped
+        hidden = np.isnan(stack.mean) & np.isfinite(exposure.data[part])
+        if others.every is not None and hidden.any():
+            # As one row of pixels: all else is known.
+            some = tuple(index[np.newaxis] for index in np.nonzero(hidden))
+            stack = combine(_frames(part, others.every, masks, grid, some), sigma, others.every.noise)
+            mean[part][some], dq[part][some] = stack.mean, stack.dq
+            if stack.variance is not None:
+                variance[part][some] = stack.variance
     known = variance if exposure.variance else None
     notes = (f"{clipped.sum()} values of the other exposures clipped at {sigma:g} standard deviations",)
     return Sky(data=mean, variance=known, dq=dq, notes=notes)
 
 
-def _frames(part: slice, others: Others, masks: Masks, grid: Mask) -> list[Frame]:
-    """Return some rows of the others as images at the level of the exposure, their objects masked."""
+def _frames(part: slice, others: Others, masks: Masks, grid: Mask, some: Any = ...) -> list[Frame]:
+    """Return `some` pixels of some rows of the others as images at the level of the exposure, their objects masked."""
     frames = []
     for k, (member, placement) in enumerate(zip(others.exposures.members, others.placements, strict=True)):
-        masked = masks.of_rows(grid, placement, part)
-        dq: Flags = member.rows("dq", part) | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
+        masked = masks.of_rows(grid, placement, part)[some]
+        dq: Flags = member.rows("dq", part)[some] | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
         names = [name for name in member.outline.variance if others.noise.known and name not in others.shared]
-        known = tuple(member.rows(f"variance:{name}", part) for name in names)
-        frames.append(Frame(member.rows("data", part), dq, known, factor=others.factors[k], offset=others.offsets[k]))
+        known = tuple(member.rows(f"variance:{name}", part)[some] for name in names)
+        data = member.rows("data", part)[some]
+        frames.append(Frame(data, dq, known, factor=others.factors[k], offset=others.offsets[k]))
     return frames
