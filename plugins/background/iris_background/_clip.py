@@ -25,8 +25,8 @@ def ordered(values: Sequence[Image] | Image) -> list[Image]:
     A sorting network compares whole planes: several times as fast as sorting pixel by pixel, where a plane of some ten
     thousand values stays in the processor's cache.
     """
-    planes = [np.fmin(plane, np.float32(np.inf)) for plane in values]
-    spare = np.empty_like(planes[0])
+    spare = np.full_like(values[0], np.inf)
+    planes = [np.fmin(plane, spare) for plane in values]
     for low, high in _comparisons(len(planes)):
         np.minimum(planes[low], planes[high], out=spare)
         np.maximum(planes[low], planes[high], out=planes[high])
@@ -72,7 +72,10 @@ def middle(values: Sequence[Image] | Image, number: Array) -> tuple[Image, Image
 
 def count_kept(keep: Mask) -> Array:
     """Return how many values of each pixel are kept, of ``(n, ...)``."""
-    return np.asarray(np.add.reduce(keep.view(np.uint8), axis=0, dtype=np.min_scalar_type(len(keep))))
+    number = np.zeros(keep.shape[1:], dtype=np.min_scalar_type(len(keep)))
+    for kept in keep:
+        number += kept.view(np.uint8)
+    return number
 
 
 def sum_kept(values: Sequence[Image] | Image, bits: Array) -> Image:
@@ -123,14 +126,27 @@ def consistent(values: Image, tolerance: Image, relative: Image) -> Mask:
     relative
         Variance of each image relative to the first, ``(n,)``.
     """
+    keep = np.isfinite(values)
+    flat = [plane.reshape(len(values), -1) for plane in (values, tolerance, keep)]
+    # The median lies between the lowest and the highest: mostly these are so near that nothing needs it.
+    near = np.fmax.reduce(values, axis=0) - np.fmin.reduce(values, axis=0) <= tolerance.min(axis=0)
+    _put(flat, np.flatnonzero(~near), lambda some, widths: _clipped(some, widths, relative))
+    return keep
+
+
+def _clipped(values: Image, tolerance: Image, relative: Image) -> Mask:
+    """Return which values agree with the others of their pixel, ``(n, k)``."""
     valid = np.isfinite(values)
     number = count_kept(valid)
     low, high = middle(values, number)
     keep = _within(values, 0.5 * (low + high), tolerance)
-    flat = [plane.reshape(len(values), -1) for plane in (values, tolerance, keep)]
-    suspects = np.flatnonzero((valid & ~keep).any(axis=0))
-    _put(flat, suspects, lambda some, widths: _near_the_middle(some, widths, relative))
-    _put(flat, np.flatnonzero(number < FEWEST_TO_CLIP), _lower_of_two)
+    planes = values, tolerance, keep
+    _put(
+        planes,
+        np.flatnonzero(count_kept(keep) != number),
+        lambda some, widths: _near_the_middle(some, widths, relative),
+    )
+    _put(planes, np.flatnonzero(number < FEWEST_TO_CLIP), _lower_of_two)
     return keep & valid
 
 

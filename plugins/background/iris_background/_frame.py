@@ -18,6 +18,8 @@ Part = tuple[slice, slice]
 # Pixels of an image that are enough to measure it as a whole: a median of so many is good to 0.3 % of the noise.
 _SAMPLE = 250_000
 
+_DO_NOT_USE = np.uint32(DQ.DO_NOT_USE)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -52,24 +54,26 @@ class Frame:
         """Rows and columns."""
         return self.data.shape[0], self.data.shape[1]
 
-    def values(self, part: Part) -> Image:
-        """Return the data of a part, NaN in the pixels that are not valid."""
-        valid = np.isfinite(self.data[part]) & ((self.dq[part] & np.uint32(DQ.DO_NOT_USE)) == 0)
+    def values(self, part: Part, out: Image | None = None) -> Image:
+        """Return the data of a part, in `out` where it is given; NaN in the pixels that are not valid."""
+        valid = np.isfinite(self.data[part]) & ((self.dq[part] & _DO_NOT_USE) == 0)
         for component in (*self.variance, *self.shared.values()):
             valid &= np.isfinite(component[part])
-        data: Image = np.multiply(self.data[part], np.float32(self.factor), dtype=np.float32)
+        data: Image = np.multiply(self.data[part], np.float32(self.factor), out=out, dtype=np.float32)
         if self.offset:
             data += np.float32(self.offset)
         bits = data.view(np.uint32)
         bits |= ~bits_of(valid)
         return data
 
-    def variances(self, part: Part) -> Image:
-        """Return the variance of a part: the sum of the components."""
-        total = np.zeros(self.data[part].shape, dtype=np.float32)
+    def variances(self, part: Part, out: Image | None = None) -> Image:
+        """Return the variance of a part, in `out` where it is given: the sum of the components."""
+        total: Image = np.empty(self.data[part].shape, dtype=np.float32) if out is None else out
+        total[:] = 0
         for component in self.variance:
             total += component[part]
-        return total * np.float32(self.factor**2)
+        total *= np.float32(self.factor**2)
+        return total
 
     def with_known_errors(self) -> Frame:
         """Return the image without its errors where these are 0: such an error was not measured."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Stack", "combine"]
 
 # Values of the whole stack that are worked on at a time: their planes stay in the cache of the processor.
-_CHUNK = 1 << 19
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,9 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
     dq = np.zeros(frames[0].shape, dtype=np.uint32)
     valid, kept = np.zeros((2, len(frames)), dtype=np.int64)
     for part in _chunks(frames):
-        values = np.stack([frame.values(part) for frame in frames])
+        values = _planes(frames, part)
+        for frame, plane in zip(frames, values, strict=True):
+            frame.values(part, out=plane)
         variances = _variances(frames, part, noise)
         keep = np.isfinite(values)
         valid += _each(keep)
@@ -108,11 +110,14 @@ def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Ma
     """
     valid = np.isfinite(values)
     relative = noise.weights * np.square(1 - noise.parts)
-    weights, widths = (one[:, np.newaxis, np.newaxis] for one in (noise.weights, np.sqrt(relative)))
+    widths = np.sqrt(relative if np.ptp(relative) else relative[:1])[:, np.newaxis, np.newaxis]
     number = np.maximum(count_kept(valid), 1).astype(np.float32)
-    alike: Image = np.divide(variances, weights, dtype=np.float32)
+    alike = variances
+    if np.any(noise.weights != 1):
+        alike = np.divide(variances, noise.weights[:, np.newaxis, np.newaxis], dtype=np.float32)
     expected = np.sqrt(sum_kept(alike, bits_of(valid)) / number)
     tolerance = np.float32(sigma * noise.inflation) * widths * expected + noise.rounding
+    tolerance = np.broadcast_to(tolerance, values.shape)
     levelled = noise.without_drift(values) if noise.drifts.any() else values
     return consistent(levelled, tolerance, relative)
 
@@ -129,15 +134,22 @@ def _number(keep: Mask) -> Image:
 
 
 def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Image:
+    variances = _planes(frames, part)
     if noise is not None and not noise.known:
-        return np.full((len(frames), *frames[0].data[part].shape), noise.deviation**2, dtype=np.float32)
-    variances = np.stack([frame.variances(part) for frame in frames])
+        variances[:] = noise.deviation**2
+        return variances
+    for frame, plane in zip(frames, variances, strict=True):
+        frame.variances(part, out=plane)
     if noise is not None:
         # An error of 0 is no measurement either.
         zero = variances == 0
         if zero.any():
             variances[zero] = np.float32(noise.deviation**2)
     return variances
+
+
+def _planes(frames: Sequence[Frame], part: Part) -> Image:
+    return np.empty((len(frames), *frames[0].data[part].shape), dtype=np.float32)
 
 
 def _level_out(mean: Image, values: Image, keep: Mask, noise: Noise) -> None:

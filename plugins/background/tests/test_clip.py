@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iris_background import consistent, count_kept, middle
-from iris_background._clip import bits_of, ordered, sum_kept
+from iris_background._clip import _clipped, bits_of, ordered, sum_kept
 from iris_background._frame import Frame
 from iris_background._stack import combine
 
@@ -103,3 +103,18 @@ def test_rays_are_clipped_among_unequal_errors(errors: Any) -> None:
     stack = combine(frames, 4.0)
     assert np.abs(stack.mean - 50).max() < 6 * max(errors)
     assert stack.rejected[0] == pytest.approx(0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("alike", [True, False])
+def test_where_all_are_near_each_other_the_median_need_not_be_known(number: int, alike: bool) -> None:
+    """What is kept is the same with it, whether values are near or far, missing, or of several variances."""
+    rng = np.random.default_rng(number)
+    values = (rng.normal(size=(number, 400, 20)) * rng.choice([0.5, 2], (400, 20))).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    relative = np.ones(number, dtype=np.float32) if alike else rng.uniform(0.5, 4, number).astype(np.float32)
+    tolerance = np.broadcast_to(2 * np.sqrt(relative)[:, np.newaxis, np.newaxis], values.shape)
+    flat = values.reshape(number, -1)
+    expected = _clipped(flat, tolerance.reshape(number, -1), relative).reshape(values.shape)
+    np.testing.assert_array_equal(consistent(values, tolerance, relative), expected)
+    assert number < 3 or (0 < (np.isfinite(values) & ~expected).sum() < expected.sum())

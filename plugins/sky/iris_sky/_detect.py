@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iris_background import MAD_TO_SIGMA, measure_level
 
+from iris_core import row_blocks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +26,8 @@ _LEAST = 2
 _SAMPLE, _CLIP = 1_000_000, 4.0
 # A kernel with less of its weight on pixels that have a value tells nothing.
 _COVERED = 0.25
+# Rows that are smoothed at a time.
+_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,48 +124,71 @@ def _smoothed(image: Image, fwhm: float) -> Image:
     """Return an image smoothed with a Gaussian over the pixels that have a value; NaN where hardly any has."""
     from scipy.ndimage import gaussian_filter
 
-    values, valid = _without_nan(image)
-    weight, total = (gaussian_filter(one, fwhm / 2.3548) for one in (valid.astype(np.float32), values))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weight > _COVERED, total / weight, np.float32(np.nan))
+    sigma, smooth = fwhm / 2.3548, np.empty_like(image)
+    # To where gaussian_filter cuts the Gaussian off: 4 standard deviations.
+    reach = int(4 * sigma + 0.5)
+    for start in range(0, len(image), _ROWS):
+        own = slice(start, min(start + _ROWS, len(image)))
+        above = max(0, start - reach)
+        values, valid = _without_nan(image[above : own.stop + reach])
+        weight, total = (
+            gaussian_filter(one, sigma)[start - above :][: own.stop - start]
+            for one in (valid.astype(np.float32), values)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            smooth[own] = np.where(weight > _COVERED, total / weight, np.float32(np.nan))
+    return smooth
 
 
 def _large(labels: NDArray[np.int32], number: int, least: int) -> tuple[NDArray[np.int32], int]:
-    """Return labels, 1 and up, of the objects that have as many pixels as `least`."""
-    large = np.bincount(labels.ravel(), minlength=number + 1) >= least
+    """Return labels, 1 and up, of the objects that have as many pixels as `least`; `labels` are changed."""
+    flat = labels.reshape(-1)
+    pixels = np.flatnonzero(flat)
+    found = flat[pixels]
+    large = np.bincount(found, minlength=number + 1) >= least
     large[0] = False
-    renamed = np.where(large, np.cumsum(large), 0).astype(np.int32)
-    return renamed[labels], int(large.sum())
+    flat[pixels] = np.where(large, np.cumsum(large), 0).astype(np.int32)[found]
+    return labels, int(large.sum())
 
 
 def _grown(
     pulls: Image, root: Image, labels: NDArray[np.int32], number: int, isophote: np.float32
 ) -> tuple[Mask, Brightest]:
     """Return the mask of all objects, each grown to its isophote, and the halo of the largest."""
+    squares, owner = _nearest(labels)
+    radii = _radii(*_profiles(pulls, squares, owner, number), float(isophote))
+    mask = squares <= np.square(radii).astype(np.int32)[owner]
+    return mask, _halo(pulls, root, mask, owner, squares, radii)
+
+
+def _nearest(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the square of each pixel's distance from the nearest object, and the label of that."""
     from scipy.ndimage import distance_transform_edt
 
-    distance, nearest = distance_transform_edt(labels == 0, return_indices=True)
-    owner = labels[nearest[0], nearest[1]]
-    del nearest
-    width = len(_RINGS) + 1  # what is in no ring: the objects, and what is too far away
-    ring = _ring_of(distance)
-    key = owner * np.int64(width) + ring
-    values, valid = _without_nan(pulls)
-    sums, counts = (
-        np.bincount(key.ravel(), one.ravel(), (number + 1) * width).reshape(-1, width)[:, :-1]
-        for one in (values, valid)
-    )
-    radii = _radii(sums, counts, float(isophote))
-    mask = distance <= radii[owner]
-    return mask, _halo(values * _without_nan(root)[0], mask, owner, distance, radii)
+    row, column = distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    y, x = np.ogrid[: labels.shape[0], : labels.shape[1]]
+    for part in row_blocks(labels.shape):
+        owner = labels[row[part], column[part]]
+        row[part] = np.square(row[part] - y[part]) + np.square(column[part] - x)
+        column[part] = owner
+    return row, column
 
 
-def _ring_of(distance: Doubles) -> NDArray[np.uint8]:
-    """Return which ring each pixel lies in; one number more for the pixels of objects, and for those beyond all."""
-    far = int(_RINGS[-1]) + 1
-    rings = np.searchsorted(_RINGS, np.arange(far + 1)).astype(np.uint8)
+def _profiles(
+    pulls: Image, squares: NDArray[np.int32], owner: NDArray[np.int32], number: int
+) -> tuple[Doubles, NDArray[np.int64]]:
+    """Return the light in each ring around each object, and the number of pixels with a value there."""
+    # Which ring a square lies in; one number more for the pixels of objects, and for those beyond all.
+    rings = np.searchsorted(np.square(_RINGS), np.arange(_RINGS[-1] ** 2 + 2))
     rings[0] = len(_RINGS)
-    return np.asarray(rings[np.ceil(np.minimum(distance, far)).astype(np.intp)])
+    width = len(_RINGS) + 1
+    sums, counts = np.zeros((number + 1) * width), np.zeros((number + 1) * width, dtype=np.int64)
+    for part in row_blocks(squares.shape):
+        valid = np.isfinite(pulls[part])
+        key = owner[part][valid] * width + rings[np.minimum(squares[part][valid], len(rings) - 1)]
+        sums += np.bincount(key, pulls[part][valid], len(sums))
+        counts += np.bincount(key, minlength=len(sums))
+    return sums.reshape(-1, width)[:, :-1], counts.reshape(-1, width)[:, :-1]
 
 
 def _without_nan(values: Image) -> tuple[Image, Mask]:
@@ -179,16 +206,25 @@ def _radii(sums: Array, counts: Array, isophote: float) -> Doubles:
     return np.asarray(np.maximum(inner, _LEAST))
 
 
-def _halo(light: Image, mask: Mask, owner: NDArray[np.int32], distance: Doubles, radii: Doubles) -> Brightest:
+def _halo(
+    pulls: Image,
+    root: Image,
+    mask: Mask,
+    owner: NDArray[np.int32],
+    squares: NDArray[np.int32],
+    radii: Doubles,
+) -> Brightest:
     """Return the halo of the object with the largest mask."""
-    area = np.bincount(owner.ravel(), mask.ravel(), len(radii))
+    area = np.bincount(owner[mask], minlength=len(radii))
     area[0] = 0
     largest = int(np.argmax(area))
     radius = float(np.sqrt(area[largest] / np.pi))
-    own = owner == largest
-    beyond = own & ~mask & (distance <= radii[largest] + radius)
+    own = np.flatnonzero(owner == largest)
+    light = np.nan_to_num(pulls.ravel()[own] * root.ravel()[own], copy=False)
+    inside, distance = mask.ravel()[own], np.sqrt(squares.ravel()[own])
+    beyond = ~inside & (distance <= radii[largest] + radius)
     return Brightest(
         radius=radius,
-        kept=float(light[own & mask].sum(dtype=np.float64)),
+        kept=float(light[inside].sum(dtype=np.float64)),
         taken=float(max(0.0, light[beyond].sum(dtype=np.float64))),
     )

@@ -157,18 +157,24 @@ def _levels_without(masks: Masks, sample: Sample, science: Exposures, grid: Grid
 def _others(science: Exposures, plan: Plan, levels: Levels) -> list[Others]:
     """Return for each exposure those that show its sky, with what is needed to use them in another process."""
     shared = shared_components(science.outlines[0], science.outlines[1:])
+    # Workers are told of all exposures for each of them: what is most of an outline, and of no use there, stays here.
+    members = [one.with_outline(one.outline.replace(wcs=None)) for one in science.members]
+
+    def shown(one: int, by: Sequence[int], every: Others | None = None) -> Others:
+        times = None if plan.times is None else max(abs(plan.times[one] - plan.times[k]) for k in by)
+        return Others(
+            exposures=Exposures([members[k] for k in by]),
+            factors=tuple(levels.factor(one, k) for k in by),
+            offsets=tuple(levels.offset(one, k) for k in by),
+            placements=tuple(plan.grid.placements[k] for k in by),
+            noise=levels.noise(one, by),
+            shared=shared,
+            minutes=None if times is None else float(times),
+            every=every,
+        )
+
     found = []
     for one, near in enumerate(plan.near):
-        times = None if plan.times is None else max(abs(plan.times[one] - plan.times[k]) for k in near)
-        found.append(
-            Others(
-                exposures=Exposures([science.members[k] for k in near]),
-                factors=tuple(levels.factor(one, k) for k in near),
-                offsets=tuple(levels.offset(one, k) for k in near),
-                placements=tuple(plan.grid.placements[k] for k in near),
-                noise=levels.noise(one, near),
-                shared=shared,
-                minutes=None if times is None else float(times),
-            )
-        )
+        every = tuple(k for k in range(len(science)) if k != one)
+        found.append(shown(one, near, None if every == near else shown(one, every)))
     return found

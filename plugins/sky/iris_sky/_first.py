@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from iris_background import count_kept, middle
 
-from iris_core import DQ, Exposures, Image
+from iris_core import DQ, Exposures, Image, row_blocks
 from iris_sky._place import Grid, Index
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Stack:
         """Add values, NaN where there are none, to the pixels `at`."""
         valid = np.isfinite(values)
         _put(np.add, self.total, at, np.where(valid, values, np.float32(0)))
-        _put(np.minimum, self.lowest, at, np.where(valid, values, np.float32(np.inf)))
-        _put(np.maximum, self.highest, at, np.where(valid, values, np.float32(-np.inf)))
+        _put(np.fmin, self.lowest, at, values)
+        _put(np.fmax, self.highest, at, values)
         _put(np.add, self.number, at, valid.astype(np.uint16))
 
     def mean(self, deviation: float) -> tuple[Image, Image]:
@@ -62,6 +62,13 @@ class Stack:
         deviation
             Standard deviation of a value.
         """
+        mean, relative = np.empty((2, *self.total.shape), dtype=np.float32)
+        for part in row_blocks(self.total.shape):
+            rows = Stack(self.total[part], self.lowest[part], self.highest[part], self.number[part])
+            mean[part], relative[part] = rows._mean(deviation)
+        return mean, relative
+
+    def _mean(self, deviation: float) -> tuple[Image, Image]:
         number = self.number.astype(np.float32)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.where(self.number > 0, self.total / number, np.float32(np.nan))
@@ -100,18 +107,30 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
         What is known to be no sky.
     """
     stack, plane = Stack.empty(grid.shape), masks.plane()
+    hides = bool(plane.any())
     for rows in exposures.rows("data", "dq", budget=_BUDGET):
         usable = (rows.dq & np.uint32(DQ.DO_NOT_USE)) == 0
         values = np.where(usable & np.isfinite(rows.data), rows.data, np.float32(np.nan))
         masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
         skies = np.where(np.stack(masked), np.float32(np.nan), values)
         for one, others in enumerate(near):
-            alike = np.stack(
-                [skies[k] * np.float32(levels.factor(one, k)) + np.float32(levels.offset(one, k)) for k in others]
-            )
-            sky = first_sky(alike, levels.deviation * levels.inflation)
+            sky = first_sky(_at_level(skies, one, others, levels), levels.deviation * levels.inflation)
+            hidden = np.isnan(sky) & np.isfinite(values[one])
+            if hides and len(others) < len(near) - 1 and hidden.any():
+                every = [k for k in range(len(near)) if k != one]
+                shown = _at_level(skies[:, hidden], one, every, levels)
+                sky[hidden] = first_sky(shown, levels.deviation * levels.inflation)
             stack.add(values[one] - sky, grid.placements[one].index(rows.where))
     return stack
+
+
+def _at_level(skies: Image, one: int, others: Sequence[int], levels: Levels) -> Image:
+    """Return the skies of others at the level of one, ``(m, ...)`` of ``(n, ...)``."""
+    alike = np.empty((len(others), *skies.shape[1:]), dtype=np.float32)
+    for k, sky in zip(others, alike, strict=True):
+        np.multiply(skies[k], np.float32(levels.factor(one, k)), out=sky)
+        sky += np.float32(levels.offset(one, k))
+    return alike
 
 
 def first_sky(values: Image, deviation: float) -> Image:
@@ -123,7 +142,7 @@ def first_sky(values: Image, deviation: float) -> Image:
     Parameters
     ----------
     values
-        ``(m, rows, nx)``, NaN where not valid.
+        ``(m, ...)``, NaN where not valid.
     deviation
         Standard deviation of a value.
     """

@@ -55,8 +55,9 @@ class Placement:
     @property
     def turned(self) -> bool:
         """Whether the image is not merely shifted: a corner is off by more than half a pixel."""
-        corners = _corners(self.shape) - _centre(self.shape)
-        return bool(np.abs(corners @ (self.matrix - np.eye(2)).T).max() > 0.5)
+        (a, b), (c, d) = self.matrix.tolist()
+        x, y = _centre(self.shape).tolist()
+        return bool(max(abs(a - 1) * x + abs(b) * y, abs(c) * x + abs(d - 1) * y) > 0.5)
 
     @property
     def offset(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from iris_background import Frame, Noise, Sky, combine, measure_residual, net_variance
+from iris_background import Frame, Noise, Sky, combine, measure_residual
 
 from iris_core import DQ, Exposure, Exposures, Flags, Image, unit_string
 from iris_sky._notes import notes_of
@@ -41,6 +41,8 @@ class Others:
         Components of the variance whose error is the same in all.
     minutes
         The longest time between one and the exposure; None where times are not known.
+    every
+        All other exposures: they show the sky where objects hide it in the nearest. None where these are all.
     """
 
     exposures: Exposures
@@ -50,6 +52,7 @@ class Others:
     noise: Noise
     shared: tuple[str, ...]
     minutes: float | None
+    every: Others | None = None
 
 
 def subtract_sky(
@@ -80,14 +83,16 @@ def subtract_sky(
     remarks
         Notes on all exposures together.
     """
-    sky = _sky(exposure, others, masks, sigma)
+    grid = masks.plane()
+    sky = _sky(exposure, others, masks, grid, sigma)
     assert sky.dq is not None
-    subtracted = exposure.replace(
-        data=exposure.data - sky.data, dq=exposure.dq | sky.dq, variance=net_variance(exposure, sky)
-    )
+    data = exposure.data - sky.data
+    # A plane that has not changed is not written.
+    dq = exposure.dq | sky.dq if sky.dq.any() else exposure.dq
+    subtracted = exposure.replace(data=data, dq=dq, variance=_net_variance(exposure, data, others))
     if sky.variance is not None:
         subtracted = subtracted.add_variance("background", sky.variance)
-    masked = float(masks.of_rows(masks.plane(), placement, slice(0, exposure.shape[0])).mean())
+    masked = float(masks.of_rows(grid, placement, slice(0, exposure.shape[0])).mean())
     return _recorded(exposure, subtracted.mask_invalid(), sky, others, match, masked, remarks)
 
 
@@ -115,35 +120,55 @@ def _recorded(
     return exposure.with_keywords(cards).replace(notes=(*exposure.notes, *remarks, *notes))
 
 
-def _sky(exposure: Exposure, others: Others, masks: Masks, sigma: float) -> Sky:
-    """Return the sky of an exposure, some rows at a time."""
+def _net_variance(exposure: Exposure, left: Image, others: Others) -> dict[str, Image]:
+    """Return the variance of an exposure of which `left` is left by its sky, that of the sky itself apart.
+
+    The error of one dark is in the exposure and in all others, times their factors; that of one flat is proportional
+    to the light, so that it acts on what is left.
+    """
+    variance = dict(exposure.variance)
+    if "dark" in others.shared:
+        variance["dark"] = variance["dark"] * np.float32((1 - np.mean(others.factors)) ** 2)
+    if "flat" in others.shared:
+        part = left + np.float32(np.mean(others.offsets))
+        np.divide(part, exposure.data, out=part, where=exposure.data != 0)
+        variance["flat"] = np.multiply(variance["flat"], np.square(part, out=part), out=part)
+    return variance
+
+
+def _sky(exposure: Exposure, others: Others, masks: Masks, grid: Mask, sigma: float) -> Sky:
+    """Return the sky of an exposure, some rows at a time; `grid` is the mask of the grid."""
     shape = exposure.shape
     mean, variance = (np.empty(shape, dtype=np.float32) for _ in range(2))
     dq = np.empty(shape, dtype=np.uint32)
-    shared = {name: np.empty(shape, dtype=np.float32) for name in others.shared}
     clipped = np.zeros(len(others.exposures), dtype=np.int64)
-    grid = masks.plane()
     for start in range(0, shape[0], _ROWS):
         part = slice(start, min(start + _ROWS, shape[0]))
         stack = combine(_frames(part, others, masks, grid), sigma, others.noise)
+        clipped += stack.clipped
         mean[part], dq[part] = stack.mean, stack.dq
         variance[part] = stack.variance if stack.variance is not None else others.noise.deviation**2
-        for name, error in stack.shared.items():
-            shared[name][part] = error
-        clipped += stack.clipped
+        hidden = np.isnan(stack.mean) & np.isfinite(exposure.data[part])
+        if others.every is not None and hidden.any():
+            # As one row of pixels: all else is known.
+            some = tuple(index[np.newaxis] for index in np.nonzero(hidden))
+            stack = combine(_frames(part, others.every, masks, grid, some), sigma, others.every.noise)
+            mean[part][some], dq[part][some] = stack.mean, stack.dq
+            if stack.variance is not None:
+                variance[part][some] = stack.variance
     known = variance if exposure.variance else None
     notes = (f"{clipped.sum()} values of the other exposures clipped at {sigma:g} standard deviations",)
-    return Sky(data=mean, variance=known, shared=shared, dq=dq, notes=notes)
+    return Sky(data=mean, variance=known, dq=dq, notes=notes)
 
 
-def _frames(part: slice, others: Others, masks: Masks, grid: Mask) -> list[Frame]:
-    """Return some rows of the others as images at the level of the exposure, their objects masked."""
+def _frames(part: slice, others: Others, masks: Masks, grid: Mask, some: Any = ...) -> list[Frame]:
+    """Return `some` pixels of some rows of the others as images at the level of the exposure, their objects masked."""
     frames = []
     for k, (member, placement) in enumerate(zip(others.exposures.members, others.placements, strict=True)):
-        masked = masks.of_rows(grid, placement, part)
-        dq: Flags = member.rows("dq", part) | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
-        planes: dict[str, Image] = {name: member.rows(f"variance:{name}", part) for name in member.outline.variance}
-        shared = {name: planes.pop(name) for name in others.shared}
-        known = tuple(planes.values()) if others.noise.known else ()
-        frames.append(Frame(member.rows("data", part), dq, known, shared, others.factors[k], others.offsets[k]))
+        masked = masks.of_rows(grid, placement, part)[some]
+        dq: Flags = member.rows("dq", part)[some] | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
+        names = [name for name in member.outline.variance if others.noise.known and name not in others.shared]
+        known = tuple(member.rows(f"variance:{name}", part)[some] for name in names)
+        data = member.rows("data", part)[some]
+        frames.append(Frame(data, dq, known, factor=others.factors[k], offset=others.offsets[k]))
     return frames

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from iris_sky._detect import Objects, find_objects
+from iris_sky._detect import Objects, _smoothed, find_objects
 
 from iris_core import Doubles, Image
 
@@ -108,3 +108,12 @@ def test_a_faint_wide_glow_is_found_by_a_wide_kernel_only() -> None:
     image = noise() + star(80, 100, 0.35, 12)
     assert find(image, fwhm=3.0).number == 0
     assert find(image, fwhm=14.0).number == 1
+
+
+def test_an_image_smoothed_some_rows_at_a_time_is_that_smoothed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(3).normal(size=(70, 40)).astype(np.float32)
+    image[20:40, 10:20] = np.nan
+    whole = _smoothed(image, 4.0)
+    monkeypatch.setattr("iris_sky._detect._ROWS", 16)
+    np.testing.assert_array_equal(_smoothed(image, 4.0), whole)
+    assert np.isnan(whole).any()

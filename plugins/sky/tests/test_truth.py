@@ -126,6 +126,17 @@ def test_pixels_that_no_other_exposure_shows_are_lost_and_counted(dither: Any) -
         assert np.isnan(exposure.data[light > 5 * SIGMA]).sum() > 100
 
 
+def test_where_objects_cover_the_sky_in_the_nearest_exposures_all_others_show_it(dither: Any) -> None:
+    """One other exposure, 30 pixels off, hides a part of the star; those that are farther in time show all of it."""
+    made = dither(5, size=200, step=30.0, halo=8.0, brightest=1e3, places=[(100.0, 100.0)])
+    for exposure, light in zip(subtract(made, exposures=3, minutes=2.0), made.stars, strict=True):
+        star = light > 5 * SIGMA
+        assert np.isfinite(exposure.data[star]).mean() > 0.99
+        assert exposure.data[star].sum() == pytest.approx(light[star].sum(), rel=0.01)
+        assert exposure.err is not None
+        assert ((exposure.data - light) / exposure.err)[star].std() == pytest.approx(1, abs=0.2)
+
+
 def test_the_mask_reaches_to_where_the_halo_is_a_tenth_of_the_noise_of_the_stack(dither: Any) -> None:
     made = dither(5, size=300, step=120.0, halo=16.0, places=[(150.0, 150.0)])
     light = made.stars[0]
