@@ -29,7 +29,7 @@ KEYS = {"wall": "wall", "cpu": "CPU", "memory": "memory"}
 
 def compare_files(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
     """Print the ratios of all programs that two measurements share."""
-    for size in first["sizes"].keys() & second["sizes"].keys():
+    for size in (size for size in first["sizes"] if size in second["sizes"]):
         found = [one["sizes"][size] for one in (first, second)]
         tasks = found[0]["tasks"]
         print(f"{size} x {size}: B / A, and of the ratios to the floor")

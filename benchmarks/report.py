@@ -17,7 +17,7 @@ def show(results: Mapping[str, Any]) -> None:
     for size, found in results["sizes"].items():
         print(f"\n{size} x {size}, one background, north up; median of {results['runs']}\n")
         _show_programs(found["rounds"], found["tasks"])
-        _show_stages(found["stages"])
+        _show_stages({name: one for name, one in found["stages"].items() if _is_whole(name)})
         for name, one in found["agreement"].items():
             print(f"  {name}: {one['pixels']:.1%} of our pixels, 99 % of them within {one['difference']:.2g} of ERR")
         disk = found["disk"]
@@ -44,6 +44,11 @@ def _show_programs(rounds: Mapping[str, Sequence[Figures]], tasks: Mapping[str, 
             numbers += [against(rounds, name, floor, key) for key in ("wall", "cpu")]
             numbers += [against(rounds, name, iris, key) for key in ("wall", "cpu", "memory")]
             print(f"    {name:20s}" + "".join(f"{number:11.2f}" for number in numbers))
+
+
+def _is_whole(name: str) -> bool:
+    """Tell whether the stages of a program are not those of another one again; the file has all."""
+    return name == "floor" or not (name.startswith("floor") or name.endswith("no resample"))
 
 
 def _show_stages(stages: Mapping[str, Mapping[str, Figures]]) -> None:
