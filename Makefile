@@ -14,7 +14,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 
-.PHONY: demo test test-slow test-all test-oldest acceptance install docs lint types mutation bench wheels clean
+.PHONY: demo test test-slow test-all test-oldest acceptance install docs lint types mutation bench bench-compare wheels clean
 
 # Simulates an IRIS exposure set, calibrates it, and shows what came out in demo/.
 demo: $(STAMP)
@@ -76,9 +76,16 @@ types: $(STAMP)
 mutation: $(STAMP)
 	$(BIN)/python tests/mutation/mutate.py --count 100 --seed 1
 
+# iris, the floor below it and its peers, each in an environment of its own that is made on the first use; minutes to
+# hours: BENCH="--sizes 4096 --runs 3" does less. See benchmarks/README.md.
 bench: $(STAMP)
-	$(BIN)/python benchmarks/run_image2.py
+	$(BIN)/python benchmarks/image2.py $(BENCH)
+	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/rateints.py
+
+# Two files of `make bench`, or two git revisions: make bench-compare A=main B=. BENCH="--sizes 2048"
+bench-compare: $(STAMP)
+	$(BIN)/python benchmarks/compare.py $(A) $(B) $(BENCH)
 
 # Wheels of the core and of every plugin, in dist/; that of iris-drizzle is for this kind of machine, and holds the
 # compiled kernel where there is a C++ compiler.

@@ -10,24 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
+import shutil
 import sys
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 from astropy.io import fits
-from run_image2 import IRIS, measure, touch_memory
+from measure import IRIS, Figures, in_turn, medians
+from scenes import quietly
 
-Figures = dict[str, float]
 # Read and decode to float32, as any program has to that makes a master dark.
 READ = "import sys, numpy as np; from astropy.io import fits; [np.float32(fits.getdata(name)) for name in sys.argv[1:]]"
 LIMITS = {"deep": "at most 1.5 times image2 of each exposure, 4 GB", "dark": "at most 3 times reading, 2.5 GB"}
-
-
-def quietly(*command: str) -> None:
-    """Run a command of which only the outcome matters."""
-    subprocess.run(command, check=True, capture_output=True)
 
 
 def simulate(folder: Path, number: int, size: int, darks: int) -> list[str]:
@@ -47,15 +41,10 @@ def make_store(folder: Path) -> str:
     return f"store={folder}/store"
 
 
-def in_turn(commands: dict[str, list[str]], runs: int, folder: Path) -> dict[str, Figures]:
+def timed(commands: dict[str, list[str]], runs: int, folder: Path) -> dict[str, Figures]:
     """Run commands in turn and return the median of each figure."""
-    figures: dict[str, list[Figures]] = {name: [] for name in commands}
-    for _ in range(runs):
-        for name, command in commands.items():
-            touch_memory()
-            figures[name].append(measure(command)[0])
-            quietly("rm", "-rf", f"{folder}/out")
-    return {name: {key: median(one[key] for one in rows) for key in rows[0]} for name, rows in figures.items()}
+    rounds = in_turn(commands, runs, lambda *_: shutil.rmtree(folder / "out", ignore_errors=True))
+    return {name: medians(rows) for name, rows in rounds.items()}
 
 
 def deep(number: int, size: int, runs: int, folder: Path) -> dict[str, Figures]:
@@ -63,7 +52,7 @@ def deep(number: int, size: int, runs: int, folder: Path) -> dict[str, Figures]:
     science = simulate(folder, number, size, darks=3)
     options = ["--reference", make_store(folder), "--output-dir", f"{folder}/out"]
     commands = {recipe: [IRIS, "run", recipe, *science, *options] for recipe in ("image2", "image3")}
-    return in_turn(commands, runs, folder)
+    return timed(commands, runs, folder)
 
 
 def dark(number: int, size: int, runs: int, folder: Path) -> dict[str, Figures]:
@@ -72,7 +61,7 @@ def dark(number: int, size: int, runs: int, folder: Path) -> dict[str, Figures]:
     every = sorted(str(path) for path in folder.glob("raw/*_dark_*.fits"))
     darks = [path for path in every if fits.getval(path, "EXPTIME") == 100]  # the others are for the flats
     create = [IRIS, "run", "create-dark", *darks, "--output-dir", f"{folder}/out"]
-    return in_turn({"read": [sys.executable, "-c", READ, *darks], "create-dark": create}, runs, folder)
+    return timed({"read": [sys.executable, "-c", READ, *darks], "create-dark": create}, runs, folder)
 
 
 def main() -> None:

@@ -8,17 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
-import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from astropy.io import fits
-
-IRIS = str(Path(sys.executable).with_name("iris"))
+from measure import IRIS, measure
+from scenes import quietly
 
 
 def write_cube(rate: Path, cube: Path, integrations: int, level: float) -> None:
@@ -42,8 +38,7 @@ def write_cube(rate: Path, cube: Path, integrations: int, level: float) -> None:
 
 def prepare(folder: Path, options: argparse.Namespace) -> list[str]:
     """Simulate one rate, a sky and all references, make cubes of them, and return the command to measure."""
-    simulated = [IRIS, "simulate", "--out", str(folder / "set"), "--size", str(options.size), "--backgrounds", "1"]
-    subprocess.run(simulated, check=True, capture_output=True)
+    quietly(IRIS, "simulate", "--out", folder / "set", "--size", options.size, "--backgrounds", 1)
     (sky,) = folder.glob("set/*sky*_rate.fits")
     (rate,) = set(folder.glob("set/*_rate.fits")) - {sky}
     science = folder / "x_rateints.fits"
@@ -66,18 +61,11 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         command = prepare(Path(folder), options)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        start = time.perf_counter()
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        wall = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    # The peak of all children: the simulation must not have been the larger one.
-    if peak == before:
-        sys.exit(f"the simulation took more memory ({before * 1024 / 1e9:.2f} GB) than the run")
+        figures, printed = measure(command)
     print(f"iris run image2, {options.integrations} integrations of {options.size} x {options.size}, ", end="")
     print(f"{options.backgrounds} backgrounds of {options.background_integrations} integrations")
-    print(f"  {'wall':22s} {wall:6.2f} s\n  {'peak memory':22s} {peak * 1024 / 1e9:6.2f} GB")
-    for record in json.loads(done.stdout)["exposures"][0]["history"]:
+    print(f"  {'wall':22s} {figures['wall']:6.2f} s\n  {'peak memory':22s} {figures['memory']:6.2f} GB")
+    for record in json.loads(printed)["exposures"][0]["history"]:
         print(f"  {record['stage']:22s} {record['seconds']:6.2f} s  {record['status']}")
 
 
