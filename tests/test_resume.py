@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ import pytest
 from iris_testkit import make_reference
 
 from iris_core import Exposure, Params, Plugins, References, Report, check, parameter, read_fits, run, stage
+from iris_core.plugins import Origin
+from iris_core.workers.code import Code
 from iris_core.workers.identity import Identity
 from iris_core.workers.resume import differences
 
@@ -243,3 +248,32 @@ def test_a_product_keeps_names_and_hashes_and_no_folders(night: dict[str, Any], 
     }
     flat = sha256(night["references"]["flat"].read_bytes()).hexdigest()
     assert provenance["key"]["references"] == [["flat", flat]]
+
+
+def test_the_code_of_editable_packages_is_known_by_its_files_and_that_of_others_by_its_version() -> None:
+    libraries = Code().of_libraries(["iris-sky", "iris-resample"])
+    assert libraries["numpy"] == version("numpy")
+    number, digest = libraries["iris-background"].split()
+    assert number == version("iris-background")
+    assert len(digest) == 16
+    assert "iris-sky" not in libraries
+
+
+def test_a_changed_line_is_another_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "my_stage"
+    package.mkdir()
+    (package / "__init__.py").write_text("A = 1\n")
+    (package / "__pycache__").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin, origin = SimpleNamespace(__name__="my_stage.plugin"), Origin("1.0", "my-stage")
+    first = Code().of(origin, plugin)
+    (package / "__pycache__" / "x.pyc").write_bytes(b"1")
+    assert Code().of(origin, plugin) == first
+    (package / "numbers.yaml").write_text("gain: 2\n")
+    assert Code().of(origin, plugin) != first
+    assert Code().of(Origin("1.0", "my-stage"), SimpleNamespace(__name__="no_such_module")).startswith("1.0 ")
+
+
+def test_what_has_no_files_is_the_same_in_no_other_process() -> None:
+    assert str(os.getpid()) in Code().of(Origin(), object())
+    assert Code().of(Origin("1.0", "my.py", "a" * 64), object()) == "a" * 64

@@ -48,7 +48,8 @@ class Code:
     def _version(self, found: Distribution) -> Iterator[str]:
         yield found.version
         if json.loads(found.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable"):
-            yield from map(self._hash, (found.read_text("top_level.txt") or "").split())
+            usual = found.name.replace("-", "_").lower()  # not every builder says what the modules are
+            yield from map(self._hash, (found.read_text("top_level.txt") or usual).split())
 
     def _hash(self, module: str) -> str:
         """Return a hash of the files of a package, or of a module: what is compiled from them, too."""
