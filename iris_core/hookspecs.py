@@ -353,7 +353,7 @@ def read_jobs(
 
 
 @hookspec
-def read_association(path: Path, allow_outside: bool, recipe: Recipe) -> Sequence[Job] | None:
+def read_association(path: Path, allow_outside: bool, recipe: Recipe, plugins: Any) -> Sequence[Job] | None:
     """Return the exposures that an association file, or a folder, has for a recipe; None for other files.
 
     Files that are given beside each other to a recipe of many exposures are one group: of such a file this may return

@@ -241,7 +241,7 @@ def test_in_memory_the_same_is_made_and_a_stage_is_swapped_in_five_lines(
     run(write_recipe(), *frames, directory=tmp_path / "out", plugins=plugins)
     made = calibrate(exposures, write_recipe(), plugins=plugins)
     (own,) = made["mean"].history[0].notes
-    assert own.startswith("f3.fits: brightest")
+    assert own.startswith("f3_rate.fits: brightest")
     np.testing.assert_array_equal(made["mean"].data, read_exposure(tmp_path / "out" / "f3_mean.fits").data)
     assert len(made.each["lev"]) == 4
     assert made.tables["cat"]["pixels"].tolist() == [1200]

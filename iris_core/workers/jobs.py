@@ -48,7 +48,7 @@ def read_jobs(
         if _is_no_file(path) and not path.is_dir():  # a reader might wait for ever
             jobs += [Job(path)]
             continue
-        asked = {"path": path, "allow_outside": allow_outside, "recipe": recipe}
+        asked = {"path": path, "allow_outside": allow_outside, "recipe": recipe, "plugins": plugins}
         listed = plugins.ask_one("read_association", path, **asked)
         if roles and not path.is_dir() and (listed is None or _is_alone(listed, path)):
             alone += listed or [Job(path)]

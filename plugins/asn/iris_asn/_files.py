@@ -10,7 +10,7 @@ from typing import Any
 
 from iris_asn._group import Group
 from iris_asn._rules import REFERENCES
-from iris_core import Exposure, InputError, IrisError, Job, Problems, make_job, open_fits, read_exposure
+from iris_core import Exposure, InputError, IrisError, Job, Plugins, Problems, make_job, open_fits
 
 __all__ = ["check_target", "damaged", "job_of", "jobs_of", "outside", "read_outlines", "require_references"]
 
@@ -18,13 +18,17 @@ _PRODUCT = "a product of a run (IRISKEY): name the file to take it"
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".asdf")
 
 
-def read_outlines(paths: Iterable[Path], but: Iterable[Path] = ()) -> tuple[list[Exposure], dict[Path, str]]:
+def read_outlines(
+    paths: Iterable[Path], plugins: Plugins, but: Iterable[Path] = ()
+) -> tuple[list[Exposure], dict[Path, str]]:
     """Read the headers of exposures, and of those in folders.
 
     Parameters
     ----------
     paths
         Files, and folders, of which the FITS and ASDF files are read that lie in them.
+    plugins
+        Their readers read them.
     but
         Files that are no exposures, wherever they lie.
 
@@ -41,12 +45,12 @@ def read_outlines(paths: Iterable[Path], but: Iterable[Path] = ()) -> tuple[list
     """
     others = set(map(realpath, but))
     given = [path for real, path in {realpath(path): path for path in paths}.items() if real not in others]
-    outlines, problems = _read(path for path in given if not path.is_dir())
+    outlines, problems = _read((path for path in given if not path.is_dir()), plugins)
     if problems:
         raise Problems(problems.values())
     named = others | {realpath(one.meta.path) for one in outlines}
     files = [file for folder in given if folder.is_dir() for file in _exposures_in(folder)]
-    found, unread = _read(file for file in dict.fromkeys(files) if realpath(file) not in named)
+    found, unread = _read((file for file in dict.fromkeys(files) if realpath(file) not in named), plugins)
     products = {one.meta.path: _PRODUCT for one in found if _is_product(one)}
     left_out = {path: str(problem) for path, problem in unread.items()} | products
     return [*outlines, *(one for one in found if one.meta.path not in products)], left_out
@@ -72,11 +76,11 @@ def require_references(roles: Mapping[Path, str]) -> dict[str, Path]:
     return found
 
 
-def _read(paths: Iterable[Path]) -> tuple[list[Exposure], dict[Path, IrisError]]:
+def _read(paths: Iterable[Path], plugins: Plugins) -> tuple[list[Exposure], dict[Path, IrisError]]:
     outlines, problems = list[Exposure](), dict[Path, IrisError]()
     for path in paths:
         try:
-            outlines.append(read_exposure(path, pixels=False))
+            outlines.append(plugins.read_exposure(path, pixels=False))
         except IrisError as error:
             problems[path] = error
     return outlines, problems

@@ -107,11 +107,11 @@ def _group(files: tuple[Path, ...], recipe: str, roles: dict[Path, str], **optio
 
     from iris_asn._files import read_outlines, require_references
     from iris_asn._group import group_exposures
-    from iris_core import InputError
+    from iris_core import InputError, load_plugins
 
     references = require_references(roles)
     exposures = {path: role for path, role in roles.items() if path not in references.values()}
-    outlines, left_out = read_outlines((*files, *exposures), but=references.values())
+    outlines, left_out = read_outlines((*files, *exposures), load_plugins(), but=references.values())
     grouping = group_exposures(outlines, recipe, roles=exposures, references=references, **options)
     unused = [path for path in exposures if path in grouping.left_out and options["most"] is None]
     if unused:

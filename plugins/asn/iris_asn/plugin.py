@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from iris_core import IrisError, Job, Recipe, hookimpl
+from iris_core import IrisError, Job, Plugins, Recipe, hookimpl
 
 __all__: list[str] = []
 
@@ -13,22 +13,21 @@ log = logging.getLogger(__name__)
 
 
 @hookimpl
-def read_association(path: Path, recipe: Recipe) -> list[Job] | None:
+def read_association(path: Path, recipe: Recipe, plugins: Plugins) -> list[Job] | None:
     """Group the exposures in a folder, as ``iris asn --recipe`` does, and tell the role of one that is named."""
     if path.is_dir():
-        return _grouped(path, recipe)
-    return _named(path, recipe) if recipe.members else None
+        return _grouped(path, recipe, plugins)
+    return _named(path, recipe, plugins) if recipe.members else None
 
 
-def _named(path: Path, recipe: Recipe) -> list[Job] | None:
+def _named(path: Path, recipe: Recipe, plugins: Plugins) -> list[Job] | None:
     """Return an exposure in the role of which its header speaks; what cannot be read is not our business."""
     from iris_asn._group import role_of_named
     from iris_asn._recipes import like_of
     from iris_asn._rules import find_rule
-    from iris_core import read_exposure
 
     try:
-        outline = read_exposure(path, pixels=False)
+        outline = plugins.read_exposure(path, pixels=False)
     except IrisError:
         return None
     role, against = role_of_named(outline, find_rule(recipe.name, like_of(recipe), recipe.members), recipe.name)
@@ -37,12 +36,12 @@ def _named(path: Path, recipe: Recipe) -> list[Job] | None:
     return [Job(path, members=((role, path),))]
 
 
-def _grouped(path: Path, recipe: Recipe) -> list[Job]:
+def _grouped(path: Path, recipe: Recipe, plugins: Plugins) -> list[Job]:
     from iris_asn._files import damaged, job_of, read_outlines
     from iris_asn._group import group_exposures
     from iris_asn._recipes import like_of
 
-    outlines, left_out = read_outlines([path])
+    outlines, left_out = read_outlines([path], plugins)
     found = group_exposures(outlines, recipe.name, like=like_of(recipe), members=recipe.members)
     lost = damaged(left_out)
     for file, why in {**left_out, **found.left_out}.items():
