@@ -29,7 +29,9 @@ from iris_core import (
     run,
     stage,
 )
+from iris_core.recipes.reading import load_recipe
 from iris_core.workers import start_processes
+from iris_core.workers.elsewhere import run_of_worker
 
 Lab = Callable[..., Plugins]
 Write = Callable[..., Path]
@@ -272,3 +274,13 @@ def test_a_product_whose_quality_is_not_that_of_the_mode_is_a_warning(
     assert not report.failed, report.failed
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert [text.rpartition("/")[2] for text in warned] == ([f"{words} (quality of strict)"] if words else [])
+
+
+def test_a_worker_makes_the_run_of_a_recipe_once_and_shares_it_with_no_other(write_recipe: Write) -> None:
+    recipe = load_recipe(write_recipe("flat_field"), {})
+    names = ("iris-imager",)
+    mine = [run_of_worker(one, names, ()) for one in (recipe, recipe, replace(recipe, name="another"), recipe)]
+    assert mine[0] is mine[1]
+    assert len({id(one) for one in mine}) == 3
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(run_of_worker, recipe, names, ()).result() is not mine[-1]

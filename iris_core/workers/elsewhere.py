@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import replace
 from functools import partial
 from os.path import lexists
 from pathlib import Path
+from threading import current_thread
 
 from iris_core.errors import IrisError, PluginError, Problems
 from iris_core.exposure import Exposure
@@ -24,7 +26,7 @@ from iris_core.workers.here import calibrate_job, failure, hashed, members_of, r
 from iris_core.workers.identity import identify
 from iris_core.workers.warned import logged, replay
 
-__all__ = ["calibrate_with_executor", "groups_with_executor"]
+__all__ = ["calibrate_with_executor", "groups_with_executor", "run_of_worker"]
 
 
 def groups_with_executor(run: Run, plans: Mapping[Job, GroupPlan]) -> Iterator[tuple[Job, ExposureResult]]:
@@ -100,14 +102,24 @@ def _submit(
 
 
 def _plan_in_worker(recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...], job: Job) -> tuple[Plan, Run]:
-    run = start_run(recipe, Overrides(plugin_files=files), load_plugins(names))
+    run = run_of_worker(recipe, names, files)
     return _ready(run, run.plan_one(job))
+
+
+def run_of_worker(recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...]) -> Run:
+    """Return the run that this worker keeps, with its plugins and what it has read of the reference files."""
+    worker, asked = current_thread(), pickle.dumps((recipe, names, files))
+    kept: tuple[bytes, Run] | None = getattr(worker, "iris_run", None)
+    if kept is None or kept[0] != asked:
+        kept = asked, start_run(recipe, Overrides(plugin_files=files), load_plugins(names))
+        worker.iris_run = kept  # type: ignore[attr-defined]
+    return kept[1]
 
 
 def _part_in_worker(
     recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...], job: Job, number: int, outline: Exposure
 ) -> tuple[Plan, Run]:
-    run = start_run(recipe, Overrides(plugin_files=files), load_plugins(names))
+    run = run_of_worker(recipe, names, files)
     first = None if number else run.plugins.read_exposure(job.path, False)
     return _ready(run, plan_part(run, job, number, first or outline))
 
@@ -115,5 +127,7 @@ def _part_in_worker(
 def _ready(run: Run, plan: Plan) -> tuple[Plan, Run]:
     if run.problems:
         raise Problems(run.problems)
-    run.references.expect(plan.references)
+    # Once more than they are used: the worker's next exposure most likely needs the same.
+    for _ in range(2):
+        run.references.expect(plan.references)
     return plan, run
