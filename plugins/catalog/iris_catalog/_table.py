@@ -168,7 +168,9 @@ def notes_of(scene: Scene, found: Measurement, vega: float, vega_origin: str) ->
 def table_meta(scene: Scene, found: Measurement, cards: Cards, vega_origin: str) -> dict[str, Any]:
     """Return what the header of the table has: apertures, their corrections, AB - Vega, the quality of the image."""
     scale, correction = scene.pixel_scale, found.correction
-    meta: dict[str, Any] = {"image": scene.name, "correction": correction.origin, "ab_vega": vega_origin}
+    # What was just made of many exposures has no file yet, and the name of the first of them.
+    meta: dict[str, Any] = {"image": scene.name} if scene.header.get("NEXP", 1) == 1 else {}
+    meta |= {"correction": correction.origin, "ab_vega": vega_origin}
     for name, radius, factor, error in zip(_NAMES, correction.radii, correction.factor, correction.error, strict=True):
         meta[f"aper{name}_radius_arcsec"] = radius * scale
         meta[f"aper{name}_correction"] = float(factor)

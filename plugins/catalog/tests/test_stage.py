@@ -160,8 +160,14 @@ def test_the_header_says_what_the_image_is_worth(tools: Any, result: Result) -> 
 
 def test_numbers_of_earlier_stages_stay(tools: Any, field: Any) -> None:
     known = field.exposure.with_keywords({"NEXP": (9, ""), "FRACREJ": (0.125, "")})
-    header = tools.catalogue(known).exposure.sci_header
+    result = tools.catalogue(known)
+    header = result.exposure.sci_header
     assert (header["NEXP"], header["FRACREJ"]) == (9, 0.125)
+    assert "image" not in result.tables["cat"].meta  # its name is that of the first of nine exposures
+
+
+def test_the_catalogue_of_one_exposure_names_it(tools: Any, field: Any) -> None:
+    assert tools.catalogue(field.exposure).tables["cat"].meta["image"] == field.exposure.name
 
 
 def test_an_empty_field_gives_an_empty_catalogue(tools: Any, tmp_path: Path) -> None:
