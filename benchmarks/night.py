@@ -21,13 +21,15 @@ from scenes import quietly
 
 # Read and decode to float32, as any program has to that makes a master dark.
 READ = "import sys, numpy as np; from astropy.io import fits; [np.float32(fits.getdata(name)) for name in sys.argv[1:]]"
+PIXEL_SCALE = 0.004  # arcsec, of the IRIS imager
 LIMITS = {"deep": "at most 1.5 times image2 of each exposure, 4 GB", "dark": "at most 3 times reading, 2.5 GB"}
 
 
 def simulate(folder: Path, number: int, size: int, darks: int) -> list[str]:
-    """Write a night with its masters, and return the science exposures."""
+    """Write a night with its masters, and return the science exposures: a dither of one field, not a map."""
     counts = {"--dithers": number, "--darks": darks, "--flats": 3, "--twilights": 0, "--size": size}
-    options = [text for name, value in counts.items() for text in (name, str(value))]
+    step = 0.05 * size * PIXEL_SCALE  # arcsec
+    options = [text for name, value in counts.items() for text in (name, str(value))] + ["--dither-step", f"{step:.3g}"]
     quietly(IRIS, "simulate", "night", "--detectors", "1", *options, "--out", f"{folder}/raw")
     return sorted(str(path) for path in folder.glob("raw/*_science_*.fits"))
 
