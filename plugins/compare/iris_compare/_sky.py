@@ -15,18 +15,21 @@ _POINTS = 9  # along each side
 
 @dataclass(frozen=True, slots=True)
 class SkyOffset:
-    """The largest distance on the sky between two places of one pixel.
+    """How far apart on the sky the two places of one pixel are.
 
     Parameters
     ----------
     arcsec
-        That distance [arcsec].
+        The largest distance [arcsec].
     pixels
         The same over the distance of neighbouring pixels of the first WCS.
+    rms
+        Root of the mean square of the distances [arcsec].
     """
 
     arcsec: float
     pixels: float
+    rms: float
 
 
 def measure_sky_offset(first: Exposure, other: Exposure) -> SkyOffset | None:
@@ -53,4 +56,5 @@ def measure_sky_offset(first: Exposure, other: Exposure) -> SkyOffset | None:
     step = here.separation(first.wcs.pixel_to_world(inwards, y)).arcsec
     if not np.isfinite(apart).any():
         return None
-    return SkyOffset(float(np.nanmax(apart)), float(np.nanmax(apart / step)))
+    rms = float(np.sqrt(np.nanmean(np.square(apart))))
+    return SkyOffset(float(np.nanmax(apart)), float(np.nanmax(apart / step)), rms)
