@@ -63,6 +63,7 @@ from .io.hashing import state_of as state_of
 from .io.keys import key_of as key_of
 from .io.modes import get_fact as get_fact
 from .io.modes import load_mode as load_mode
+from .io.tables import read_table as read_table
 from .keywords import KEYWORDS as KEYWORDS
 from .keywords import agree as agree
 from .keywords import iso_time as iso_time

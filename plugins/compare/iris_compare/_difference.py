@@ -21,6 +21,7 @@ __all__ = [
     "err_ratio",
     "measure_difference",
     "subtract",
+    "where_valid",
 ]
 
 
@@ -211,18 +212,18 @@ def subtract(first: Exposure, other: Exposure) -> tuple[Image, Image | None]:
         the err is 0.
     """
     if not first.variance:
-        return _of_valid(first, other, _subtracted), None
-    return _of_valid(first, other, _subtracted), _of_valid(first, other, lambda *of: _over(_subtracted(*of), of[2]))
+        return where_valid(first, other, _subtracted), None
+    return where_valid(first, other, _subtracted), where_valid(first, other, lambda *of: _over(_subtracted(*of), of[2]))
 
 
 def err_ratio(first: Exposure, other: Exposure) -> Image | None:
     """Return the other err over the first, NaN where a pixel is not valid in both or the first err is 0."""
     if not (first.variance and other.variance):
         return None
-    return _of_valid(first, other, lambda _, __, err, other_err: _over(other_err, err))
+    return where_valid(first, other, lambda _, __, err, other_err: _over(other_err, err))
 
 
-def _of_valid(first: Exposure, other: Exposure, function: Callable[..., Array]) -> Image:
+def where_valid(first: Exposure, other: Exposure, function: Callable[..., Array]) -> Image:
     """Return what a function makes of data and err of both, by blocks of rows, where a pixel is valid in both."""
     made = np.full(first.data.shape, np.nan, dtype=np.float32)
     for block in row_blocks(made.shape):

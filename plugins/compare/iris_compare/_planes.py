@@ -116,7 +116,7 @@ def steps_apart(first: Array, other: Array) -> Array:
     array
         int64.
     """
-    return np.abs(_ordinal(first) - _ordinal(other))
+    return np.asarray(np.abs(_ordinal(first) - _ordinal(other)))
 
 
 def _ordinal(values: Array) -> Array:
