@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def _diff_images(first: Path, other: Path, plot: Path | None) -> ProductDifferen
         other=other,
         verdict=verdict,
         reasons=reasons,
-        causes=_causes(first, other, verdict, here.provenance, there.provenance),
+        causes=_causes(first, other, verdict, here, there),
         planes=planes,
         difference=difference,
         noise=noise,
@@ -146,10 +146,8 @@ def _alone(first: Exposure, other: Exposure) -> Iterator[str]:
         yield f"only the {'other' if first.wcs is None else 'first'} has a gWCS"
 
 
-def _causes(
-    first: Path, other: Path, verdict: Verdict, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """Return in words what is different of what two products were made of and with."""
+def _causes(first: Path, other: Path, verdict: Verdict, *products: Exposure) -> tuple[str, ...]:
+    """Return in words what is different of what two products were made of and with; tables keep only their key."""
     if verdict is Verdict.IDENTICAL:
         return ()
     keys = [key_of(path) for path in (first, other)]
@@ -158,16 +156,32 @@ def _causes(
         return (f"not known: no key in {' and in '.join(without)}",)
     if keys[0] == keys[1]:
         return ("none: both have the same key, so one was changed since, or a plugin does not repeat itself",)
-    if not before.get("key") or not after.get("key"):
+    if not products:
         return ("the keys differ; a table does not keep of what: compare the images that it was made with",)
-    return tuple(key_differences(before, after))
+    return tuple(_key_causes(*products))
+
+
+def _key_causes(first: Exposure, other: Exposure) -> Iterator[str]:
+    """Yield in words what differs of two keys; what only later products of the same run could show is last."""
+    done = {record.stage for one in (first, other) for record in one.history}
+    words = list(key_differences(first.provenance, other.provenance))
+    later = [one for one in words if one.startswith("step ") and one.split()[1].rstrip(":") not in done]
+    yield from (one for one in words if one not in later)
+    yield from (f"{one} (after these products)" for one in later)
 
 
 def _draw(first: Exposure, other: Exposure, difference: Difference, path: Path) -> None:
     if difference.refusal:
         raise InputError(f"{path} cannot be drawn: {difference.refusal}")
-    names = first.name, other.name
-    draw_difference(first, other, difference, path, names=names, title="difference", over_err=True)
+    names = _names(first.meta.path, other.meta.path)
+    draw_difference(first, other, difference, path, names=names, title=first.name, over_err=True)
+
+
+def _names(first: Path, other: Path) -> tuple[str, str]:
+    """Return what to call two files in a picture: by their folders where they have one name."""
+    if first.name != other.name:
+        return first.name, other.name
+    return f"{first.absolute().parent.name}/", f"{other.absolute().parent.name}/"
 
 
 def _diff_tables(first: Path, other: Path, plot: Path | None) -> ProductDifference:
@@ -177,13 +191,13 @@ def _diff_tables(first: Path, other: Path, plot: Path | None) -> ProductDifferen
     if verdict is Verdict.SAME_DATA and _same_bytes(first, other):
         verdict = Verdict.IDENTICAL
     if plot is not None:
-        draw_catalogs(here, there, change, plot, names=(first.name, other.name))
+        draw_catalogs(here, there, change, plot, names=_names(first, other))
     return ProductDifference(
         first=first,
         other=other,
         verdict=verdict,
         reasons=reasons,
-        causes=_causes(first, other, verdict, {}, {}),
+        causes=_causes(first, other, verdict),
         catalog=change,
         headers=compare_values(here.meta, there.meta),
     )

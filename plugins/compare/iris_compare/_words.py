@@ -14,7 +14,7 @@ from iris_core import print_rows, printable
 
 __all__ = ["show"]
 
-_LONGEST = 48  # characters of a value of a header
+_LONGEST = 40  # characters of a value of a header
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -77,7 +77,10 @@ def _data_lines(found: ProductDifference) -> Iterator[str]:
 
 
 def _spread_lines(one: Difference) -> Iterator[str]:
-    for label, spread in (("in units of ERR", one.sigma), (f"in {one.unit}", one.data)):
+    for label, spread in (
+        ("in units of ERR", one.sigma),
+        ("without unit" if one.unit == "none" else f"in {one.unit}", one.data),
+    ):
         if spread is not None and spread.largest.value:
             yield f"other - first {label}: {_spread(spread)}"
     if one.err is not None and (one.err.smallest.value, one.err.largest.value) != (1, 1):

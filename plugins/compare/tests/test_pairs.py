@@ -125,6 +125,24 @@ def test_another_flat(first: Path, tmp_path: Path) -> None:
     assert any(line.startswith("flat_field: flat flat.fits (") for line in found.history)
 
 
+def test_a_parameter_of_a_later_step_is_told_last_and_as_that(first: Path, tmp_path: Path) -> None:
+    """The key is of the whole run: what was set for a later step made no pixel of this product."""
+
+    def later(product: Exposure) -> Exposure:
+        key = dict(product.provenance["key"])
+        key["recipe"] = [*key["recipe"][:-1], ["sharpen", "lab", {"by": 2}], ["with"]]
+        key["references"] = []
+        return product.replace(provenance={**product.provenance, "key": key})
+
+    paths = [edited(first, tmp_path / "a_cal.fits", lambda one: one), edited(first, tmp_path / "b_cal.fits", later)]
+    for path, digit in zip(paths, "ab", strict=True):
+        product = read_fits(path)
+        header = product.header.copy()
+        header["IRISKEY"] = digit * 64
+        write_exposure(product.replace(header=header), path, overwrite=True)
+    assert diff_products(*paths).causes == ("the reference flat changed", "step sharpen is new (after these products)")
+
+
 def test_bits_that_were_gained(first: Path, tmp_path: Path) -> None:
     found = differ(first, tmp_path, hot(scene()))
     assert (found.verdict, found.reasons) == (Verdict.DIFFERENT, ("DQ bits differ in 3 pixels",))
