@@ -28,7 +28,7 @@ class Noise:
         1.4826 times the median of its absolute value.
     coherent
         The same of the means of blocks of 16 x 16 pixels, each over its own error: what has the same sign in
-        neighbouring pixels adds up in it, noise does not.
+        neighbouring pixels adds up in it, noise does not. The correlation of resampled pixels, CORRFAC, is divided out.
     far
         Fraction of the pixels beyond 5.
     """
@@ -56,9 +56,15 @@ def measure_noise(first: Exposure, other: Exposure) -> Noise | None:
     means = np.concatenate([_mean_of_blocks(image) for image in images])
     return Noise(
         spread=_TO_SIGMA * float(np.median(sizes)),
-        coherent=_TO_SIGMA * float(np.median(np.abs(means))),
+        coherent=_TO_SIGMA * float(np.median(np.abs(means))) / _correlation(first),
         far=float(np.mean(sizes > _FAR)),
     )
+
+
+def _correlation(exposure: Exposure) -> float:
+    """Return by how much the error of a mean is larger than of independent pixels; 1 where the header does not say."""
+    found = exposure.sci_header.get("CORRFAC", exposure.header.get("CORRFAC"))
+    return float(found) if isinstance(found, int | float) and found > 0 else 1.0
 
 
 def _over_both(data: Array, other: Array, err: Array, other_err: Array) -> Array:

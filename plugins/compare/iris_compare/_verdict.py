@@ -12,7 +12,7 @@ from iris_compare._planes import PlaneChange
 
 __all__ = ["Verdict", "judge", "judge_catalogs"]
 
-# Of noise: its size and that of blocks (resampling correlates neighbours), stray pixels, changed flags, the errs.
+# Of noise: its size and that of blocks (1 for independent ones), stray pixels, changed flags, the errs.
 _SPREAD, _COHERENT, _FAR, _FLAGS, _ERR, _PIXEL = 1.1, 2.0, 1e-3, 0.01, 0.1, 0.05
 _SHARED = 0.5  # up to which two have their noise in common: other cosmic rays are no reason for what else differs
 # Of a catalogue: sources found in one alone, median shift of a flux over its error, size of the differences.

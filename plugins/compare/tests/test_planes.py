@@ -109,3 +109,20 @@ def test_places_are_of_kinds() -> None:
     where[9, 3] = True
     other = first.replace(data=changed).flag(where, DQ.HOT)
     assert find_places(first, other) == Places(sources=1, sky=2, flagged=1, edges=2)
+
+
+def test_the_correlation_of_resampled_pixels_is_no_likeness() -> None:
+    """CORRFAC says by how much a mean of neighbours is more uncertain than of independent pixels."""
+    first, other = (make_exposure((64, 64), seed=seed) for seed in (1, 2))
+    plain, resampled = (measure_noise(one, other) for one in (first, first.with_keywords({"CORRFAC": (1.6, "")})))
+    assert plain is not None
+    assert resampled is not None
+    assert resampled.coherent == pytest.approx(plain.coherent / 1.6)
+    assert resampled.spread == plain.spread
+
+
+def test_errors_that_are_not_known_give_no_noise() -> None:
+    first = make_exposure((8, 8))
+    assert measure_noise(first, first.replace(variance={})) is None
+    nothing = first.flag(np.ones((8, 8), dtype=bool), DQ.DO_NOT_USE)
+    assert measure_noise(first, nothing) is None
