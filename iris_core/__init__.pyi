@@ -60,8 +60,10 @@ from .io.fits_read import read_fits as read_fits
 from .io.fits_write import write_fits as write_fits
 from .io.footprint import s_region as s_region
 from .io.hashing import state_of as state_of
+from .io.keys import key_of as key_of
 from .io.modes import get_fact as get_fact
 from .io.modes import load_mode as load_mode
+from .io.tables import read_table as read_table
 from .keywords import KEYWORDS as KEYWORDS
 from .keywords import agree as agree
 from .keywords import iso_time as iso_time
@@ -137,3 +139,4 @@ from .step import Step as Step
 __version__: str
 from .workers.in_memory import Calibrated as Calibrated
 from .workers.in_memory import calibrate as calibrate
+from .workers.resume import key_differences as key_differences

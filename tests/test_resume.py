@@ -20,7 +20,7 @@ from iris_core import Exposure, Params, Plugins, References, Report, check, para
 from iris_core.plugins import Origin
 from iris_core.workers.code import Code
 from iris_core.workers.identity import Identity
-from iris_core.workers.resume import differences
+from iris_core.workers.resume import key_differences
 
 Write = Callable[..., Path]
 
@@ -201,11 +201,11 @@ MEMBERS = [{"file": "a.fits", "role": "science", "sha256": "0" * 64}]
 def test_each_component_is_named_and_can_be_accepted(component: str, value: Any, words: str) -> None:
     before = {"key": COMPONENTS, "members": MEMBERS}
     now = Identity({**COMPONENTS, component: value}, MEMBERS)
-    assert list(differences(before, now)) == [words]
-    assert list(differences(before, now, [component])) == []
+    assert list(key_differences(before, now.provenance)) == [words]
+    assert list(key_differences(before, now.provenance, [component])) == []
     assert now.key != Identity(COMPONENTS, MEMBERS).key
     if component in ("code", "libraries"):
-        assert list(differences(before, now, list(COMPONENTS[component]))) == []
+        assert list(key_differences(before, now.provenance, list(COMPONENTS[component]))) == []
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_each_component_is_named_and_can_be_accepted(component: str, value: Any,
 )
 def test_exposures_that_come_and_go_are_named(members: list[dict[str, str]], words: str) -> None:
     before = {"key": COMPONENTS, "members": MEMBERS}
-    assert list(differences(before, Identity(COMPONENTS, members))) == [words]
+    assert list(key_differences(before, Identity(COMPONENTS, members).provenance)) == [words]
 
 
 def test_the_order_of_the_members_counts_for_one_exposure_and_not_for_many() -> None:

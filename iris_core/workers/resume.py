@@ -24,9 +24,9 @@ from iris_core.workers.alike import by_text
 from iris_core.workers.group_plan import GroupPlan
 from iris_core.workers.groups import members_of_group
 from iris_core.workers.here import members_of
-from iris_core.workers.identity import Identity, identify
+from iris_core.workers.identity import identify
 
-__all__ = ["compare_products", "differences"]
+__all__ = ["compare_products", "key_differences"]
 
 log = logging.getLogger(__name__)
 
@@ -117,34 +117,32 @@ def _reasons(run: Run, plan: Any, hashes: _Hashes) -> Iterator[str]:
         try:
             require_whole(path)
             if key != now.key and (before := provenance_of(path)):
-                yield from differences(before, now, run.recipe.output.accept)
+                yield from key_differences(before, now.provenance, run.recipe.output.accept)
         except InputError:
             yield "a product is damaged or cut"
 
 
-def differences(before: Mapping[str, Any], now: Identity, accepted: Collection[str] = ()) -> Iterator[str]:
-    """Yield in words what is different between what a product was made of and with, and what it would be now.
+def key_differences(before: Mapping[str, Any], now: Mapping[str, Any], accepted: Collection[str] = ()) -> Iterator[str]:
+    """Yield in words what is different between what two products were made of and with.
 
     Parameters
     ----------
-    before
-        The provenance of the product.
-    now
-        What it would be made of and with.
+    before, now
+        ``members`` and ``key`` of the provenance of each; what one of them does not keep counts as empty.
     accepted
         Components, plugins and libraries in which it may differ.
     """
-    old, new = before.get("key", {}), now.components
+    old, new = before.get("key", {}), now.get("key", {})
     if "inputs" not in accepted:
-        yield from _inputs(before.get("members", ()), now.members)
+        yield from _inputs(before.get("members", ()), now.get("members", ()))
     for name, words in (("recipe", _steps), ("references", _references)):
         if name not in accepted:
-            yield from words(old.get(name, ()), new[name])
+            yield from words(old.get(name, ()), new.get(name, ()))
     for name in ("code", "libraries"):
         if name not in accepted:
-            yield from _versions(old.get(name, {}), new[name], accepted)
+            yield from _versions(old.get(name, {}), new.get(name, {}), accepted)
     for name in ("mode", "format"):
-        if name not in accepted and list(old.get(name, ())) != list(new[name]):
+        if name not in accepted and list(old.get(name, ())) != list(new.get(name, ())):
             yield f"the {'instrument mode' if name == 'mode' else 'format of the products'} changed"
 
 

@@ -5,4 +5,7 @@ from ._comparison import compare_stages as compare_stages
 from ._difference import Difference as Difference
 from ._difference import measure_difference as measure_difference
 from ._picture import draw_difference as draw_difference
+from ._products import ProductDifference as ProductDifference
+from ._products import diff_products as diff_products
 from ._runs import Outcome as Outcome
+from ._verdict import Verdict as Verdict

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from iris_compare._sky import SkyOffset, measure_sky_offset
-from iris_core import DQ, Doubles, Exposure, Image, Mask, unit_string
+from iris_core import DQ, Array, Doubles, Exposure, Image, Mask, row_blocks, unit_string
 
 __all__ = [
     "BitChange",
@@ -21,6 +21,7 @@ __all__ = [
     "err_ratio",
     "measure_difference",
     "subtract",
+    "where_valid",
 ]
 
 
@@ -196,7 +197,7 @@ def _dq_changes(first: Exposure, other: Exposure) -> dict[str, BitChange]:
     return {bit.name or "": BitChange(_count((gained & bit) != 0), _count((lost & bit) != 0)) for bit in changed}
 
 
-def subtract(first: Exposure, other: Exposure) -> tuple[Doubles, Doubles | None]:
+def subtract(first: Exposure, other: Exposure) -> tuple[Image, Image | None]:
     """Return other minus first, and the same in units of the first's err (None where that is not known).
 
     Parameters
@@ -207,35 +208,57 @@ def subtract(first: Exposure, other: Exposure) -> tuple[Doubles, Doubles | None]
     Returns
     -------
     tuple
-        float64 planes of the shape of the data, NaN where a pixel is not valid in both; the second one also where
+        float32 planes of the shape of the data, NaN where a pixel is not valid in both; the second one also where
         the err is 0.
     """
-    nothing = np.full(first.data.shape, np.nan)
-    both = _valid(first) & _valid(other)
-    difference = np.subtract(other.data, first.data, out=nothing, where=both, dtype=np.float64)
-    return difference, None if first.err is None else _over(difference, first.err)
+    if not first.variance:
+        return where_valid(first, other, _subtracted), None
+    return where_valid(first, other, _subtracted), where_valid(first, other, lambda *of: _over(_subtracted(*of), of[2]))
 
 
-def err_ratio(first: Exposure, other: Exposure) -> Doubles | None:
+def err_ratio(first: Exposure, other: Exposure) -> Image | None:
     """Return the other err over the first, NaN where a pixel is not valid in both or the first err is 0."""
-    if first.err is None or other.err is None:
+    if not (first.variance and other.variance):
         return None
-    return _over(np.where(_valid(first) & _valid(other), other.err, np.nan), first.err)
+    return where_valid(first, other, lambda _, __, err, other_err: _over(other_err, err))
 
 
-def _over(plane: Doubles, err: Image) -> Doubles:
+def where_valid(first: Exposure, other: Exposure, function: Callable[..., Array]) -> Image:
+    """Return what a function makes of data and err of both, by blocks of rows, where a pixel is valid in both."""
+    made = np.full(first.data.shape, np.nan, dtype=np.float32)
+    for block in row_blocks(made.shape):
+        (data, err, valid), (other_data, other_err, other_valid) = (_block(one, block) for one in (first, other))
+        np.copyto(
+            made[block], function(data, other_data, err, other_err), where=valid & other_valid, casting="same_kind"
+        )
+    return made
+
+
+def _block(exposure: Exposure, block: Any) -> tuple[Array, Array, Mask]:
+    """Return data, err (NaN where it is not known) and validity of some rows."""
+    data, dq = exposure.data[block], exposure.dq[block]
+    variance = sum((plane[block] for plane in exposure.variance.values()), np.zeros(1, dtype=np.float32))
+    err = np.sqrt(variance) if exposure.variance else np.full(1, np.nan)
+    return data, err, np.isfinite(data) & ((dq & DQ.DO_NOT_USE) == 0)
+
+
+def _subtracted(data: Array, other: Array, *_: Array) -> Doubles:
+    return np.subtract(other, data, dtype=np.float64)
+
+
+def _over(plane: Array, err: Array) -> Doubles:
     return np.asarray(np.divide(plane, err, out=np.full(plane.shape, np.nan), where=err > 0, dtype=np.float64))
 
 
-def _spread(plane: Doubles) -> Spread | None:
+def _spread(plane: Image) -> Spread | None:
     values = plane[np.isfinite(plane)]
     if not values.size:
         return None
-    rms = float(np.sqrt(np.mean(np.square(values))))
+    rms = float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
     return Spread(float(np.median(values)), rms, _extreme(plane, int(np.nanargmax(np.abs(plane)))))
 
 
-def _ratios(ratio: Doubles) -> Ratios | None:
+def _ratios(ratio: Image) -> Ratios | None:
     values = ratio[np.isfinite(ratio)]
     if not values.size:
         return None
@@ -243,7 +266,7 @@ def _ratios(ratio: Doubles) -> Ratios | None:
     return Ratios(float(np.median(values)), _extreme(ratio, low), _extreme(ratio, high))
 
 
-def _extreme(plane: Doubles, at: int) -> Extreme:
+def _extreme(plane: Image, at: int) -> Extreme:
     index = np.unravel_index(at, plane.shape)
     y, x = index[-2:]
     return Extreme(float(plane[index]), (int(x), int(y), *(int(one) for one in index[:-2])))

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iris_compare._catalogs import CatalogChange, flux_differences, match_sources
 from iris_compare._difference import Difference, err_ratio, subtract
 from iris_compare._images import DQ_KINDS, Box, classify_dq, number_of_blocks, show_difference, show_dq, show_pair
 from iris_compare._statistics import show_against_signal, show_bits, show_histogram, show_nothing
-from iris_core import Array, Exposure, atomic
+from iris_core import Array, Exposure, InputError, atomic
 
 if TYPE_CHECKING:
+    from astropy.table import Table
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_difference"]
+__all__ = ["draw_catalogs", "draw_difference"]
 
 _HALF = 20  # pixels on each side of the one in the middle of the enlarged part
 _MARK = "#e6007e"
@@ -26,11 +28,13 @@ _STYLE: Any = {"font.size": 10, "axes.titlesize": 11, "hatch.color": "#606060", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Planes:
-    """What is drawn, of all integrations; `sigma` and `ratio` are None where an err is not known."""
+    """What is drawn, of all integrations; `shown` is in the images, `sigma` and `ratio` are None without err."""
 
     first: Array
     other: Array
     difference: Array
+    shown: Array
+    shown_unit: str
     sigma: Array | None
     ratio: Array | None
     kinds: Array
@@ -38,7 +42,14 @@ class _Planes:
 
 
 def draw_difference(
-    first: Exposure, other: Exposure, difference: Difference, path: Path, *, names: tuple[str, str], title: str
+    first: Exposure,
+    other: Exposure,
+    difference: Difference,
+    path: Path,
+    *,
+    names: tuple[str, str],
+    title: str,
+    over_err: bool = False,
 ) -> None:
     """Draw two exposures of one shape and unit, and how they differ, as PNG.
 
@@ -56,12 +67,14 @@ def draw_difference(
         Of the picture; replaced if it is there.
     names, title
         What to call the two, and what they are.
+    over_err
+        Whether the images of the difference are in units of the first one's err, where that is known.
     """
     from matplotlib import style
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    planes = _planes(first, other, difference.unit)
+    planes = _planes(first, other, difference.unit, over_err)
     x, y, *integration = _middle(first, other, difference)
     box = _box(first.shape, x, y)
     # What a file matplotlibrc of the current folder says (TeX, which runs programs) is put aside.
@@ -80,12 +93,49 @@ def draw_difference(
             figure.savefig(temporary, dpi=100)
 
 
-def _planes(first: Exposure, other: Exposure, unit: str) -> _Planes:
+def draw_catalogs(first: Table, other: Table, change: CatalogChange, path: Path, *, names: tuple[str, str]) -> None:
+    """Draw the fluxes of two catalogues, as PNG: their difference over the error as histogram, and over the flux.
+
+    Parameters
+    ----------
+    first, other
+        The tables.
+    change
+        What `compare_catalogs` found in them.
+    path
+        Of the picture; replaced if it is there.
+    names
+        What to call the two.
+    """
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    column = next((one.column for one in reversed(change.fluxes) if one.sources), "")
+    if not column:
+        raise InputError(f"{path} cannot be drawn: no source has a flux and its error in both")
+    here, there, _ = match_sources(first, other)
+    over, _ = flux_differences(first[here], other[there], column)
+    with style.context(["default", _STYLE]):
+        figure = Figure(figsize=(12, 5.5), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        show_histogram(left, over, f"(other - first) / err of the first: {column}", 0)
+        right.plot(first[column][here], over, ".", markersize=4)
+        right.axhline(0, color="black", linewidth=1, linestyle=":")
+        right.set(xscale="log", xlabel=f"first [{first[column].unit}]", ylabel="(other - first) / err of the first")
+        figure.suptitle(f"{len(here)} sources: {names[1]} against {names[0]}", fontsize=13, fontweight="bold")
+        with atomic(path) as temporary:
+            figure.savefig(temporary, dpi=100)
+
+
+def _planes(first: Exposure, other: Exposure, unit: str, over_err: bool) -> _Planes:
     difference, sigma = subtract(first, other)
+    in_err = over_err and sigma is not None
     return _Planes(
         first=first.data,
         other=other.data,
         difference=difference,
+        shown=sigma if in_err and sigma is not None else difference,
+        shown_unit="err of the first" if in_err else unit,
         sigma=sigma,
         ratio=err_ratio(first, other),
         kinds=classify_dq(first.dq, other.dq),
@@ -121,7 +171,7 @@ def _side(size: int, at: int) -> slice:
 
 def _draw_images(panels: Array, planes: _Planes, box: Box, integration: tuple[int, ...]) -> None:
     show_pair((panels[0], panels[1]), (planes.first[integration], planes.other[integration]), box, planes.unit)
-    show_difference(panels[2], planes.difference[integration], box, planes.unit)
+    show_difference(panels[2], planes.shown[integration], box, planes.shown_unit)
     show_dq(panels[3], planes.kinds[integration], box)
 
 

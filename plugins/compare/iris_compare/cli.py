@@ -1,4 +1,4 @@
-"""The command ``iris compare-stages``."""
+"""The commands ``iris compare-stages`` and ``iris diff``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from iris_core import pairs, yaml_pairs
+from iris_core import IrisError, pairs, print_json, yaml_pairs
 
-__all__ = ["compare_stages"]
+__all__ = ["compare_stages", "diff"]
 
 _PATH = click.Path(path_type=Path)
 
@@ -65,3 +65,39 @@ def compare_stages(recipe: str, file: Path, as_json: bool, traceback: bool, **op
     _report.show(comparison, as_json=as_json, traceback=traceback)
     if comparison.failed:
         raise SystemExit(1)
+
+
+class _NotCompared(click.ClickException):
+    """Two files that could not be compared: 2, as of cmp and diff, for 1 is a difference."""
+
+    exit_code = 2
+
+
+@click.command(name="diff")
+@click.argument("first", type=_PATH)
+@click.argument("other", type=_PATH)
+@click.option("--plot", type=_PATH, metavar="FILE.png", help="Draw where and by how much they differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
+def diff(first: Path, other: Path, plot: Path | None, as_json: bool) -> None:
+    """Say what differs between two products, and why: images (FITS, ASDF) or catalogues (ECSV).
+
+    Exit code 0: identical, or the same data; 1: last bits, or within the noise; 3: different; 2: a file is missing,
+    damaged or cannot be compared.
+
+    \b
+    iris diff monday/x_cal.fits tuesday/x_cal.fits --plot x.png
+    """  # noqa: D301 - click wants the character, not a backslash
+    from iris_compare import _words
+    from iris_compare._products import diff_products
+
+    try:
+        found = diff_products(first, other, plot)
+    except IrisError as error:
+        if as_json:
+            print_json({"problems": str(error).splitlines()})
+        raise _NotCompared(str(error)) from error
+    if as_json:
+        print_json(found.plain())
+    else:
+        _words.show(found)
+    raise SystemExit(found.verdict.exit_code)

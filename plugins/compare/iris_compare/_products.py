@@ -1,0 +1,203 @@
+"""What differs between two products: verdict, causes, pixels, sky, headers, history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from iris_compare._catalogs import CatalogChange, compare_catalogs
+from iris_compare._difference import Difference, measure_difference
+from iris_compare._footprints import Footprints, compare_footprints
+from iris_compare._noise import Noise, measure_noise
+from iris_compare._picture import draw_catalogs, draw_difference
+from iris_compare._places import Places, find_places
+from iris_compare._planes import PlaneChange, compare_planes, planes_of
+from iris_compare._records import Card, compare_headers, compare_histories, compare_values
+from iris_compare._verdict import Verdict, judge, judge_catalogs
+from iris_core import (
+    Exposure,
+    InputError,
+    key_differences,
+    key_of,
+    read_asdf,
+    read_exposure,
+    read_fits,
+    read_table,
+    sha256_of,
+)
+
+__all__ = ["ProductDifference", "diff_products"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDifference:
+    """What differs between two products.
+
+    Parameters
+    ----------
+    first, other
+        The files.
+    verdict
+        What it amounts to.
+    reasons
+        Why the verdict is no better one.
+    causes
+        In words, what is different of what the two were made of and with.
+    planes
+        The planes that differ.
+    difference, noise, places
+        Of the data; None where they could not be subtracted, or are the same.
+    footprints
+        Of images on different grids.
+    catalog
+        Of tables.
+    headers, history
+        Cards that differ, and what stages did.
+    """
+
+    first: Path
+    other: Path
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    planes: tuple[PlaneChange, ...] = ()
+    difference: Difference | None = None
+    noise: Noise | None = None
+    places: Places | None = None
+    footprints: Footprints | None = None
+    catalog: CatalogChange | None = None
+    headers: tuple[Card, ...] = ()
+    history: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as data that can be written as JSON."""
+        files = {"first": str(self.first), "other": str(self.other)}
+        return {**asdict(self), **files, "verdict": self.verdict.value, "exit_code": self.verdict.exit_code}
+
+
+def diff_products(first: str | Path, other: str | Path, plot: str | Path | None = None) -> ProductDifference:
+    """Compare two products: images (FITS or ASDF; of any level, reference files too), or catalogues (ECSV).
+
+    The two are in memory, what is measured of them is by blocks of rows.
+
+    Parameters
+    ----------
+    first, other
+        The files.
+    plot
+        Where to draw how they differ, as PNG; None for no picture.
+
+    Raises
+    ------
+    InputError
+        When one of them is missing, damaged, or no product, or the two are of different kinds, or cannot be drawn.
+    """
+    first, other = Path(first), Path(other)
+    tables = [path.suffix == ".ecsv" for path in (first, other)]
+    if tables[0] != tables[1]:
+        raise InputError(f"{first} and {other} cannot be compared: one is a table, the other an image")
+    return (_diff_tables if all(tables) else _diff_images)(first, other, None if plot is None else Path(plot))
+
+
+def _diff_images(first: Path, other: Path, plot: Path | None) -> ProductDifference:
+    here, there = _read(first), _read(other)
+    difference, planes = measure_difference(here, there), compare_planes(here, there)
+    alike = not difference.refusal
+    noise = measure_noise(here, there) if alike else None
+    verdict, reasons = judge(difference, planes, noise, tuple(_alone(here, there)))
+    if verdict is Verdict.SAME_DATA and _same_bytes(first, other):
+        verdict = Verdict.IDENTICAL
+    if plot is not None:
+        _draw(here, there, difference, plot)
+    return ProductDifference(
+        first=first,
+        other=other,
+        verdict=verdict,
+        reasons=reasons,
+        causes=_causes(first, other, verdict, here, there),
+        planes=planes,
+        difference=difference,
+        noise=noise,
+        places=find_places(here, there) if alike and planes else None,
+        footprints=compare_footprints(here, there) if here.shape != there.shape else None,
+        headers=compare_headers(here, there),
+        history=tuple(compare_histories(here, there)),
+    )
+
+
+def _read(path: Path) -> Exposure:
+    """Return a product as its file has it: a NaN that DQ does not name is a difference, too."""
+    if path.suffix == ".asdf":
+        return read_asdf(path)
+    return read_fits(path) if ".fits" in path.suffixes else read_exposure(path)
+
+
+def _same_bytes(first: Path, other: Path) -> bool:
+    return first.stat().st_size == other.stat().st_size and sha256_of(first) == sha256_of(other)
+
+
+def _alone(first: Exposure, other: Exposure) -> Iterator[str]:
+    """Yield what one of two exposures has and the other has not."""
+    names = {*planes_of(first)} ^ {*planes_of(other)}
+    yield from (f"{name} is in the {'first' if name in planes_of(first) else 'other'} only" for name in sorted(names))
+    if (first.wcs is None) != (other.wcs is None):
+        yield f"only the {'other' if first.wcs is None else 'first'} has a gWCS"
+
+
+def _causes(first: Path, other: Path, verdict: Verdict, *products: Exposure) -> tuple[str, ...]:
+    """Return in words what is different of what two products were made of and with; tables keep only their key."""
+    if verdict is Verdict.IDENTICAL:
+        return ()
+    keys = [key_of(path) for path in (first, other)]
+    without = [path.name for path, key in zip((first, other), keys, strict=True) if not key]
+    if without:
+        return (f"not known: no key in {' and in '.join(without)}",)
+    if keys[0] == keys[1]:
+        return ("none: both have the same key, so one was changed since, or a plugin does not repeat itself",)
+    if not products:
+        return ("the keys differ; a table does not keep of what: compare the images that it was made with",)
+    return tuple(_key_causes(*products))
+
+
+def _key_causes(first: Exposure, other: Exposure) -> Iterator[str]:
+    """Yield in words what differs of two keys; what only later products of the same run could show is last."""
+    done = {record.stage for one in (first, other) for record in one.history}
+    words = list(key_differences(first.provenance, other.provenance))
+    later = [one for one in words if one.startswith("step ") and one.split()[1].rstrip(":") not in done]
+    yield from (one for one in words if one not in later)
+    yield from (f"{one} (after these products)" for one in later)
+
+
+def _draw(first: Exposure, other: Exposure, difference: Difference, path: Path) -> None:
+    if difference.refusal:
+        raise InputError(f"{path} cannot be drawn: {difference.refusal}")
+    names = _names(first.meta.path, other.meta.path)
+    draw_difference(first, other, difference, path, names=names, title=first.name, over_err=True)
+
+
+def _names(first: Path, other: Path) -> tuple[str, str]:
+    """Return what to call two files in a picture: by their folders where they have one name."""
+    if first.name != other.name:
+        return first.name, other.name
+    return f"{first.absolute().parent.name}/", f"{other.absolute().parent.name}/"
+
+
+def _diff_tables(first: Path, other: Path, plot: Path | None) -> ProductDifference:
+    here, there = read_table(first), read_table(other)
+    change = compare_catalogs(here, there)
+    verdict, reasons = judge_catalogs(change)
+    if verdict is Verdict.SAME_DATA and _same_bytes(first, other):
+        verdict = Verdict.IDENTICAL
+    if plot is not None:
+        draw_catalogs(here, there, change, plot, names=_names(first, other))
+    return ProductDifference(
+        first=first,
+        other=other,
+        verdict=verdict,
+        reasons=reasons,
+        causes=_causes(first, other, verdict),
+        catalog=change,
+        headers=compare_values(here.meta, there.meta),
+    )
