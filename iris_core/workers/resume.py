@@ -136,7 +136,8 @@ def differences(before: Mapping[str, Any], now: Identity, accepted: Collection[s
     """
     old, new = before.get("key", {}), now.components
     if "inputs" not in accepted:
-        yield from _inputs(before.get("members", ()), now.members)
+        given = [*before.get("members", ()), *before.get("left_out", ())]
+        yield from _inputs(given, now.members)
     for name, words in (("recipe", _steps), ("references", _references)):
         if name not in accepted:
             yield from words(old.get(name, ()), new[name])
