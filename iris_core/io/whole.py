@@ -34,7 +34,7 @@ def records_of(path: Path) -> Mapping[str, Any]:
         if "ASDF" not in hdus:
             raise InputError(f"{path}: no extension ASDF")
         content = np.asarray(hdus["ASDF"].data["ASDF_METADATA"]).tobytes()
-    return restore_tree(content, path)
+    return restore_tree(content, path, wcs=False)
 
 
 def provenance_of(path: Path) -> Mapping[str, Any]:

@@ -71,7 +71,7 @@ def verify_files(paths: Iterable[Path], search: Iterable[Path] = (), threads: in
     with Hashes(threads) as hashes:
         listed = _Listed(files, [path for path in paths if path.is_dir()], hashes)
         looked = Search(search, hashes)
-        first = [_content(path, looked) for path in files]
+        first = [_content(path, bool(listed.of(path)), looked) for path in files]
         verdicts = [_whole(verdict, record, listed, looked) for verdict, record in first]
         return [*verdicts, *(Verdict(path, problems=(words,)) for path, words in listed.gone())]
 
@@ -109,9 +109,9 @@ class _Listed:
         return found
 
 
-def _content(path: Path, looked: Search) -> tuple[Verdict, Record]:
+def _content(path: Path, is_listed: bool, looked: Search) -> tuple[Verdict, Record]:
     """Verify a file by itself, and begin to hash what it was made of."""
-    problems = faults(path)
+    problems = faults(path, is_listed)
     try:
         record = read_record(path)
         looked.begin(record)
