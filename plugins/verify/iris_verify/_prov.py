@@ -78,9 +78,9 @@ def _entity(one: Ingredient) -> dict[str, str]:
 
 
 def _product(record: Record) -> dict[str, Any]:
-    software = {f"iris:{name}": str(version) for name, version in record.provenance.get("software", {}).items()}
+    made_with = {f"iris:{name}": json.dumps(record.provenance["key"].get(name)) for name in ("code", "libraries")}
     recipe = str(record.provenance.get("recipe", ""))
-    return {"prov:label": record.path.name, "iris:key": record.key, "iris:recipe": recipe, **software}
+    return {"prov:label": record.path.name, "iris:key": record.key, "iris:recipe": recipe, **made_with}
 
 
 def _activity(one: StageRecord) -> dict[str, Any]:

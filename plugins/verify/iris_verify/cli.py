@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,18 +74,22 @@ def _show(verdicts: list[Verdict], summary: str, strict: bool) -> None:
     for one in verdicts:
         for words in one.problems:
             click.echo(printable(f"{one.path}: {words}"))
-    for words, paths in _alike(verdicts).items():
-        click.echo(printable(f"{'' if strict and 'not found' in words else 'note: '}{words}: {paths}"))
+    for words, names in _alike((one.path.name, one.notes) for one in verdicts).items():
+        click.echo(printable(f"note: {words}: {_some(names)}"))
+    missing = ((one.path.name, [part.label for part in one.missing]) for one in verdicts)
+    for words, names in _alike(missing).items():
+        of = names[0] if len(names) == 1 else f"{len(names)} products"
+        click.echo(printable(f"{'' if strict else 'note: '}not found: {words}, of {of}"))
     click.echo(printable(summary))
 
 
-def _alike(verdicts: list[Verdict]) -> dict[str, str]:
-    """Return notes, and what was not found, each with the files that it is of."""
+def _alike(said: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]:
+    """Return what is said of files, each with the names of those it is said of."""
     found: dict[str, list[str]] = defaultdict(list)
-    for one in verdicts:
-        for words in (*one.notes, *(f"not found: {part.label}" for part in one.missing)):
-            found[words].append(one.path.name)
-    return {words: _some(names) for words, names in found.items()}
+    for name, remarks in said:
+        for words in remarks:
+            found[words].append(name)
+    return found
 
 
 def _some(names: list[str]) -> str:

@@ -37,7 +37,7 @@ def test_something_wrong_is_1_and_named(made: SimpleNamespace) -> None:
 
 def test_what_is_missing_is_a_note_and_with_strict_an_error(made: SimpleNamespace) -> None:
     said = iris("verify", made.out).stdout
-    assert "note: not found: reference flat flat.fits: " in said
+    assert "note: not found: reference flat flat.fits, of 6 products\n" in said
     assert "4 inputs and references were not found" in said
     assert "\nnot found" in "\n" + iris("verify", made.out, "--strict", code=1).stdout
 
