@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from iris_core import Identity, InputError, StageRecord, key_of, records_of
+from iris_core import Identity, InputError, StageRecord, key_of, one_line, records_of
 
 __all__ = ["Ingredient", "Record", "read_record"]
 
@@ -90,4 +90,9 @@ def read_record(path: Path) -> Record:
     found = records_of(path) if key else {}
     if key and not found and path.suffix != ".ecsv":
         raise InputError(f"{path}: its provenance cannot be read")
-    return Record(path, key, found.get("provenance", {}), found.get("history", ()))
+    record = Record(path, key, found.get("provenance", {}), found.get("history", ()))
+    try:  # a damaged file may give anything
+        dict.fromkeys([record.is_of_its_key, *record.ingredients])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: its provenance makes no sense: {one_line(error)}") from error
+    return record

@@ -115,12 +115,28 @@ def test_what_is_not_found_is_missing_and_no_problem(made: SimpleNamespace) -> N
     assert [(one.role, one.name) for one in verdict.missing] == [("science", "a_rate.fits"), ("flat", "flat.fits")]
 
 
-def test_a_renamed_product_is_named_with_both_names(made: SimpleNamespace) -> None:
-    (made.out / "a_cal.fits").rename(made.out / "best.fits")
-    assert "best.fits" in problems(made)["a_cal.fits"][0]
-    verdict = of_file(verify_files([made.out], made.search), made.out / "best.fits")
+@pytest.mark.parametrize("name", ["a_cal.fits", "c_cal.asdf", "a_cat.ecsv"])
+def test_a_renamed_product_is_named_with_both_names(made: SimpleNamespace, name: str) -> None:
+    path = (made.out / name).rename(made.out / f"best{Path(name).suffix}")
+    assert path.name in problems(made)[name][0]
+    verdict = of_file(verify_files([made.out], made.search), path)
     assert not verdict.problems
-    assert "it was written as a_cal.fits" in verdict.notes
+    assert f"it was written as {name}" in verdict.notes
+
+
+@pytest.mark.parametrize(
+    "change", [(b"file: a_rate", b"fixe: a_rate"), (b"role: science", b"rope: science"), (b"members:", b"nembers:")]
+)
+def test_a_record_that_makes_no_sense_is_a_problem_and_stops_nothing(
+    made: SimpleNamespace, change: tuple[bytes, bytes]
+) -> None:
+    path = made.out / "a_cal.fits"
+    whole = path.read_bytes()
+    assert whole.count(change[0]) == 1
+    path.write_bytes(whole.replace(*change))
+    found = problems(made)
+    assert list(found) == ["a_cal.fits"]
+    assert any("DATASUM of ASDF" in one for one in found["a_cal.fits"])
 
 
 def test_a_product_that_is_gone_is_named_and_only_for_a_folder(made: SimpleNamespace) -> None:
