@@ -51,6 +51,7 @@ from .io.association import make_job as make_job
 from .io.association import read_asn as read_asn
 from .io.association import write_asn as write_asn
 from .io.atomic import atomic as atomic
+from .io.atomic import locked_folder as locked_folder
 from .io.exposures import read_exposure as read_exposure
 from .io.exposures import write_exposure as write_exposure
 from .io.files import exposure_stem as exposure_stem
@@ -60,10 +61,12 @@ from .io.fits_read import read_fits as read_fits
 from .io.fits_write import write_fits as write_fits
 from .io.footprint import s_region as s_region
 from .io.hashing import state_of as state_of
+from .io.keys import KEY as KEY
 from .io.keys import key_of as key_of
 from .io.modes import get_fact as get_fact
 from .io.modes import load_mode as load_mode
 from .io.tables import read_table as read_table
+from .io.whole import records_of as records_of
 from .keywords import KEYWORDS as KEYWORDS
 from .keywords import agree as agree
 from .keywords import iso_time as iso_time
@@ -137,6 +140,7 @@ from .step import StageInputs as StageInputs
 from .step import Step as Step
 
 __version__: str
+from .workers.identity import Identity as Identity
 from .workers.in_memory import Calibrated as Calibrated
 from .workers.in_memory import calibrate as calibrate
 from .workers.resume import key_differences as key_differences

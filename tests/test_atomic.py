@@ -10,12 +10,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iris_core import InputError, atomic
+from iris_core import InputError, atomic, locked_folder
 
 ERRORS = [OSError(28, "No space left on device"), ValueError("a bug"), KeyboardInterrupt()]
 
@@ -314,3 +315,19 @@ def test_a_folder_taken_before_it_was_locked_is_made_once_more(tmp_path: Path, m
     write(tmp_path / "x.fits")
     assert taken
     assert [path.name for path in tmp_path.iterdir()] == ["x.fits"]
+
+
+def test_what_is_changed_in_a_locked_folder_loses_nothing_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("")
+
+    def add(line: str) -> None:
+        with locked_folder(tmp_path):
+            before = path.read_text()
+            with atomic(path) as temporary:
+                temporary.write_text(f"{before}{line}\n")
+
+    lines = [str(number) for number in range(60)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(add, lines))
+    assert sorted(path.read_text().split()) == sorted(lines)

@@ -18,6 +18,7 @@ from iris_core import (
     DQ,
     Exposure,
     Exposures,
+    Identity,
     Plugins,
     Problems,
     StageRecord,
@@ -356,6 +357,8 @@ def test_an_exposure_that_fails_is_left_out_where_the_recipe_says_so(
     made = read_exposure(tmp_path / "out" / "bad_mean.fits")
     assert made.header["NEXP"] == 4
     assert len(made.provenance["members"]) == 4
+    assert [one["file"] for one in made.provenance["left_out"]] == ["bad_rate.fits"]
+    assert Identity.fits(made.provenance, made.header["IRISKEY"])
 
 
 def test_a_stage_of_many_that_is_skipped_says_why_in_each_exposure(

@@ -16,10 +16,23 @@ import numpy as np
 import pytest
 from iris_testkit import make_reference
 
-from iris_core import Exposure, Params, Plugins, References, Report, check, parameter, read_fits, run, stage
+from iris_core import (
+    Exposure,
+    Identity,
+    Params,
+    Plugins,
+    References,
+    Report,
+    check,
+    parameter,
+    read_exposure,
+    read_fits,
+    records_of,
+    run,
+    stage,
+)
 from iris_core.plugins import Origin
 from iris_core.workers.code import Code
-from iris_core.workers.identity import Identity
 from iris_core.workers.resume import key_differences
 
 Write = Callable[..., Path]
@@ -227,6 +240,26 @@ def test_the_order_of_the_members_counts_for_one_exposure_and_not_for_many() -> 
     one, turned = ([*MEMBERS, *pair] for pair in ((other, third), (third, other)))
     assert Identity(COMPONENTS, one).key != Identity(COMPONENTS, turned).key
     assert Identity(COMPONENTS, one, is_group=True).key == Identity(COMPONENTS, turned, is_group=True).key
+
+
+@pytest.mark.parametrize("is_group", [False, True])
+def test_the_key_fits_what_a_product_keeps_and_nothing_else(is_group: bool) -> None:
+    left = [{"file": "b.fits", "role": "science", "sha256": "1" * 64}]
+    key = Identity(COMPONENTS, [*left, *MEMBERS], is_group).key
+    kept = {"key": COMPONENTS, "members": MEMBERS, "left_out": left}
+    assert Identity.fits(kept, key) is is_group, "of one exposure the order counts"
+    assert Identity.fits({**kept, "members": [*left, *MEMBERS], "left_out": []}, key)
+    assert not Identity.fits({**kept, "key": {**COMPONENTS, "recipe": []}}, key)
+    assert not Identity.fits({}, key)
+
+
+@pytest.mark.parametrize("ending", ["fits", "asdf"])
+def test_records_are_those_of_the_exposure_without_its_pixels(night: dict[str, Any], ending: str) -> None:
+    path = again(night, format=ending).products[1]
+    records, exposure = records_of(path), read_exposure(path)
+    assert records["history"] == exposure.history
+    assert records["provenance"] == exposure.provenance
+    assert records_of(path.with_suffix(".ecsv")) == {}
 
 
 @pytest.mark.parametrize("ending", ["fits", "asdf"])

@@ -45,16 +45,17 @@ def _in_order(content: bytes) -> bytes:
     return content.replace(b"".join(listed), b"".join(sorted(listed)), 1)
 
 
-def restore_tree(content: bytes, path: Path) -> dict[str, Any]:
-    """Return the fields of an `Exposure` that an ASDF extension carries."""
+def restore_tree(content: bytes, path: Path, wcs: bool = True) -> dict[str, Any]:
+    """Return the fields of an `Exposure` that an ASDF extension carries; `wcs` takes most of the time."""
     from asdf.util import load_yaml
 
-    asdf = load_asdf()
-
     try:
-        refuse_bomb(load_yaml(BytesIO(content), tagged=True), str(path))
+        tree = load_yaml(BytesIO(content), tagged=True)
+        refuse_bomb(tree, str(path))
+        if not wcs:
+            return restore(_plain(tree.get("iris", {})))
         # Nothing else of the tree is looked at: stdatamodels refers to images outside of it, which asdf cannot follow.
-        with asdf.open(BytesIO(content), lazy_load=False, memmap=False, lazy_tree=True) as file:
+        with load_asdf().open(BytesIO(content), lazy_load=False, memmap=False, lazy_tree=True) as file:
             return {"wcs": _wcs(file.tree), **restore(_plain(file.tree.get("iris", {})))}
     except Exception as error:
         words = "%s: its ASDF extension cannot be read (%s); WCS and history in it are not used"

@@ -16,7 +16,7 @@ from time import time
 
 from iris_core.errors import InputError
 
-__all__ = ["atomic", "no_room", "real_path", "scratch_folder", "unusable"]
+__all__ = ["atomic", "locked_folder", "no_room", "real_path", "scratch_folder", "unusable"]
 
 _PARTS = re.compile(r"\.iris-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 _LOCK = ".lock"
@@ -99,6 +99,20 @@ def scratch_folder(parent: Path, size: int) -> Iterator[Path]:
         raise InputError(f"{parent}: no folder for exposures between two stages: {error.strerror or error}") from error
 
 
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep out others that lock the same folder, in this process or another; where there are no locks, keep out none.
+
+    What is read from a file there, changed and written with `atomic` meanwhile loses nothing that others write so.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(descriptor, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def unusable(path: Path) -> str:
     """Return why no file can have a name (too long, a link in a circle, a NUL in it), or ``""``."""
     try:
@@ -128,7 +142,7 @@ def _publish(temporary: Path, path: Path) -> None:
         if os.path.islink(path) or not os.path.samefile(temporary, path):
             raise _exists(path) from error
     except (OSError, AttributeError):  # not every file system has links
-        with _locked_folder(path.parent):
+        with locked_folder(path.parent):
             if os.path.lexists(path):
                 raise _exists(path) from None
             os.replace(temporary, path)
@@ -208,16 +222,6 @@ def _lock(descriptor: int, wait: bool = False) -> bool | None:
     except (ImportError, OSError):  # not every system has locks, and not every file system
         return None
     return True
-
-
-@contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        _lock(descriptor, wait=True)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -12,7 +12,29 @@ from iris_core.errors import InputError
 from iris_core.io.asdf_files import read_asdf, restore_tree
 from iris_core.io.fits_open import open_fits
 
-__all__ = ["provenance_of", "require_whole"]
+__all__ = ["provenance_of", "records_of", "require_whole"]
+
+
+def records_of(path: Path) -> Mapping[str, Any]:
+    """Return what a product keeps of its making: ``provenance``, and the `StageRecord` of each stage as ``history``.
+
+    Nothing where it is no image. Pixels are not read.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged or cut, or is no product.
+    """
+    if path.suffix == ".asdf":
+        outline = read_asdf(path, pixels=False)
+        return {"provenance": outline.provenance, "history": outline.history}
+    if path.suffix != ".fits":
+        return {}
+    with open_fits(path, pixels=False) as hdus:
+        if "ASDF" not in hdus:
+            raise InputError(f"{path}: no extension ASDF")
+        content = np.asarray(hdus["ASDF"].data["ASDF_METADATA"]).tobytes()
+    return restore_tree(content, path, wcs=False)
 
 
 def provenance_of(path: Path) -> Mapping[str, Any]:
@@ -23,15 +45,7 @@ def provenance_of(path: Path) -> Mapping[str, Any]:
     InputError
         When the file is damaged or cut.
     """
-    if path.suffix == ".asdf":
-        return read_asdf(path, pixels=False).provenance
-    if path.suffix != ".fits":
-        return {}
-    with open_fits(path, pixels=False) as hdus:
-        if "ASDF" not in hdus:
-            raise InputError(f"{path}: no extension ASDF")
-        content = np.asarray(hdus["ASDF"].data["ASDF_METADATA"]).tobytes()
-    provenance: Mapping[str, Any] = restore_tree(content, path).get("provenance", {})
+    provenance: Mapping[str, Any] = records_of(path).get("provenance", {})
     return provenance
 
 

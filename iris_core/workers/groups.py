@@ -178,8 +178,12 @@ class _Line:
         return result
 
     def _with_members(self, made: Exposure) -> Exposure:
-        members = recorded((one for one in members_of_group(self.plan) if one[1] not in self.left_out), self.files)
-        return made.replace(provenance={**made.provenance, "members": members})
+        members = members_of_group(self.plan)
+        kept = recorded((one for one in members if one[1] not in self.left_out), self.files)
+        provenance = {**made.provenance, "members": kept}
+        if self.left_out:  # the key is of all that was given
+            provenance["left_out"] = recorded((one for one in members if one[1] in self.left_out), self.files)
+        return made.replace(provenance=provenance)
 
     def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         self.written.write(made, output, suffix, beside, self.run, self)

@@ -46,6 +46,12 @@ class Identity:
         content = json.dumps({**self.components, "inputs": inputs}, sort_keys=True, separators=(",", ":"))
         return sha256(content.encode()).hexdigest()
 
+    @classmethod
+    def fits(cls, provenance: Mapping[str, Any], key: str) -> bool:
+        """Whether a key is that of what the provenance of a product says it was made of and with."""
+        members = [*provenance.get("members", ()), *provenance.get("left_out", ())]
+        return any(cls(provenance.get("key", {}), members, is_group).key == key for is_group in (False, True))
+
     @property
     def provenance(self) -> dict[str, Any]:
         """What the provenance of a product keeps of it."""

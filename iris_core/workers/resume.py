@@ -134,7 +134,8 @@ def key_differences(before: Mapping[str, Any], now: Mapping[str, Any], accepted:
     """
     old, new = before.get("key", {}), now.get("key", {})
     if "inputs" not in accepted:
-        yield from _inputs(before.get("members", ()), now.get("members", ()))
+        given, taken = ((*one.get("members", ()), *one.get("left_out", ())) for one in (before, now))
+        yield from _inputs(given, taken)
     for name, words in (("recipe", _steps), ("references", _references)):
         if name not in accepted:
             yield from words(old.get(name, ()), new.get(name, ()))

@@ -72,7 +72,8 @@ def bright(stars: Table, image: Exposure) -> Table:
 
 def test_every_product_is_listed_and_written(made: SimpleNamespace) -> None:
     names = {path.name for path in made.report.products}
-    assert {path.name for path in (made.folder / "deep").iterdir()} == names
+    there = {path.name for path in (made.folder / "deep").iterdir()}
+    assert there - {"SHA256SUMS"} == names  # iris-verify, where it is installed, writes the sums of the products
     assert {f"SIMULATED-FIELD_Kbb_{end}" for end in ("i2d.fits", "cat.ecsv", "segm.fits")} <= names
     assert sum(name.endswith("_cal.fits") for name in names) == 5
     assert sum(name.endswith("_crf.fits") for name in names) == 5

@@ -1,0 +1,9 @@
+"""The public names of the package, and the modules they come from."""
+
+from ._prov import prov_document as prov_document
+from ._sums import add_sums as add_sums
+from ._sums import read_sums as read_sums
+from ._used import Use as Use
+from ._used import find_uses as find_uses
+from ._verify import Verdict as Verdict
+from ._verify import verify_files as verify_files

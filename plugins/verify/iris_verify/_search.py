@@ -1,0 +1,67 @@
+"""Where the files are that went into a product, and whether they are still the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from iris_core import key_of
+from iris_verify._files import files_under
+from iris_verify._hashes import Hashes
+from iris_verify._records import Ingredient, Record
+
+__all__ = ["Search"]
+
+
+class Search:
+    """Folders in which inputs and references are looked for, beside those of the products.
+
+    Parameters
+    ----------
+    folders
+        Looked through with all that is below them.
+    hashes
+        Gives the SHA-256.
+    """
+
+    def __init__(self, folders: Iterable[Path], hashes: Hashes) -> None:
+        self.hashes = hashes
+        self._named: dict[str, list[Path]] = defaultdict(list)
+        for folder in folders:
+            for path in files_under(folder):
+                self._named[path.name].append(path)
+
+    def begin(self, record: Record) -> None:
+        """Begin to hash what the ingredients of a product may be."""
+        for ingredient in record.ingredients:
+            for path in self._candidates(record, ingredient):
+                self.hashes.begin(path)
+
+    def find(self, record: Record, ingredient: Ingredient) -> tuple[Path | None, list[Path]]:
+        """Return the file that is an ingredient of a product, by name or by hash; and those that only bear its name."""
+        others = []
+        for path in self._candidates(record, ingredient):
+            if self.hashes.of(path) == ingredient.sha256:
+                return path, []
+            others.append(path)
+        found = self._by_hash.get(ingredient.sha256)
+        return found, [] if found else others
+
+    def _candidates(self, record: Record, ingredient: Ingredient) -> Iterator[Path]:
+        beside = record.path.with_name(ingredient.name) if ingredient.name else record.path
+        # What a run has made of an exposure may have the name of that exposure, in another folder.
+        if beside != record.path and beside.is_file() and key_of(beside) != record.key:
+            yield beside
+        for path in self._named.get(ingredient.name, ()):
+            if path not in (beside, record.path) and (not key_of(path) or key_of(path) != record.key):
+                yield path
+
+    @cached_property
+    def _by_hash(self) -> dict[str, Path]:
+        """All files of the folders: read when something is not found under its name."""
+        paths = [path for found in self._named.values() for path in found]
+        for path in paths:
+            self.hashes.begin(path)
+        return {self.hashes.of(path): path for path in paths}
