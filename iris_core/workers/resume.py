@@ -156,11 +156,12 @@ def _inputs(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) 
     come = [name for one, name in after.items() if one not in before]
     for names, words in (
         ([name for name in come if name in gone], "changed"),
-        ([name for name in come if name not in gone], "is new"),
-        ([name for name in gone if name not in come], "is gone"),
+        ([name for name in come if name not in gone], "new"),
+        ([name for name in gone if name not in come], "gone"),
     ):
         if names:
-            yield f"{some_of(names)} {words}"
+            verb = "" if words == "changed" else "are " if names[1:] else "is "
+            yield f"{some_of(names)} {verb}{words}"
 
 
 def _steps(old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
