@@ -192,13 +192,12 @@ def _file(path: str, plugins: Plugins) -> Content:
         "WCS": "gWCS" if exposure.wcs is not None else "header" if "CTYPE1" in exposure.sci_header else "none",
     }
     done = (
-        (one.stage, one.status, f"{one.plugin} {one.version}", round(one.seconds, 3), dict(one.params), list(one.notes))
-        for one in history
+        (one.stage, one.status, f"{one.plugin} {one.version}", dict(one.params), list(one.notes)) for one in history
     )
     used = ((use.reftype, use.provider, use.sha256[:12], use.path) for one in history for use in one.references)
     return {
         "facts": facts,
-        "history": _rows("stage, status, by, seconds, params, notes", done),
+        "history": _rows("stage, status, by, params, notes", done),
         "references": _rows("type, provider, SHA-256, file", used),
         "provenance": dict(exposure.provenance),
     }
