@@ -10,7 +10,7 @@ from pathlib import Path
 
 from iris_core import atomic, locked_folder, sha256_of, state_of
 
-__all__ = ["SUMS", "add_sums", "read_sums", "unlisted"]
+__all__ = ["SUMS", "add_sums", "outdated", "read_sums", "unlisted"]
 
 SUMS = "SHA256SUMS"
 
@@ -65,6 +65,18 @@ def unlisted(paths: Iterable[Path]) -> list[Path]:
     paths = list(paths)
     listed = {folder: read_sums(folder) for folder in {path.parent for path in paths}}
     return [path for path in paths if path.name not in listed[path.parent]]
+
+
+def outdated(paths: Iterable[Path]) -> list[Path]:
+    """Return the files that are newer than SHA256SUMS in their folder: their run was killed, or they were edited."""
+    return [path for path in paths if _changed(path) > _changed(path.parent / SUMS)]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _write(folder: Path, sums: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,18 @@ def test_of_kept_products_only_the_unlisted_are_hashed(tmp_path: Path) -> None:
     one, other = write(tmp_path, "a.fits", "b.fits")
     add_sums([one])
     assert unlisted([one, other]) == [other]
+
+
+def test_what_a_run_has_written_before_it_was_killed_is_listed_when_it_is_kept(
+    night: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (product, *_) = night.run(night.files[0]).products
+    sums = product.parent / SUMS
+    sums.write_text(sums.read_text().replace(read_sums(product.parent)[product.name], "0" * 64))
+    os.utime(sums, ns=(0, product.stat().st_mtime_ns - 1))
+    assert night.run(night.files[0], resume=True).results[0].kept
+    assert read_sums(product.parent)[product.name] == sha256(product.read_bytes()).hexdigest()
+    assert f"{product} was written after SHA256SUMS" in caplog.text
 
 
 def test_threads_and_processes_that_write_at_a_time_lose_no_line(tmp_path: Path) -> None:
