@@ -41,7 +41,7 @@ def show_histogram(axes: Axes, plane: Array, label: str, same: float) -> None:
     same
         Their value where nothing differs; it is always in the panel.
     """
-    values = plane[np.isfinite(plane)]
+    values = plane[np.isfinite(plane)].astype(np.float64)  # ratios near 1 have no 101 bins in float32
     if not values.size:
         show_nothing(axes, "no pixel to count")
         return

@@ -134,3 +134,11 @@ def test_no_legend_depends_on_the_speed_of_the_machine(tmp_path: Path, monkeypat
     path = tmp_path / "picture.png"
     draw_difference(first, other, measure_difference(first, other), path, names=("one", "two"), title="cal")
     assert path.stat().st_size > 20_000
+
+
+def test_ratios_that_differ_in_the_last_bit_have_a_histogram(axes: Axes) -> None:
+    """Between two neighbours in float32 there is no place for a hundred bins."""
+    ratios = np.ones((20, 20), dtype=np.float32)
+    ratios[::2] = np.nextafter(np.float32(1), np.float32(2))
+    show_histogram(axes, ratios, "ratio", 1)
+    assert sum(patch.get_height() for patch in axes.patches) == ratios.size
