@@ -117,9 +117,9 @@ def _reasons(run: Run, plan: Any, hashes: _Hashes) -> Iterator[str]:
         try:
             require_whole(path)
             if key != now.key and (before := provenance_of(path)):
-                known = list(key_differences(before, now.provenance))
+                explained = list(key_differences(before, now.provenance))
                 yield from key_differences(before, now.provenance, run.recipe.output.accept)
-                if not known:
+                if not explained:
                     yield "its key is another, and nobody can say why"
         except InputError:
             yield "a product is damaged or cut"
