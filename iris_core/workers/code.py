@@ -23,9 +23,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What the code of plugins and libraries is; each file is read once."""
+    """What the code of plugins and libraries is; each file, and what each distribution says, is read once."""
 
     hashes: dict[str, str] = field(default_factory=dict)
+    libraries: dict[frozenset[str], dict[str, str]] = field(default_factory=dict)
 
     def of(self, origin: Origin, plugin: object) -> str:
         """Return the version of a plugin and a hash of its files, or its hash where it is a single file.
@@ -41,9 +42,12 @@ class Code:
 
     def of_libraries(self, names: Iterable[str]) -> dict[str, str]:
         """Return the versions of the distributions that others require, by name; of an editable one its files, too."""
-        own = {_canonical(name) for name in names if name}
-        required = sorted({one for name in own for one in _required(name)} - own)
-        return {name: " ".join(self._version(found)) for name in required if (found := _distribution(name))}
+        own = frozenset(_canonical(name) for name in names if name)
+        if own not in self.libraries:
+            required = sorted({one for name in own for one in _required(name)} - own)
+            found = {name: _distribution(name) for name in required}
+            self.libraries[own] = {name: " ".join(self._version(one)) for name, one in found.items() if one}
+        return self.libraries[own]
 
     def _version(self, found: Distribution) -> Iterator[str]:
         yield found.version
