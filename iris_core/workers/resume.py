@@ -113,16 +113,23 @@ def _reasons(run: Run, plan: Any, hashes: _Hashes) -> Iterator[str]:
     except OSError as error:
         yield f"{error.filename} cannot be read"
         return
+    explained = {now.key}
     for path, key in keys.items():
         try:
             require_whole(path)
-            if key != now.key and (before := provenance_of(path)):
-                explained = list(key_differences(before, now.provenance))
-                yield from key_differences(before, now.provenance, run.recipe.output.accept)
-                if not explained:
-                    yield "its key is another, and nobody can say why"
+            if key not in explained and (before := provenance_of(path)):
+                explained.add(key)
+                yield from _explained(before, now.provenance, run.recipe.output.accept)
         except InputError:
             yield "a product is damaged or cut"
+
+
+def _explained(before: Mapping[str, Any], now: Mapping[str, Any], accepted: Collection[str]) -> Iterator[str]:
+    """Yield why a key is another; where all that differs is accepted, nothing."""
+    every = list(key_differences(before, now))
+    yield from key_differences(before, now, accepted) if accepted else every
+    if not every:
+        yield "its key is another, and nobody can say why"
 
 
 def key_differences(before: Mapping[str, Any], now: Mapping[str, Any], accepted: Collection[str] = ()) -> Iterator[str]:
