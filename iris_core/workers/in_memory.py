@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iris_core.api import File, Many
 from iris_core.errors import Problems, RecipeError, choices, did_you_mean
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, Result
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 __all__ = ["Calibrated", "calibrate"]
-
-File = str | Path
-Many = File | Sequence[File]
 
 
 class Calibrated(dict[str, Exposure]):
