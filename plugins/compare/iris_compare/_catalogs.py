@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iris_compare._noise import MAD_TO_SIGMA
 from iris_compare._planes import LAST_BITS, steps_apart
 from iris_core import Array, Doubles
 
@@ -137,7 +138,7 @@ def _flux_change(name: str, over: Doubles, both: Doubles) -> FluxChange:
         median=float(np.median(over[known])),
         largest=float(over[at]),
         label=at,
-        spread=1.4826 * float(np.median(np.abs(both[known]))),
+        spread=MAD_TO_SIGMA * float(np.median(np.abs(both[known]))),
     )
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from iris_compare._difference import where_valid
 from iris_core import Array, Exposure, Image
 
-__all__ = ["Noise", "measure_noise"]
+__all__ = ["MAD_TO_SIGMA", "Noise", "measure_noise"]
 
 _SIDE = 16  # pixels of a block
 _FAR = 5.0
-_TO_SIGMA = 1.4826  # of a normal distribution, over its median absolute value
+MAD_TO_SIGMA = 1.4826  # of a normal distribution, over its median absolute value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ def measure_noise(first: Exposure, other: Exposure) -> Noise | None:
     images = plane.reshape(-1, *plane.shape[-2:])
     means = np.concatenate([_mean_of_blocks(image) for image in images])
     return Noise(
-        spread=_TO_SIGMA * float(np.median(sizes)),
-        coherent=_TO_SIGMA * float(np.median(np.abs(means))) / _correlation(first),
+        spread=MAD_TO_SIGMA * float(np.median(sizes)),
+        coherent=MAD_TO_SIGMA * float(np.median(np.abs(means))) / _correlation(first),
         far=float(np.mean(sizes > _FAR)),
     )
 
