@@ -20,6 +20,12 @@ def test_a_network_sorts_any_number_of_planes(values: list[list[float]]) -> None
     np.testing.assert_array_equal(ordered(planes), np.sort(planes, axis=0))
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 13, 31, 100])
+def test_planes_with_equal_values_are_sorted(number: int) -> None:
+    planes = np.random.default_rng(number).integers(0, 20, (number, 50)).astype(np.float32)
+    assert np.array_equal(ordered(planes), np.sort(planes, axis=0))
+
+
 @pytest.mark.parametrize("number", [1, 2, 5, 8, 16])
 def test_between_the_two_in_the_middle_lies_the_median_of_the_values_there_are(number: int) -> None:
     rng = np.random.default_rng(number)

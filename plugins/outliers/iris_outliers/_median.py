@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from iris_background import count_kept, middle
 from iris_wcs import PixelMap
 
 from iris_core import Array, Exposure, Exposures, Image
@@ -155,42 +156,10 @@ def median_of(images: Sequence[Image]) -> tuple[Image, Array]:
     count = np.empty((rows, columns), dtype=np.uint8)
     step = max(1, _BLOCK // (4 * number * columns))
     for start in range(0, rows, step):
-        block = np.stack([one[start : start + step].ravel() for one in images])
-        unknown = np.isnan(block)
-        found = (number - unknown.sum(axis=0, dtype=np.uint16)).astype(np.intp)
-        block = np.where(unknown, np.float32(np.inf), block)
-        sort_planes(block)
-        # Of two values the lower.
-        ranks = (np.maximum(found, 1) - 1) >> 1, (found >> 1) - (found == 2)
-        low, high = (block.take(one * found.size + np.arange(found.size)) for one in ranks)
-        middle = np.where(found > 1, (low + high) / 2, np.float32(np.nan))
-        median[start : start + step] = middle.reshape(-1, columns)
-        count[start : start + step] = np.minimum(found, 255).reshape(-1, columns)
+        block = np.stack([one[start : start + step] for one in images])
+        found = count_kept(~np.isnan(block))
+        low, high = middle(block, found)
+        np.copyto(high, low, where=found == 2)
+        median[start : start + step] = np.where(found > 1, (low + high) / 2, np.float32(np.nan))
+        count[start : start + step] = np.minimum(found, 255)
     return median, count
-
-
-def sort_planes(planes: Image) -> None:
-    """Sort values along the first axis, in place: whole planes are compared, by Batcher's merge exchange.
-
-    Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M.
-
-    Parameters
-    ----------
-    planes
-        ``(n, k)``, without NaN.
-    """
-    number, lower = len(planes), np.empty_like(planes[0])
-    power = half = 1 << max(number - 1, 0).bit_length() >> 1
-    while half:
-        other, rest, step = power, 0, half
-        while True:
-            for index in range(number - step):
-                if index & half == rest:
-                    one, two = planes[index], planes[index + step]
-                    np.minimum(one, two, out=lower)
-                    np.maximum(one, two, out=two)
-                    one[:] = lower
-            if other == half:
-                break
-            step, other, rest = other - half, other >> 1, half
-        half >>= 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from iris_outliers._flag import Compared, noise_steepness, outliers_of, without_noise
-from iris_outliers._median import median_of, sort_planes
+from iris_outliers._median import median_of
 from iris_outliers._noise import noise_of, variance_slope
 from iris_outliers._resample import blot, interpolate, rows_needed
 from iris_outliers._stars import around, find_peaks, measure_fwhm, steepness
@@ -33,14 +33,6 @@ def test_the_median_is_that_of_numpy_but_of_two_values_the_lower(stack: np.ndarr
         else:
             expected = known.min() if known.size == 2 else np.median(known)
             assert median[at] == pytest.approx(expected, rel=1e-6, abs=1e-6)
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 13, 31, 100])
-def test_planes_are_sorted(number: int) -> None:
-    planes = np.random.default_rng(number).integers(0, 20, (number, 50)).astype(np.float32)
-    wanted = np.sort(planes, axis=0)
-    sort_planes(planes)
-    assert np.array_equal(planes, wanted)
 
 
 def bent(shape: tuple[int, int], shift: tuple[float, float], angle: float, bend: float) -> PixelMap:
