@@ -1,0 +1,312 @@
+"""One exposure: its numbers, and what its page shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import log10, sqrt
+from typing import Any
+
+import numpy as np
+
+from iris_core import Array, unit_string
+from iris_report._limits import Breach, Limits, breaches
+from iris_report._night import Observation, Product
+from iris_report._pictures import Stretch, data_uri, encode, find_stretch, mean_of_blocks, median_of
+from iris_report._planes import Planes, open_planes
+from iris_report._references import UsedReference, UsedReferences, ages
+from iris_report._statistics import Sky, count_flags, measure_sky, thinned_level
+
+__all__ = ["Entry", "Examined", "Picture", "examine", "first_pictures", "rate_level", "sky_of", "zero_point_of"]
+
+_SIDE = 512  # pixels of a picture
+_PICTURES = 230_000  # bytes of all pictures of a page, as text
+_APERTURE = 3.0  # radius in pixels
+# Keywords of a product that become numbers of its exposure.
+_KEYWORDS = {"fwhm": "FWHM", "zero_point": "ZP_AB"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is known of one exposure, as it stands in ``exposures.jsonl``.
+
+    Parameters
+    ----------
+    name, file, sha256
+        The exposure.
+    page
+        Its page, relative to the index.
+    measured, unit
+        The product that was measured, and its unit.
+    products
+        Files of its products by suffix, relative to the folder of the report.
+    recipe, mode, instrument, detector, filter, pupil, read_mode, target
+        What it is.
+    start, exposure_time
+        When (UTC) and how long [s].
+    figures
+        Its numbers by name; those that are not known are left out.
+    flags
+        Fraction of the pixels by DQ bit.
+    footprint
+        Right ascension and declination of its corners [deg].
+    references
+        Reference files.
+    breaches
+        Numbers beyond their limits.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    page: str
+    measured: str
+    unit: str
+    products: Mapping[str, str]
+    recipe: str
+    mode: str
+    instrument: str
+    detector: str
+    filter: str
+    pupil: str
+    read_mode: str
+    target: str
+    start: str
+    exposure_time: float | None
+    figures: Mapping[str, float]
+    flags: Mapping[str, float]
+    footprint: tuple[tuple[float, float], ...]
+    references: tuple[UsedReference, ...]
+    breaches: tuple[Breach, ...]
+
+    @property
+    def is_warned(self) -> bool:
+        """Whether it needs a person."""
+        return bool(self.breaches)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a product.
+
+    Parameters
+    ----------
+    title
+        Which product.
+    address
+        ``data:`` with the picture.
+    caption, alt
+        What is shown, with its limits.
+    """
+
+    title: str
+    address: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An exposure that was looked at.
+
+    Parameters
+    ----------
+    observation, entry
+        The exposure, and its numbers.
+    sky
+        The pixels between its sources; None where no pixel is valid.
+    is_subtracted
+        Whether the sky was subtracted.
+    pictures
+        One of each product.
+    small
+        Its small picture for the index, JPEG; ``b""`` for none.
+    """
+
+    observation: Observation
+    entry: Entry
+    sky: Sky | None
+    is_subtracted: bool
+    pictures: tuple[Picture, ...]
+    small: bytes
+
+
+def sky_of(product: Product) -> float | None:
+    """Return the level of the sky that was subtracted; None where the header does not say."""
+    value = product.outline.sci_header.get("BKGSKY")
+    return float(value) if isinstance(value, int | float) else None
+
+
+def rate_level(product: Product) -> float | None:
+    """Return the level of a sky that is still in an image, in the unit of the rate; None where no pixel is valid."""
+    with open_planes(product.path) as planes:
+        level = thinned_level(planes) / _scale(product)
+    return level if np.isfinite(level) else None
+
+
+def examine(
+    observation: Observation,
+    *,
+    page: str,
+    files: Mapping[str, str],
+    sky: tuple[float | None, float | None],
+    limits: Limits,
+    references: UsedReferences,
+    small: tuple[int, int],
+) -> Examined:
+    """Measure an exposure, and draw its products.
+
+    Parameters
+    ----------
+    observation
+        The exposure.
+    page, files
+        Its page and its products, as addresses from the index.
+    sky
+        Level of its sky, and this over the median of its group; None where not known.
+    limits
+        Lowest and highest usual values.
+    references
+        Tells of reference files.
+    small
+        Side [pixel] and bytes of the small picture; 0 for none.
+    """
+    main = observation.main
+    with open_planes(main.path) as planes:
+        measured, flags = measure_sky(planes), count_flags(planes)
+        image = mean_of_blocks(planes, _SIDE)
+    used = references.of(main)
+    figures = dict(_figures(main, measured, flags, sky, used))
+    entry = _entry(observation, page, files, figures, flags, used, _breaches(main, figures, limits))
+    pictures = tuple(_pictures(observation, image))
+    tiny = encode(image, find_stretch(image), small[1], small[0]) if small[0] else b""
+    return Examined(observation, entry, measured, _is_subtracted(main), pictures, tiny)
+
+
+def _breaches(product: Product, figures: Mapping[str, float], limits: Limits) -> tuple[Breach, ...]:
+    keywords = {name: product.cards[name] for name in limits if isinstance(product.cards.get(name), int | float)}
+    return tuple(breaches({**keywords, **figures}, limits))
+
+
+def _is_subtracted(product: Product) -> bool:
+    return "BKGMETH" in product.outline.sci_header
+
+
+def _figures(
+    product: Product,
+    sky: Sky | None,
+    flags: Mapping[str, float],
+    level: tuple[float | None, float | None],
+    references: list[UsedReference],
+) -> Iterator[tuple[str, float]]:
+    """Yield the numbers of an exposure that are known."""
+    yield from ((name, value) for name, value in zip(("sky", "sky_ratio"), level, strict=True) if value is not None)
+    if sky is not None:
+        yield "noise", sky.noise
+        if _is_subtracted(product):
+            yield "residual", sky.level
+            if sky.noise > 0:
+                yield "residual_sky", sky.level / sky.noise
+        if sky.ratio is not None:
+            yield "noise_ratio", sky.ratio
+    yield "bad_fraction", flags.get("DO_NOT_USE", 0.0)
+    yield "saturated_fraction", flags.get("SATURATED", 0.0)
+    cards = product.cards
+    yield from ((name, float(cards[key])) for name, key in _KEYWORDS.items() if isinstance(cards.get(key), int | float))
+    zero = zero_point_of(product)
+    if zero is not None and sky is not None and sky.noise > 0:
+        yield "limiting_magnitude", zero - 2.5 * log10(5 * sky.noise * sqrt(np.pi) * _APERTURE)
+    yield from ages(references)
+
+
+def zero_point_of(product: Product) -> float | None:
+    """Return the AB magnitude of 1 MJy/sr in a pixel: ``-2.5 log10(1e6 PIXAR_SR / 3631)``; None in other units."""
+    area = product.outline.sci_header.get("PIXAR_SR")
+    if not isinstance(area, float) or area <= 0 or unit_string(product.outline.unit) != "MJy/sr":
+        return None
+    return -2.5 * log10(1e6 * area / 3631)
+
+
+def _entry(
+    observation: Observation,
+    page: str,
+    files: Mapping[str, str],
+    figures: Mapping[str, float],
+    flags: Mapping[str, float],
+    references: list[UsedReference],
+    found: tuple[Breach, ...],
+) -> Entry:
+    main, meta = observation.main, observation.main.outline.meta
+    names = ("instrument", "detector", "filter", "pupil", "read_mode", "target")
+    what: dict[str, Any] = {name: getattr(meta, name) for name in names}
+    return Entry(
+        name=observation.name,
+        file=observation.file,
+        sha256=observation.sha256,
+        page=page,
+        measured=main.path.name,
+        unit=unit_string(main.outline.unit) if main.outline.unit is not None else "",
+        products=files,
+        recipe=main.recipe,
+        mode=main.mode,
+        start=meta.start_time.strftime("%Y-%m-%dT%H:%M:%S") if meta.start_time else "",
+        exposure_time=meta.exposure_time,
+        figures={name: float(f"{value:.7g}") for name, value in figures.items()},
+        flags=flags,
+        footprint=_footprint(main),
+        references=tuple(references),
+        breaches=found,
+        **what,
+    )
+
+
+def _footprint(product: Product) -> tuple[tuple[float, float], ...]:
+    """Return the corners that S_REGION gives; none where there is none."""
+    words = str(product.outline.sci_header.get("S_REGION", "")).split()
+    if words[:2] != ["POLYGON", "ICRS"]:
+        return ()
+    numbers = [float(one) for one in words[2:]]
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _pictures(observation: Observation, image: Array) -> Iterator[Picture]:
+    """Yield a picture of each product, all on the stretch of the one that was measured, each from its own sky."""
+    main = observation.main
+    stretch, below, scale = find_stretch(image), median_of(image), _scale(main)
+    for product in observation.products:
+        if product is main:
+            own, shown = image, stretch
+        else:
+            with open_planes(product.path) as planes:
+                own = mean_of_blocks(planes, _SIDE)
+            factor = _scale(product) / scale
+            shown = stretch.at(median_of(own) - (below - stretch.low) * factor, factor)
+        yield _picture(product, own, shown, _PICTURES * 3 // 4 // len(observation.products))
+
+
+def _scale(product: Product) -> float:
+    """Return how many of its unit are one of the rate: of MJy/sr PHOTMJSR, otherwise 1."""
+    header = product.outline.sci_header
+    is_calibrated = product.outline.unit is not None and unit_string(product.outline.unit) == "MJy/sr"
+    return float(header["PHOTMJSR"]) if is_calibrated and header.get("PHOTMJSR") else 1.0
+
+
+def _picture(product: Product, image: Array, stretch: Stretch, budget: int) -> Picture:
+    unit = "" if product.outline.unit is None else unit_string(product.outline.unit)
+    limits = f"black {stretch.low:.4g}, white {stretch.high:.4g} {unit}".strip()
+    *cube, rows, columns = product.outline.data.shape
+    side = -(-columns // image.shape[1])
+    shape = f"{columns} x {rows} pixels" + (f", the first of {cube[0]} integrations" if cube else "")
+    blocks = f"; means of {side} x {side}" if side > 1 else ""
+    address = data_uri(encode(image, stretch, budget))
+    return Picture(product.suffix, address, f"{shape}{blocks}; {limits}", f"{product.path.name}: {limits}")
+
+
+def first_pictures(products: Mapping[str, Product], budget: int) -> dict[str, Picture]:
+    """Return pictures of stacks, each on its own stretch and of at most `budget` bytes."""
+    found = {}
+    for name, product in products.items():
+        with open_planes(product.path) as planes:
+            image = mean_of_blocks(planes, _SIDE)
+        found[name] = _picture(product, image, find_stretch(image), budget)
+    return found
