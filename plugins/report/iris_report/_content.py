@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from iris_core import Plugins
-from iris_report._examine import Entry, Examined, first_pictures
+from iris_report._examine import Entry, Examined
 from iris_report._figures import FIGURES, figure_of
+from iris_report._gallery import stack_picture
 from iris_report._index import (
     Attention,
     Target,
@@ -32,7 +34,8 @@ __all__ = ["Content"]
 
 SCHEMA = 1
 # Up to so many exposures, side [pixel] and bytes of their small pictures: an index has to stay below 2 MB.
-_SMALL = ((60, 128, 6000), (150, 96, 4000), (300, 64, 2200), (600, 48, 1300))
+_SMALL = ((150, 96, 4000), (300, 64, 2200), (600, 48, 1300))
+_NIGHT = timedelta(hours=18)
 _STACKS = 600_000  # bytes of the pictures of all stacks
 
 
@@ -71,7 +74,7 @@ class Content:
         self._parts: list[str] = []
         self._stacks = deepest_stacks(night.stacks)
         budget = _STACKS // max(1, len(self._stacks)) * 3 // 4
-        self._pictures = first_pictures(self._stacks, min(60_000, budget))
+        self._pictures = {name: stack_picture(one, min(60_000, budget)) for name, one in self._stacks.items()}
         self._is_finished = False
 
     @property
@@ -133,9 +136,12 @@ class Content:
 
     @property
     def _title(self) -> str:
-        starts = sorted(one.main.outline.meta.start_time for one in self.night.observations if _has_time(one.main))
-        days = f"{starts[0]:%Y-%m-%d}" if starts else self.night.folder.absolute().name
-        return f"Night of {days}" if starts else f"Products in {days}"
+        times = (one.main.outline.meta.start_time for one in self.night.observations)
+        starts = sorted(one for one in times if one is not None)
+        if not starts:
+            return f"Products in {self.night.folder.absolute().name}"
+        first, last = f"{starts[0]:%Y-%m-%d}", f"{starts[-1]:%Y-%m-%d}"
+        return f"Night of {first}" if starts[-1] - starts[0] < _NIGHT else f"Nights of {first} to {last}"
 
     def index(self) -> str:
         """Return the index, of what is known so far."""
@@ -170,7 +176,9 @@ class Content:
         return [
             {
                 "label": figure_of(name).label,
-                "limits": "; ".join(dict.fromkeys(_edges(name, one) for one in shown.values() if name in one)),
+                "limits": "; ".join(
+                    dict.fromkeys(figure_of(name).edges(*one[name]) for one in shown.values() if name in one)
+                ),
                 "meaning": figure_of(name).meaning,
             }
             for name in names
@@ -188,17 +196,9 @@ class Content:
             "calibrations": [_calibration(one) for one in self.night.calibrations],
             "failures": [asdict(one) for one in self.night.failures],
             "damaged": {path.name: words for path, words in self.night.damaged.items()},
+            "bad_over_group": excess_of_bad(self._entries),
             "exposures": [asdict(one) for one in self._entries],
         }
-
-
-def _has_time(product: Product) -> bool:
-    return product.outline.meta.start_time is not None
-
-
-def _edges(name: str, limits: Limits) -> str:
-    low, high = limits[name]
-    return f"{figure_of(name).words(low)} to {figure_of(name).words(high)}"
 
 
 def _anchors(names: list[str]) -> dict[str, str]:

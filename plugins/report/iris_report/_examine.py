@@ -9,18 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from iris_core import Array, unit_string
+from iris_report._gallery import SIDE, Picture, pictures_of, scale_of, unit_of
 from iris_report._limits import Breach, Limits, breaches
 from iris_report._night import Observation, Product
-from iris_report._pictures import Stretch, data_uri, encode, find_stretch, mean_of_blocks, median_of
-from iris_report._planes import Planes, open_planes
+from iris_report._pictures import encode, find_stretch, mean_of_blocks
+from iris_report._planes import open_planes
 from iris_report._references import UsedReference, UsedReferences, ages
 from iris_report._statistics import Sky, count_flags, measure_sky, thinned_level
 
-__all__ = ["Entry", "Examined", "Picture", "examine", "first_pictures", "rate_level", "sky_of", "zero_point_of"]
+__all__ = ["Entry", "Examined", "examine", "rate_level", "sky_of"]
 
-_SIDE = 512  # pixels of a picture
-_PICTURES = 230_000  # bytes of all pictures of a page, as text
 _APERTURE = 3.0  # radius in pixels
 # Keywords of a product that become numbers of its exposure.
 _KEYWORDS = {"fwhm": "FWHM", "zero_point": "ZP_AB"}
@@ -86,26 +84,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of a product.
-
-    Parameters
-    ----------
-    title
-        Which product.
-    address
-        ``data:`` with the picture.
-    caption, alt
-        What is shown, with its limits.
-    """
-
-    title: str
-    address: str
-    caption: str
-    alt: str
-
-
-@dataclass(frozen=True, slots=True)
 class Examined:
     """An exposure that was looked at.
 
@@ -118,7 +96,7 @@ class Examined:
     is_subtracted
         Whether the sky was subtracted.
     pictures
-        One of each product.
+        One of the exposure, where it was found, and of each product.
     small
         Its small picture for the index, JPEG; ``b""`` for none.
     """
@@ -140,7 +118,7 @@ def sky_of(product: Product) -> float | None:
 def rate_level(product: Product) -> float | None:
     """Return the level of a sky that is still in an image, in the unit of the rate; None where no pixel is valid."""
     with open_planes(product.path) as planes:
-        level = thinned_level(planes) / _scale(product)
+        level = thinned_level(planes) / scale_of(product.outline)
     return level if np.isfinite(level) else None
 
 
@@ -174,11 +152,11 @@ def examine(
     main = observation.main
     with open_planes(main.path) as planes:
         measured, flags = measure_sky(planes), count_flags(planes)
-        image = mean_of_blocks(planes, _SIDE)
+        image = mean_of_blocks(planes, SIDE)
     used = references.of(main)
     figures = dict(_figures(main, measured, flags, sky, used))
     entry = _entry(observation, page, files, figures, flags, used, _breaches(main, figures, limits))
-    pictures = tuple(_pictures(observation, image))
+    pictures = tuple(pictures_of(observation, image, references.exposure(observation)))
     tiny = encode(image, find_stretch(image), small[1], small[0]) if small[0] else b""
     return Examined(observation, entry, measured, _is_subtracted(main), pictures, tiny)
 
@@ -213,16 +191,16 @@ def _figures(
     yield "saturated_fraction", flags.get("SATURATED", 0.0)
     cards = product.cards
     yield from ((name, float(cards[key])) for name, key in _KEYWORDS.items() if isinstance(cards.get(key), int | float))
-    zero = zero_point_of(product)
+    zero = _zero_point(product)
     if zero is not None and sky is not None and sky.noise > 0:
         yield "limiting_magnitude", zero - 2.5 * log10(5 * sky.noise * sqrt(np.pi) * _APERTURE)
     yield from ages(references)
 
 
-def zero_point_of(product: Product) -> float | None:
+def _zero_point(product: Product) -> float | None:
     """Return the AB magnitude of 1 MJy/sr in a pixel: ``-2.5 log10(1e6 PIXAR_SR / 3631)``; None in other units."""
     area = product.outline.sci_header.get("PIXAR_SR")
-    if not isinstance(area, float) or area <= 0 or unit_string(product.outline.unit) != "MJy/sr":
+    if not isinstance(area, float) or area <= 0 or unit_of(product.outline) != "MJy/sr":
         return None
     return -2.5 * log10(1e6 * area / 3631)
 
@@ -245,7 +223,7 @@ def _entry(
         sha256=observation.sha256,
         page=page,
         measured=main.path.name,
-        unit=unit_string(main.outline.unit) if main.outline.unit is not None else "",
+        unit=unit_of(main.outline),
         products=files,
         recipe=main.recipe,
         mode=main.mode,
@@ -267,46 +245,3 @@ def _footprint(product: Product) -> tuple[tuple[float, float], ...]:
         return ()
     numbers = [float(one) for one in words[2:]]
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _pictures(observation: Observation, image: Array) -> Iterator[Picture]:
-    """Yield a picture of each product, all on the stretch of the one that was measured, each from its own sky."""
-    main = observation.main
-    stretch, below, scale = find_stretch(image), median_of(image), _scale(main)
-    for product in observation.products:
-        if product is main:
-            own, shown = image, stretch
-        else:
-            with open_planes(product.path) as planes:
-                own = mean_of_blocks(planes, _SIDE)
-            factor = _scale(product) / scale
-            shown = stretch.at(median_of(own) - (below - stretch.low) * factor, factor)
-        yield _picture(product, own, shown, _PICTURES * 3 // 4 // len(observation.products))
-
-
-def _scale(product: Product) -> float:
-    """Return how many of its unit are one of the rate: of MJy/sr PHOTMJSR, otherwise 1."""
-    header = product.outline.sci_header
-    is_calibrated = product.outline.unit is not None and unit_string(product.outline.unit) == "MJy/sr"
-    return float(header["PHOTMJSR"]) if is_calibrated and header.get("PHOTMJSR") else 1.0
-
-
-def _picture(product: Product, image: Array, stretch: Stretch, budget: int) -> Picture:
-    unit = "" if product.outline.unit is None else unit_string(product.outline.unit)
-    limits = f"black {stretch.low:.4g}, white {stretch.high:.4g} {unit}".strip()
-    *cube, rows, columns = product.outline.data.shape
-    side = -(-columns // image.shape[1])
-    shape = f"{columns} x {rows} pixels" + (f", the first of {cube[0]} integrations" if cube else "")
-    blocks = f"; means of {side} x {side}" if side > 1 else ""
-    address = data_uri(encode(image, stretch, budget))
-    return Picture(product.suffix, address, f"{shape}{blocks}; {limits}", f"{product.path.name}: {limits}")
-
-
-def first_pictures(products: Mapping[str, Product], budget: int) -> dict[str, Picture]:
-    """Return pictures of stacks, each on its own stretch and of at most `budget` bytes."""
-    found = {}
-    for name, product in products.items():
-        with open_planes(product.path) as planes:
-            image = mean_of_blocks(planes, _SIDE)
-        found[name] = _picture(product, image, find_stretch(image), budget)
-    return found

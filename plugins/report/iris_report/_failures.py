@@ -105,6 +105,4 @@ def read_run(path: Path) -> list[Failure]:
 
 
 def _restored(content: Mapping[str, Any]) -> Failure:
-    return Failure(
-        str(content["file"]), int(content["exposures"]), str(content["recipe"]), str(content["error"])
-    )
+    return Failure(str(content["file"]), int(content["exposures"]), str(content["recipe"]), str(content["error"]))

@@ -41,6 +41,11 @@ class Figure:
         """Return a value with its unit."""
         return f"{value:{self.form}} {unit if self.unit == '*' else self.unit}".strip()
 
+    def edges(self, low: float, high: float) -> str:
+        """Return limits with their unit."""
+        factor, unit = (100, "%") if self.form.endswith("%") else (1, self.unit.strip("*"))
+        return f"{factor * low:g} to {factor * high:g} {unit}".strip()
+
 
 _ALL = (
     Figure(
@@ -56,7 +61,7 @@ _ALL = (
         "Sky over that of the group",
         "",
         ".3g",
-        "sky over the median of the exposures of the same camera, detector, filter and read mode, where there are three",
+        "sky over the median of the exposures of its detector, filter and read mode, where there are three",
         "clouds, the Moon, twilight or a warm dome? Compare it with the exposures beside it",
     ),
     Figure(
@@ -96,7 +101,9 @@ _ALL = (
         "fraction of the pixels with SATURATED",
         "take shorter exposures, or more coadds",
     ),
-    Figure("zero_point", "Zero point", "mag AB", ".3f", "AB magnitude of 1 electron/s, from stars (ZP_AB)", is_trend=True),
+    Figure(
+        "zero_point", "Zero point", "mag AB", ".3f", "AB magnitude of 1 electron/s, of stars (ZP_AB)", is_trend=True
+    ),
     Figure("fwhm", "FWHM", "arcsec", ".4f", "width of a star, where a catalogue was made (FWHM)", is_trend=True),
     Figure(
         "limiting_magnitude",

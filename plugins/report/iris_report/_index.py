@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from iris_report._examine import Entry, Picture
+from iris_report._examine import Entry
 from iris_report._figures import FIGURES, figure_of
+from iris_report._gallery import Picture
 from iris_report._limits import Limits, breaches
 from iris_report._night import Night, Product
 from iris_report._plots import Dithers, Trend, dither_map, trend
 
-__all__ = ["Attention", "Target", "attention", "deepest_stacks", "excess_of_bad", "night_line", "targets", "trends", "versions"]
+__all__ = [
+    "Attention",
+    "Target",
+    "attention",
+    "deepest_stacks",
+    "excess_of_bad",
+    "night_line",
+    "targets",
+    "trends",
+    "versions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +165,7 @@ def excess_of_bad(entries: Iterable[Entry]) -> dict[str, float]:
     groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         groups[entry.instrument, entry.detector].append(entry)
-    found = {}
+    found: dict[str, float] = {}
     for group in groups.values():
         middle = float(np.median([one.figures["bad_fraction"] for one in group]))
         found |= {one.name: one.figures["bad_fraction"] - middle for one in group}
@@ -218,7 +229,7 @@ def _target(
 _FACTS = (
     ("exposures", "NEXP", "d", ""),
     ("exposure time", "TOTEXP", ".6g", "s"),
-    ("depth, 5 sigma", "MAGLIM", ".2f", "mag AB, all light of a point source"),
+    ("depth: 5 sigma, all light of a star", "MAGLIM", ".2f", "mag AB"),
     ("radius of the aperture of the depth", "MAGLIMAP", ".4f", "arcsec"),
     ("noise of empty apertures over their errors", "MAGRAT", ".3f", ""),
     ("correlation of neighbours, CORRFAC", "CORRFAC", ".3f", ""),

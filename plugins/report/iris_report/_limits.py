@@ -86,6 +86,5 @@ def breaches(figures: Mapping[str, float], limits: Limits) -> Iterator[Breach]:
         value = figures.get(name)
         if value is not None and not low <= value <= high:
             figure = figure_of(name)
-            beyond = f"above {figure.words(high)}" if value > high else f"below {figure.words(low)}"
-            words = f"{figure.label} is {figure.words(value)}, {beyond}"
+            words = f"{figure.label} is {figure.words(value)}, not {figure.edges(low, high)}"
             yield Breach(name, value, low, high, words, figure.advice)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def find_night(folder: Path, without: Path, failures: Iterable[Failure] = ()) ->
     for path in files_under(folder):
         if not path.is_relative_to(without):
             _sort(path, night, single)
-    night.observations = sorted(_observations(single), key=_when)
+    night.observations = sorted(_told_apart(list(_observations(single)), folder), key=_when)
     listed = [one for path in sorted(folder.rglob(FAILED)) for one in read_failures(path.parent)]
     night.failures = list(dict.fromkeys([*listed, *failures]))
     return night
@@ -185,11 +185,11 @@ def _read(path: Path) -> Product:
 
 def _observations(products: Iterable[Product]) -> Iterator[Observation]:
     """Yield exposures with their products: those of one science exposure, as they say themselves, belong together."""
-    found: dict[str, list[Product]] = defaultdict(list)
-    files: dict[str, tuple[str, str, str]] = {}
+    found: dict[tuple[Path, str], list[Product]] = defaultdict(list)
+    files: dict[tuple[Path, str], tuple[str, str, str]] = {}
     for product in products:
         stem, file, sha256 = _origin(product)
-        identity = sha256 or str(product.path.parent / stem)
+        identity = product.path.parent, sha256 or stem
         files.setdefault(identity, (stem, file, sha256))
         name = product.path.stem
         suffix = name.removeprefix(f"{stem}_") if name.startswith(f"{stem}_") else "cal" if name == stem else name
@@ -197,6 +197,17 @@ def _observations(products: Iterable[Product]) -> Iterator[Observation]:
     for identity, group in found.items():
         ordered = sorted(group, key=lambda one: (one.stages, one.path.name))
         yield Observation(*files[identity], tuple(ordered))
+
+
+def _told_apart(observations: Sequence[Observation], folder: Path) -> Iterator[Observation]:
+    """Yield exposures so that no two have one name: those that share it are named with their folders."""
+    counts = Counter(one.name for one in observations)
+    taken: set[str] = set()
+    for one in observations:
+        name = str(one.main.path.parent.relative_to(folder) / one.name) if counts[one.name] > 1 else one.name
+        name = f"{name} ({one.sha256[:8]})" if name in taken else name
+        taken.add(name)
+        yield replace(one, name=name)
 
 
 def _origin(product: Product) -> tuple[str, str, str]:

@@ -46,7 +46,7 @@ def numbers_of(examined: Examined, limits: Limits) -> Iterator[Number]:
     beyond = {one.figure for one in entry.breaches}
     for name in dict.fromkeys([*FIGURES, *entry.figures, *beyond]):
         figure, value = figure_of(name), entry.figures.get(name)
-        edges = f"{figure.words(limits[name][0])} to {figure.words(limits[name][1])}" if name in limits else ""
+        edges = figure.edges(*limits[name]) if name in limits else ""
         if value is None:
             found = next((one.value for one in entry.breaches if one.figure == name), None)
             words = _why_not(name, examined) if found is None else figure.words(found)
@@ -134,4 +134,7 @@ def _yaml(value: Any) -> str:
 def commands_to_look(product: Product) -> list[str]:
     """Return commands that show all pixels of a product."""
     name = shlex.quote(product.path.name)
-    return [f"iris show {name}", *([f"ds9 {name}[SCI]", f"jdaviz --layout=imviz {name}"] if product.path.suffix == ".fits" else [])]
+    return [
+        f"iris show {name}",
+        *([f"ds9 {name}[SCI]", f"jdaviz --layout=imviz {name}"] if product.path.suffix == ".fits" else []),
+    ]

@@ -13,7 +13,7 @@ from iris_report._planes import Planes
 
 __all__ = ["BAD", "Stretch", "data_uri", "encode", "find_stretch", "mean_of_blocks", "median_of"]
 
-BAD = (213, 94, 0)  # what has no valid value: a colour that no grey is
+BAD = (64, 110, 160)  # what has no valid value: a colour that no grey is
 _SOFT = 0.1  # of the range: linear below, logarithmic above
 _QUALITIES = (85, 70, 50, 30)
 
@@ -37,7 +37,7 @@ class Stretch:
 
 
 def mean_of_blocks(planes: Planes, most: int) -> Array:
-    """Return the means of what is valid in square blocks, NaN where nothing is: an image of at most `most` pixels a side.
+    """Return the means of what is valid in square blocks, NaN where nothing is; no side has more than `most` blocks.
 
     Of a cube that of its first integration. The plane is read by strips of rows.
     """
@@ -57,7 +57,7 @@ def _means(strip: Array, side: int) -> Array:
     padded = np.pad(strip, fill, constant_values=np.nan) if any(after for _, after in fill) else strip
     finite = np.isfinite(padded)
     total, count = _sums(np.where(finite, padded, np.float32(0)), side), _sums(finite, side)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
 def _sums(plane: Array, side: int) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from iris_core import Array, Exposure, InputError, open_fits, read_asdf
+from iris_core import Array, Exposure, open_fits, read_asdf, read_exposure
 
 __all__ = ["Index", "Planes", "open_planes"]
 
@@ -38,21 +38,20 @@ class Planes:
 
 @contextmanager
 def open_planes(path: Path) -> Iterator[Planes]:
-    """Open the planes of a product; of FITS only what is asked for is read, of ASDF everything.
+    """Open the planes of a product, or of an exposure; of FITS with an extension SCI only what is asked for is read.
 
     Raises
     ------
     InputError
         When the file is damaged, or has no image.
     """
-    if path.suffix == ".asdf":
-        yield _of_exposure(read_asdf(path))
-        return
-    with open_fits(path, pixels=False) as hdus:
-        if "SCI" not in hdus:
-            raise InputError(f"{path}: no extension SCI")
-        found = frozenset(name for name in ("SCI", "ERR", "DQ") if name in hdus)
-        yield Planes(tuple(hdus["SCI"].shape), found, lambda name, index: _native(hdus[name].section[index]))
+    if path.suffix == ".fits":
+        with open_fits(path, pixels=False) as hdus:
+            if "SCI" in hdus:
+                found = frozenset(name for name in ("SCI", "ERR", "DQ") if name in hdus)
+                yield Planes(tuple(hdus["SCI"].shape), found, lambda name, index: _native(hdus[name].section[index]))
+                return
+    yield _of_exposure(read_asdf(path) if path.suffix == ".asdf" else read_exposure(path))
 
 
 def _native(values: Any) -> Array:
@@ -62,7 +61,7 @@ def _native(values: Any) -> Array:
 
 
 def _of_exposure(exposure: Exposure) -> Planes:
-    planes = {"SCI": exposure.data, "DQ": exposure.dq}
-    if exposure.variance:
-        planes["ERR"] = exposure.err
+    planes: dict[str, Array] = {"SCI": exposure.data, "DQ": exposure.dq}
+    if (err := exposure.err) is not None:
+        planes["ERR"] = err
     return Planes(exposure.data.shape, frozenset(planes), lambda name, index: planes[name][index])

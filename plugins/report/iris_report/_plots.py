@@ -18,6 +18,7 @@ from iris_report._limits import Limits
 __all__ = ["Axis", "Dithers", "Histogram", "Mark", "Trend", "dither_map", "histogram", "trend"]
 
 _STEPS = (1, 2, 5, 10)
+_FAR = 20.0  # times the range of the values
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,10 @@ def trend(name: str, entries: Sequence[Entry], limits: Limits) -> Trend | None:
     known = [one for one in entries if name in one.figures and one.start and isfinite(one.figures[name])]
     if not known:
         return None
-    figure, times, values = figure_of(name), [_hours(one) for one in known], [one.figures[name] for one in known]
-    begin = min(times)
-    shown = [edge for edge in limits.get(name, ()) if _is_near(edge, values)]
+    figure, times = figure_of(name), [_hours(one) for one in known]
+    factor, unit = (100.0, "%") if figure.form.endswith("%") else (1.0, figure.unit)
+    values, begin = [factor * one.figures[name] for one in known], min(times)
+    shown = [factor * edge for edge in limits.get(name, ()) if edge and _is_near(factor * edge, values)]
     x = _axis([time - begin for time in times], 56, 344)
     y = _axis([*values, *shown], 150, 12)
     series = tuple(dict.fromkeys(one.filter or "no filter" for one in known))
@@ -108,11 +110,9 @@ def trend(name: str, entries: Sequence[Entry], limits: Limits) -> Trend | None:
         for one, time, value in zip(known, times, values, strict=True)
     )
     middle, low, high = (f"{one:.4g}" for one in (float(np.median(values)), min(values), max(values)))
-    alt = f"{figure.label} of {len(known)} exposures: median {middle}, from {low} to {high} {figure.unit}".strip()
+    alt = f"{figure.label} of {len(known)} exposures: median {middle}, from {low} to {high} {unit}".strip()
     first = min(one.start for one in known)
-    return Trend(
-        figure.label, figure.unit.strip("*"), x, y, marks, series, tuple(y.at(one) for one in shown), first, alt
-    )
+    return Trend(figure.label, unit, x, y, marks, series, tuple(y.at(one) for one in shown), first, alt)
 
 
 def _hours(entry: Entry) -> float:
@@ -122,7 +122,7 @@ def _hours(entry: Entry) -> float:
 def _is_near(edge: float, values: Sequence[float]) -> bool:
     """Whether a limit is shown: one that is far away would press all points together."""
     width = max(values) - min(values) or abs(max(values)) * 0.1 or 1.0
-    return min(values) - 3 * width <= edge <= max(values) + 3 * width
+    return min(values) - _FAR * width <= edge <= max(values) + _FAR * width
 
 
 def _axis(values: Sequence[float], start: float, end: float) -> Axis:
@@ -179,4 +179,5 @@ def _middle(name: str, points: Array, x: Axis, y: Axis) -> Mark:
 def _spread(flat: Mapping[str, Array]) -> str:
     middles = np.array([points.mean(axis=0) for points in flat.values()])
     east, north = np.ptp(middles, axis=0)
-    return f"{len(flat)} exposures, their middles within {east:.2f} arcsec in right ascension and {north:.2f} in declination"
+    within = f"{east:.2f} arcsec in right ascension and {north:.2f} in declination"
+    return f"{len(flat)} exposures, their middles within {within}"

@@ -12,7 +12,7 @@ from typing import Any
 from iris_verify import Ingredient, Search
 
 from iris_core import InputError, ReferenceUse, read_reference_header
-from iris_report._night import Product
+from iris_report._night import Observation, Product
 
 __all__ = ["UsedReference", "UsedReferences", "ages"]
 
@@ -49,7 +49,7 @@ class UsedReference:
 
 
 class UsedReferences:
-    """Describes the reference files of products; each file is read once.
+    """Describes the reference files of products, and finds their exposures; each file is read once.
 
     Parameters
     ----------
@@ -66,9 +66,18 @@ class UsedReferences:
         uses = dict.fromkeys(use for record in product.record.history for use in record.references)
         return [self._describe(use, product) for use in uses]
 
+    def exposure(self, observation: Observation) -> Path | None:
+        """Return the file of an exposure itself, None where it is not found."""
+        if not observation.sha256:
+            return None
+        return self._find(observation.main, Ingredient("science", observation.file, observation.sha256))
+
+    def _find(self, product: Product, ingredient: Ingredient) -> Path | None:
+        return self._search.find(product.record, ingredient, renamed=False)[0]
+
     def _describe(self, use: ReferenceUse, product: Product) -> UsedReference:
         name = Path(use.path).name
-        path, _ = self._search.find(product.record, Ingredient(use.reftype, name, use.sha256, is_reference=True))
+        path = self._find(product, Ingredient(use.reftype, name, use.sha256, is_reference=True))
         cards, why_not = self._cards(path)
         date, start = _date(cards), product.outline.meta.start_time
         if date is None or start is None:

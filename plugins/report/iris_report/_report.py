@@ -92,11 +92,15 @@ def make_report(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a report is made of a folder of products")
+    folders = [Path(one) for one in search]
+    for one in folders:
+        if not one.is_dir():
+            raise InputError(f"{one}: no such folder to search")
     given = read_limits(Path(limits)) if limits is not None else {}
-    failures = [one for path in runs for one in read_run(Path(path))]
+    failures = [failure for path in runs for failure in read_run(Path(path))]
     target = Folder(Path(out) if out is not None else folder / "report", one_file)
     with Hashes() as hashes, target.begun():
-        references = UsedReferences(Search([folder, *map(Path, search)], hashes))
+        references = UsedReferences(Search(folders, hashes))
         maker = _Maker(folder, target, failures, given, plugins or load_plugins(), references)
         found = maker.make(tell or (lambda _name: None))
         return ReportFiles(target.index, target.zip() if zipped else None, maker.content.line, found)
@@ -118,7 +122,7 @@ class _Maker:
         self.target, self.references = target, references
         modes = plugins.modes()
         names = {one.mode for one in (*(each.main for each in self.night.observations), *self.night.stacks)}
-        found: dict[str, InstrumentMode | None] = {name: modes[name] if name in modes else None for name in names}
+        found: dict[str, InstrumentMode | None] = {name: modes.get(name) for name in names}
         limits = {name: limits_of(mode, given) for name, mode in found.items()}
         address = target.address
         self.content = Content(self.night, limits, limits_of(None, given), plugins, address, target.is_one_file)
@@ -128,8 +132,12 @@ class _Maker:
         skies, pages = _skies(self.night), self.content.pages
         last = self._write_index()
         for observation in self.night.observations:
-            entry = self._add(observation, pages[observation.name], skies[observation.name])
-            tell(entry)
+            try:
+                self._add(observation, pages[observation.name], skies[observation.name])
+            except InputError as error:
+                path = observation.main.path
+                self.night.damaged[path] = str(error).removeprefix(f"{path}: ")
+            tell(observation.name)
             if monotonic() - last > _PAUSE:
                 last = self._write_index()
         self.content.finish()
@@ -137,7 +145,7 @@ class _Maker:
         self.target.write_json(self.content.plain())
         return tuple(self.content.attention)
 
-    def _add(self, observation: Observation, page: str, sky: tuple[float | None, float | None]) -> str:
+    def _add(self, observation: Observation, page: str, sky: tuple[float | None, float | None]) -> None:
         examined: Examined = examine(
             observation,
             page=page,
@@ -149,7 +157,6 @@ class _Maker:
         )
         self.target.write_page(page, self.content.add(examined))
         self.target.write_line(examined.entry)
-        return observation.name
 
     def _write_index(self) -> float:
         self.target.write_index(self.content.index())

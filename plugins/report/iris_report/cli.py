@@ -10,13 +10,16 @@ import click
 __all__ = ["report"]
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_THERE = click.Path(path_type=Path, exists=True, file_okay=False)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command(short_help="Make pages that show the products in a folder, what needs a person first.")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=_THERE)
 @click.option("--out", type=_FOLDER, metavar="FOLDER", help="Folder of the report.  [default: report in FOLDER]")
-@click.option("--search", multiple=True, type=_FOLDER, metavar="FOLDER", help="Look for reference files there, too.")
+@click.option(
+    "--search", multiple=True, type=_THERE, metavar="FOLDER", help="Look for references and exposures there, too."
+)
 @click.option("--limits", type=_FILE, metavar="FILE", help="Limits, as YAML: 'noise_ratio: [0.9, 1.1]'.")
 @click.option("--run", "runs", multiple=True, type=_FILE, metavar="FILE", help="What 'iris run --json' printed.")
 @click.option("--one-file", is_flag=True, help="All pages in one file.")
@@ -34,9 +37,9 @@ def report(
 ) -> None:
     """Make pages that show the products in FOLDER and below, and the same numbers as JSON.
 
-    The index begins with what needs a person: exposures that failed, files that are damaged, numbers beyond their limits.
-    Each exposure has a page with pictures after each saved stage, its noise, its reference files and its log. The pages
-    need no network, and run no program.
+    The index begins with what needs a person: exposures that failed, files that are damaged, numbers beyond their
+    limits. Each exposure has a page with pictures after each saved stage, its noise, its reference files and its log.
+    The pages need no network, and run no program.
 
     \b
     iris report out --search references
