@@ -80,7 +80,7 @@ _ALL = (
         "Noise ratio",
         "",
         ".3f",
-        "1.4826 median absolute deviation of value / ERR between sources; 1 where the errors are true",
+        "1.4826 median absolute deviation of (value - level) / ERR between sources; 1 where the errors are true",
         "above 1 the errors are too small (gain, read noise, structure in the sky), below 1 too large",
         is_trend=True,
     ),

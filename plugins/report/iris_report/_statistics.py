@@ -31,7 +31,7 @@ class Sky:
     level, noise
         Their median, and 1.4826 times their median absolute deviation [unit of the product].
     ratio
-        The same deviation of value / error: 1 where the errors are true. None without errors.
+        The same deviation of (value - level) / error: 1 where the errors are true. None without errors.
     pixels
         How many pixels there are between sources, of those that were looked at.
     counts
@@ -68,8 +68,9 @@ def measure_sky(planes: Planes) -> Sky | None:
         counts = _count((values - np.float32(level)) / np.float32(noise or 1))
         return Sky(level, noise, None, values.size, counts, counts)
     err = np.concatenate([part[sky] for _, part, sky in kept])
-    _, ratio = _spread(values / err)
-    return Sky(level, noise, ratio, values.size, _count(values / err), _count((values - np.float32(level)) / err))
+    # A level that is divided by errors that differ would scatter, too.
+    shifted = (values - np.float32(level)) / err
+    return Sky(level, noise, _spread(shifted)[1], values.size, _count(values / err), _count(shifted))
 
 
 def thinned_level(planes: Planes) -> float:
