@@ -151,6 +151,9 @@ def find_night(folder: Path, without: Path, failures: Iterable[Failure] = ()) ->
     for path in files_under(folder):
         if not path.is_relative_to(without):
             _sort(path, night, single)
+    # An image without errors beside one that has them says something of it: which pixel is of which source.
+    whole = {one.record.key for one in night.stacks if one.outline.variance}
+    night.stacks = [one for one in night.stacks if one.outline.variance or one.record.key not in whole]
     night.observations = sorted(_told_apart(list(_observations(single)), folder), key=_when)
     listed = [one for path in sorted(folder.rglob(FAILED)) for one in read_failures(path.parent)]
     night.failures = list(dict.fromkeys([*listed, *failures]))
@@ -174,7 +177,7 @@ def _sort(path: Path, night: Night, single: list[Product]) -> None:
             night.calibrations.append(product)
         elif "NEXP" not in header:
             single.append(product)
-        elif product.outline.variance:  # a segmentation image has no errors
+        else:
             night.stacks.append(product)
 
 

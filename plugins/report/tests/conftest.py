@@ -122,6 +122,7 @@ def lab() -> SimpleNamespace:
         rate_of=rate_of,
         entries=read_entries,
         long_ago=LONG_AGO,
+        sky=SKY,
     )
 
 
