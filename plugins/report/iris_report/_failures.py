@@ -98,6 +98,8 @@ def read_run(path: Path) -> list[Failure]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if "problems" in content:  # of a run that began with no exposure at all
+            return [Failure(path.name, 1, "", str(one)) for one in content["problems"]]
         exposures: list[Mapping[str, Any]] = [one for one in content["exposures"] if one["error"]]
         return [_restored({**one, "file": Path(one["path"]).name, "recipe": content["recipe"]}) for one in exposures]
     except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:

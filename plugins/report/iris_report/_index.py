@@ -98,7 +98,7 @@ def attention(night: Night, entries: Sequence[Entry], limits: Mapping[str, Limit
 
 def _failed(night: Night) -> Iterator[Attention]:
     for one in night.failures:
-        advice = f"mend or remove what the message names, then run {one.recipe} again with --resume"
+        advice = f"mend or remove what the message names, then run {one.recipe or 'it'} again with --resume"
         yield Attention("failed", one.label, "", one.error, advice)
     for path, words in night.damaged.items():
         advice = "make it again with --overwrite, or remove it; iris verify says what else is damaged"

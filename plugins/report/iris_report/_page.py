@@ -133,8 +133,8 @@ def _yaml(value: Any) -> str:
 
 def commands_to_look(product: Product) -> list[str]:
     """Return commands that show all pixels of a product."""
-    name = shlex.quote(product.path.name)
+    name, pixels = (shlex.quote(f"{product.path.name}{part}") for part in ("", "[SCI]"))
     return [
         f"iris show {name}",
-        *([f"ds9 {name}[SCI]", f"jdaviz --layout=imviz {name}"] if product.path.suffix == ".fits" else []),
+        *([f"ds9 {pixels}", f"jdaviz --layout=imviz {name}"] if product.path.suffix == ".fits" else []),
     ]

@@ -89,12 +89,15 @@ def test_without_cal_the_last_product_on_the_detector_is_measured(clean: SimpleN
     [
         ("x_rate.fits", "x_cal.fits", "cal", "x"),
         ("n1_x.fits", "n1_x_cal.fits", "cal", "n1_x"),
-        ("P1_CAM_DET1_SCI_LVL1_0001-00.fits", "P1_CAM_DET1_SCI_LVL2_0001-00.fits", "cal", "P1_CAM_DET1_SCI_LVL2_0001-00"),
+        (
+            "P1_CAM_DET1_SCI_LVL1_0001-00.fits",
+            "P1_CAM_DET1_SCI_LVL2_0001-00.fits",
+            "cal",
+            "P1_CAM_DET1_SCI_LVL2_0001-00",
+        ),
     ],
 )
-def test_an_exposure_has_the_name_of_its_file(
-    file: str, product: str, suffix: str, name: str, tmp_path: Path
-) -> None:
+def test_an_exposure_has_the_name_of_its_file(file: str, product: str, suffix: str, name: str, tmp_path: Path) -> None:
     calibrate(tmp_path, "[{flat_field: {save: cal}}]", write_rate(tmp_path / "raw", file))
     (one,) = find_night(tmp_path / "out", tmp_path / "report").observations
     assert [each.path.name for each in one.products] == [product]

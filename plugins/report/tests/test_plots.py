@@ -16,8 +16,8 @@ from iris_report._plots import Axis, dither_map, histogram, trend
 
 def entry(name: str = "x", **changes: Any) -> Entry:
     made = Entry(
-        **{one: "" for one in ("file", "sha256", "page", "measured", "unit", "recipe", "mode", "instrument")},
-        **{one: "" for one in ("detector", "pupil", "read_mode", "target")},
+        **dict.fromkeys(("file", "sha256", "page", "measured", "unit", "recipe", "mode", "instrument"), ""),
+        **dict.fromkeys(("detector", "pupil", "read_mode", "target"), ""),
         name=name,
         filter="Kbb",
         products={},

@@ -57,9 +57,7 @@ def test_another_file_of_the_same_name_is_not_taken_for_it(
     assert described(product, tmp_path, clean.folder)["dark"].age == pytest.approx(0.25, abs=0.01)
 
 
-def test_a_reference_named_by_hand_is_called_so(
-    clean: SimpleNamespace, tmp_path: Path, lab: SimpleNamespace
-) -> None:
+def test_a_reference_named_by_hand_is_called_so(clean: SimpleNamespace, tmp_path: Path, lab: SimpleNamespace) -> None:
     references = {"store": clean.references, "dark": clean.dark}
     lab.calibrate(clean, tmp_path / "out", clean.associations[0], references=references)
     product = find_night(tmp_path / "out", tmp_path).observations

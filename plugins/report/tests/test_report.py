@@ -179,9 +179,7 @@ def test_one_file_has_all_pages_and_links_into_itself(copied: Path) -> None:
     assert text.count("Residual sky over its errors") == 4
 
 
-def test_one_file_that_is_too_large_is_refused_with_its_size(
-    copied: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_file_that_is_too_large_is_refused_with_its_size(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iris_report._files._MOST", 100_000)
     with pytest.raises(InputError, match=r"would have 0 MB.*leave --one-file out"):
         make_report(copied, one_file=True)
