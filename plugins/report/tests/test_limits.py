@@ -69,7 +69,7 @@ def test_a_file_that_makes_no_sense_is_an_error_with_its_name(text: str, words: 
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none.yaml"):
+    with pytest.raises(InputError, match=r"none\.yaml"):
         read_limits(tmp_path / "none.yaml")
 
 
