@@ -196,6 +196,7 @@ class Content:
             "calibrations": [_calibration(one) for one in self.night.calibrations],
             "failures": [asdict(one) for one in self.night.failures],
             "damaged": {path.name: words for path, words in self.night.damaged.items()},
+            "unreadable": {path.name: words for path, words in self.night.unreadable.items()},
             "bad_over_group": excess_of_bad(self._entries),
             "exposures": [asdict(one) for one in self._entries],
         }

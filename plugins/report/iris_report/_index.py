@@ -103,6 +103,9 @@ def _failed(night: Night) -> Iterator[Attention]:
     for path, words in night.damaged.items():
         advice = "make it again with --overwrite, or remove it; iris verify says what else is damaged"
         yield Attention("damaged", path.name, "", words, advice)
+    for path, words in night.unreadable.items():
+        advice = "copy it again from where it was taken, then run the recipe again"
+        yield Attention("damaged", path.name, "", f"{words}; no product is made of it", advice)
 
 
 def _of_stack(stack: Product, limits: Limits) -> Iterator[Attention]:
@@ -122,6 +125,7 @@ def night_line(night: Night, entries: Sequence[Entry]) -> str:
     if not (entries or night.stacks or night.calibrations or night.failures):
         return f"No products, {night.others} other files."
     failed = sum(one.exposures for one in night.failures)
+    broken = len(night.damaged) + len(night.unreadable)
     warned = sum(one.is_warned for one in entries)
     names = list(dict.fromkeys(one.target or "no target" for one in entries))
     filters = list(dict.fromkeys(one.filter for one in entries if one.filter))
@@ -130,6 +134,7 @@ def night_line(night: Night, entries: Sequence[Entry]) -> str:
         f"{_number(len(entries), 'exposure')} calibrated" if entries else "No exposure calibrated",
         f"{warned} of them with a warning" if warned else "",
         f"{failed} failed" if failed else "none failed",
+        f"{_number(broken, 'file')} that cannot be read" if broken else "",
         f"{_number(len(names), 'target')} ({_some(names)}) in {', '.join(filters)}" if filters else "",
         f"{seconds / 3600:.2f} h of exposure{_span(entries)}" if seconds else "",
         _number(len(night.stacks), "stack") if night.stacks else "",

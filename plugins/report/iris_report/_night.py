@@ -10,7 +10,7 @@ from typing import Any
 
 from iris_verify import Record, files_under, read_record
 
-from iris_core import Exposure, InputError, key_of, product_name, read_asdf, read_fits
+from iris_core import Exposure, InputError, key_of, open_fits, product_name, read_asdf, read_fits
 from iris_report._failures import FAILED, Failure, read_failures
 
 __all__ = ["Night", "Observation", "Product", "find_night"]
@@ -118,7 +118,9 @@ class Night:
     tables
         Catalogues by the key of the image that they are of.
     damaged
-        Files that cannot be read, with the reason.
+        Products that cannot be read, with the reason.
+    unreadable
+        Exposures that cannot be read, and that no product is made of: a run over a folder passes over them.
     failures
         What runs could not calibrate.
     others
@@ -131,11 +133,12 @@ class Night:
     calibrations: list[Product] = field(default_factory=list)
     tables: dict[str, Path] = field(default_factory=dict)
     damaged: dict[Path, str] = field(default_factory=dict)
+    unreadable: dict[Path, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     others: int = 0
 
 
-def find_night(folder: Path, without: Path, failures: Iterable[Failure] = ()) -> Night:
+def find_night(folder: Path, without: Path, failures: Iterable[Failure] = (), search: Iterable[Path] = ()) -> Night:
     """Return what there is in a folder and below; headers are read, pixels are not.
 
     Parameters
@@ -146,6 +149,8 @@ def find_night(folder: Path, without: Path, failures: Iterable[Failure] = ()) ->
         A folder that is passed over: that of the report.
     failures
         Exposures that are known to have failed, beside those that FAILED.jsonl lists.
+    search
+        Folders with exposures and reference files.
     """
     night, single = Night(folder), list[Product]()
     for path in files_under(folder):
@@ -157,7 +162,22 @@ def find_night(folder: Path, without: Path, failures: Iterable[Failure] = ()) ->
     night.observations = sorted(_told_apart(list(_observations(single)), folder), key=_when)
     listed = [one for path in sorted(folder.rglob(FAILED)) for one in read_failures(path.parent)]
     night.failures = list(dict.fromkeys([*listed, *failures]))
+    night.unreadable = dict(_unreadable(night, search))
     return night
+
+
+def _unreadable(night: Night, search: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    products = [one for each in night.observations for one in each.products]
+    members = [one for each in (*products, *night.stacks) for one in each.record.provenance.get("members", ())]
+    known = {str(one["file"]) for one in members} | {one.file for one in night.failures}
+    paths = dict.fromkeys(path for folder in search for path in files_under(folder))
+    for path in paths:
+        if ".fits" in path.name and path.name not in known and path not in night.damaged:
+            try:
+                with open_fits(path, pixels=False, tell=lambda _remark: None):
+                    pass
+            except InputError as error:
+                yield path, str(error).removeprefix(f"{path}: ")
 
 
 def _sort(path: Path, night: Night, single: list[Product]) -> None:

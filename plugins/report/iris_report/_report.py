@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -14,7 +14,7 @@ from iris_verify import Hashes, Search
 from iris_core import InputError, InstrumentMode, Plugins, load_plugins
 from iris_report._content import Content
 from iris_report._examine import Examined, examine, rate_level, sky_of
-from iris_report._failures import Failure, read_run
+from iris_report._failures import read_run
 from iris_report._files import Folder
 from iris_report._index import Attention
 from iris_report._limits import Limits, limits_of, read_limits
@@ -101,7 +101,8 @@ def make_report(
     target = Folder(Path(out) if out is not None else folder / "report", one_file)
     with Hashes() as hashes, target.begun():
         references = UsedReferences(Search(folders, hashes))
-        maker = _Maker(folder, target, failures, given, plugins or load_plugins(), references)
+        night = find_night(folder, target.path, failures, folders)
+        maker = _Maker(night, target, given, plugins or load_plugins(), references)
         found = maker.make(tell or (lambda _name: None))
         return ReportFiles(target.index, target.zip() if zipped else None, maker.content.line, found)
 
@@ -111,14 +112,13 @@ class _Maker:
 
     def __init__(
         self,
-        folder: Path,
+        night: Night,
         target: Folder,
-        failures: Sequence[Failure],
         given: Limits,
         plugins: Plugins,
         references: UsedReferences,
     ) -> None:
-        self.night = find_night(folder, target.path, failures)
+        self.night = night
         self.target, self.references = target, references
         modes = plugins.modes()
         names = {one.mode for one in (*(each.main for each in self.night.observations), *self.night.stacks)}

@@ -168,7 +168,7 @@ def test_the_policy_of_the_pages_stops_what_would_ask(pages: list[Path], tmp_pat
 
 @pytest.mark.skipif("IRIS_AXE" not in os.environ, reason="IRIS_AXE does not name axe.min.js (npm pack axe-core)")
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", (1280, 360))
+@pytest.mark.parametrize("width", [1280, 360])
 def test_axe_finds_nothing_serious(pages: list[Path], width: int, scheme: str, browser: Browser) -> None:
     for page in pages:
         browser.open(page, width, scheme)

@@ -68,6 +68,7 @@ def test_a_record_that_makes_no_sense_is_named(text: str, tmp_path: Path) -> Non
         read_failures(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_real_run_that_fails_in_part_is_recorded(tmp_path: Path, lab: Any) -> None:
     night = lab.simulate(tmp_path / "raw", dithers=2)
     lab.cut(lab.rate_of(night, 2))

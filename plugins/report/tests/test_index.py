@@ -123,6 +123,7 @@ def test_a_bad_pixel_excess_is_over_the_median_of_the_detector(copied: Path, lab
     assert over["sim_IMG1_Kbb_0001"] == pytest.approx(0.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_products_in_asdf_have_a_report(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "asdf").mkdir()
     for path in copied.glob("*_cal.fits"):

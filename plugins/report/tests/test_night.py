@@ -164,6 +164,24 @@ def test_what_is_no_product_is_counted_and_what_is_hidden_is_not(clean: SimpleNa
     assert not night.observations
 
 
+def test_an_exposure_that_cannot_be_read_and_went_into_no_product_is_named(
+    clean: SimpleNamespace, tmp_path: Path, lab: SimpleNamespace
+) -> None:
+    """A run over a folder passes over it; without --search nobody knows of it."""
+    raw = Path(shutil.copytree(clean.folder, tmp_path / "raw"))
+    lost = Path(shutil.copy(lab.rate_of(clean, 1), raw / "lost_rate.fits"))
+    for path in (lost, raw / lab.rate_of(clean, 2).name):  # of the second there are products
+        lab.cut(path)
+    night = find_night(clean.out, tmp_path / "report", search=[raw, tmp_path])
+    assert list(night.unreadable) == [lost]
+    assert "truncated" in night.unreadable[lost]
+    made = make_report(clean.out, tmp_path / "report", search=[raw])
+    assert "none failed, 1 file that cannot be read" in made.line
+    (one,) = made.attention
+    assert (one.kind, one.name, one.is_failure) == ("damaged", "lost_rate.fits", True)
+    assert make_report(clean.out, tmp_path / "report").attention == ()
+
+
 def test_the_report_itself_is_passed_over(clean: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     shutil.copy(clean.out / "sim_IMG1_Kbb_0001_cal.fits", tmp_path / "report")

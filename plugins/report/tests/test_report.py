@@ -50,6 +50,7 @@ def test_each_exposure_has_a_page_and_a_line_with_its_numbers(
         assert entry["flags"]["DO_NOT_USE"] == pytest.approx(entry["figures"]["bad_fraction"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_noise_ratio_of_a_simulated_night_is_1(lab: SimpleNamespace, tmp_path: Path) -> None:
     """E2: of 256 x 256 pixels with four background exposures."""
     night = lab.simulate(tmp_path / "raw", dithers=3, size=256, backgrounds=6, seed=8)
@@ -93,6 +94,7 @@ def test_thirty_exposures_with_faults_give_exactly_their_warnings(lab: SimpleNam
     ]
 
 
+@pytest.mark.slow
 def test_a_sky_that_is_still_there_and_doubled_stands_out_of_its_group(lab: SimpleNamespace, tmp_path: Path) -> None:
     night = lab.simulate(tmp_path / "raw", dithers=4)
     lab.change(lab.rate_of(night, 2), lab.double_sky(night))
