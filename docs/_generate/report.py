@@ -62,7 +62,8 @@ def screenshot(page: Path, picture: Path, height: int, width: int = 1200) -> Non
     large = page.with_suffix(".png")
     subprocess.run([program, *options, f"--screenshot={large}", page.absolute().as_uri()], check=True)
     with Image.open(large) as shown:
-        shown.convert("RGB").save(picture, "JPEG", quality=80, optimize=True)
+        small = shown.convert("RGB").resize((1000, 1000 * shown.height // shown.width), Image.Resampling.LANCZOS)
+        small.save(picture, "JPEG", quality=75, optimize=True)
     large.unlink()
 
 

@@ -91,7 +91,7 @@ class Content:
 
     @property
     def attention(self) -> list[Attention]:
-        """What needs a person."""
+        """What needs attention."""
         return attention(self.night, self._entries, {name: self.limits_of(name) for name in self._limits})
 
     @property

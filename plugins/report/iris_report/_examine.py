@@ -79,7 +79,7 @@ class Entry:
 
     @property
     def is_warned(self) -> bool:
-        """Whether it needs a person."""
+        """Whether it needs attention."""
         return bool(self.breaches)
 
 

@@ -39,7 +39,15 @@ class Figure:
 
     def words(self, value: float, unit: str = "") -> str:
         """Return a value with its unit."""
-        return f"{value:{self.form}} {unit if self.unit == '*' else self.unit}".strip()
+        number = f"{value:{self.form}}".replace("%", " %")
+        return f"{number} {unit if self.unit == '*' else self.unit}".strip()
+
+    def exactly(self, value: float, *edges: float) -> str:
+        """Return a value with its unit, in so many digits that it is none of `edges`."""
+        if self.words(value) not in map(self.words, edges):
+            return self.words(value)
+        factor, unit = (100, "%") if self.form.endswith("%") else (1, self.unit.strip("*"))
+        return f"{factor * value:.8g} {unit}".strip()
 
     def edges(self, low: float, high: float) -> str:
         """Return limits with their unit."""
@@ -62,7 +70,7 @@ _ALL = (
         "",
         ".3g",
         "sky over the median of the exposures of its detector, filter and read mode, where there are three",
-        "clouds, the Moon, twilight or a warm dome? Compare it with the exposures beside it",
+        "compare it with the exposures beside it: clouds, the Moon, twilight, a warm dome",
     ),
     Figure(
         "residual_sky",
@@ -90,7 +98,7 @@ _ALL = (
         "",
         ".3%",
         "fraction of the pixels with DO_NOT_USE",
-        "see its DQ bits for which: a mask or a dark of another detector, or many cosmic rays?",
+        "see its DQ bits: a mask or a dark of another detector, or many cosmic rays",
         is_trend=True,
     ),
     Figure(

@@ -1,4 +1,4 @@
-"""What the index shows: what needs a person, the night in a line, trends, targets."""
+"""What the index shows: what needs attention, the night in a line, trends, targets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that needs a person.
+    """Something that needs attention.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Target:
 
 
 def attention(night: Night, entries: Sequence[Entry], limits: Mapping[str, Limits]) -> list[Attention]:
-    """Return what needs a person, what is worst first.
+    """Return what needs attention, what is worst first.
 
     Parameters
     ----------

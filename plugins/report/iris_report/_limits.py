@@ -1,4 +1,4 @@
-"""Limits beyond which a number needs a person: those of the package, of the instrument mode, and of a file."""
+"""Limits beyond which a number needs attention: those of the package, of the instrument mode, and of a file."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ def breaches(figures: Mapping[str, float], limits: Limits) -> Iterator[Breach]:
         value = figures.get(name)
         if value is not None and not low <= value <= high:
             figure = figure_of(name)
-            words = f"{figure.label} is {figure.words(value)}, not {figure.edges(low, high)}"
+            words = f"{figure.label}: {figure.exactly(value, low, high)}, usual is {figure.edges(low, high)}"
             yield Breach(name, value, low, high, words, figure.advice)

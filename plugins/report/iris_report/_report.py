@@ -39,7 +39,7 @@ class ReportFiles:
     line
         The night in a line.
     attention
-        What needs a person.
+        What needs attention.
     """
 
     index: Path
@@ -128,7 +128,7 @@ class _Maker:
         self.content = Content(self.night, limits, limits_of(None, given), plugins, address, target.is_one_file)
 
     def make(self, tell: Callable[[str], object]) -> tuple[Attention, ...]:
-        """Make all pages, and return what needs a person."""
+        """Make all pages, and return what needs attention."""
         skies, pages = _skies(self.night), self.content.pages
         last = self._write_index()
         for observation in self.night.observations:

@@ -14,7 +14,7 @@ _THERE = click.Path(path_type=Path, exists=True, file_okay=False)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command(short_help="Make pages that show the products in a folder, what needs a person first.")
+@click.command(short_help="Make pages that show the products in a folder, what needs attention first.")
 @click.argument("folder", type=_THERE)
 @click.option("--out", type=_FOLDER, metavar="FOLDER", help="Folder of the report.  [default: report in FOLDER]")
 @click.option(
@@ -37,7 +37,7 @@ def report(
 ) -> None:
     """Make pages that show the products in FOLDER and below, and the same numbers as JSON.
 
-    The index begins with what needs a person: exposures that failed, files that are damaged, numbers beyond their
+    The index begins with what needs attention: exposures that failed, files that are damaged, numbers beyond their
     limits. Each exposure has a page with pictures after each saved stage, its noise, its reference files and its log.
     The pages need no network, and run no program.
 

@@ -22,7 +22,7 @@ def test_it_says_the_night_what_needs_a_person_and_where_the_page_is(copied: Pat
     assert done.exit_code == 0
     lines = done.output.splitlines()
     assert lines[0].startswith("4 exposures calibrated, 1 of them with a warning, none failed")
-    assert lines[1].startswith("limit: sim_IMG1_Kbb_0003: Bad pixels is 5.")
+    assert lines[1].startswith("limit: sim_IMG1_Kbb_0003: Bad pixels: 5.")
     assert lines[2] == f"-> {copied / 'report' / 'index.html'}"
 
 

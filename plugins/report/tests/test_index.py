@@ -1,4 +1,4 @@
-"""The index: the night in a line, targets with their stacks, and what needs a person."""
+"""The index: the night in a line, targets with their stacks, and what needs attention."""
 
 from __future__ import annotations
 

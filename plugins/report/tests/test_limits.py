@@ -91,13 +91,29 @@ def test_a_number_that_is_not_known_is_not_beyond_and_nan_is() -> None:
 
 def test_a_breach_says_number_limit_and_what_to_do() -> None:
     (one,) = breaches({"bad_fraction": 0.061}, {"bad_fraction": (0.0, 0.05)})
-    assert "Bad pixels is 6.100%" in one.words
+    assert "Bad pixels: 6.100 %" in one.words
     assert "0 to 5 %" in one.words
     assert "mask" in one.advice
     (one,) = breaches({"dark_age": 70.0}, {"dark_age": (0.0, 30.0)})
     assert "70" in one.words
     assert "0 to 30 days" in one.words
     assert "dark" in one.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limits", "words"),
+    [
+        ("noise_ratio", 1.1003, (0.9, 1.1), "1.1003,"),
+        ("bad_fraction", 0.0500001, (0.0, 0.05), "5.00001 %,"),
+        ("dark_age", 30.001, (0.0, 30.0), "30.001 days,"),
+        ("noise_ratio", 1.2003, (0.9, 1.1), "1.200,"),
+    ],
+)
+def test_a_number_just_beyond_its_limit_does_not_look_like_it(
+    name: str, value: float, limits: tuple[float, float], words: str
+) -> None:
+    (one,) = breaches({name: value}, {name: limits})
+    assert f": {words}" in one.words
 
 
 @pytest.mark.parametrize("name", ["MAGRAT", "NOISE-1", "dark_age", "flat_age", *FIGURES])

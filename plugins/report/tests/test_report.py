@@ -1,4 +1,4 @@
-"""The report of a night: what needs a person first, and nothing else."""
+"""The report of a night: what needs attention first, and nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_clean_night_needs_nobody(clean: SimpleNamespace, tmp_path: Path) -> N
     made = make_report(clean.out, tmp_path / "report", search=[clean.folder])
     assert made.attention == ()
     assert made.index == tmp_path / "report" / "index.html"
-    assert "Needs a person: nothing" in text_of(made.index)
+    assert "Needs attention: nothing" in text_of(made.index)
     assert "4 exposures calibrated, none failed, 1 target (SIMULATED STARS) in Kbb, 0.11 h" in made.line
 
 
