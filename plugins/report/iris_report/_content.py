@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from iris_core import Plugins
+from iris_core import InputError, Plugins
 from iris_report._examine import Entry, Examined
 from iris_report._figures import FIGURES, figure_of
-from iris_report._gallery import stack_picture
+from iris_report._gallery import Picture, stack_picture
 from iris_report._index import (
     Attention,
     Target,
@@ -74,8 +74,15 @@ class Content:
         self._parts: list[str] = []
         self._stacks = deepest_stacks(night.stacks)
         budget = _STACKS // max(1, len(self._stacks)) * 3 // 4
-        self._pictures = {name: stack_picture(one, min(60_000, budget)) for name, one in self._stacks.items()}
+        self._pictures = dict(self._pictures_of_stacks(min(60_000, budget)))
         self._is_finished = False
+
+    def _pictures_of_stacks(self, budget: int) -> Iterator[tuple[str, Picture]]:
+        for name, stack in self._stacks.items():
+            try:
+                yield name, stack_picture(stack, budget)
+            except InputError as error:
+                self.night.damaged[stack.path] = str(error).removeprefix(f"{stack.path}: ")
 
     @property
     def pages(self) -> dict[str, str]:
@@ -146,7 +153,7 @@ class Content:
     def index(self) -> str:
         """Return the index, of what is known so far."""
         entries, total = self._entries, len(self.night.observations)
-        drawn, undrawn = trends(entries, self.limits_of(entries[0].mode if entries else ""))
+        drawn, undrawn = trends(entries, self._common_limits())
         products = [one for each in self.night.observations for one in each.products]
         return self._render.index(
             title=self._title,
@@ -164,6 +171,11 @@ class Content:
             meanings=self._meanings(),
             parts=self._parts,
         )
+
+    def _common_limits(self) -> Limits:
+        """Return the limits that are the same for all instrument modes that occur."""
+        first, *others = list(self._limits.values()) or [self._default]
+        return {name: edges for name, edges in first.items() if all(one.get(name) == edges for one in others)}
 
     def _targets(self) -> list[Target]:
         tables = {key: self._address(path) for key, path in self.night.tables.items()}

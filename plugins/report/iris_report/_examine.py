@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import log10, sqrt
+from math import isfinite, log10, sqrt
 from typing import Any
 
 import numpy as np
@@ -116,10 +116,16 @@ def sky_of(product: Product) -> float | None:
 
 
 def rate_level(product: Product) -> float | None:
-    """Return the level of a sky that is still in an image, in the unit of the rate; None where no pixel is valid."""
+    """Return the level of a sky that is still in an image, in the unit of the rate; None where no pixel is valid.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged.
+    """
     with open_planes(product.path) as planes:
         level = thinned_level(planes) / scale_of(product.outline)
-    return level if np.isfinite(level) else None
+    return level if isfinite(level) else None
 
 
 def examine(
@@ -229,7 +235,7 @@ def _entry(
         mode=main.mode,
         start=meta.start_time.strftime("%Y-%m-%dT%H:%M:%S") if meta.start_time else "",
         exposure_time=meta.exposure_time,
-        figures={name: float(f"{value:.7g}") for name, value in figures.items()},
+        figures={name: float(f"{value:.7g}") for name, value in figures.items() if isfinite(value)},
         flags=flags,
         footprint=_footprint(main),
         references=tuple(references),
@@ -239,9 +245,12 @@ def _entry(
 
 
 def _footprint(product: Product) -> tuple[tuple[float, float], ...]:
-    """Return the corners that S_REGION gives; none where there is none."""
+    """Return the corners that S_REGION gives; none where it gives none that can be read."""
     words = str(product.outline.sci_header.get("S_REGION", "")).split()
     if words[:2] != ["POLYGON", "ICRS"]:
         return ()
-    numbers = [float(one) for one in words[2:]]
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    try:
+        numbers = [float(one) for one in words[2:]]
+        return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    except ValueError:
+        return ()

@@ -40,22 +40,22 @@ class Folder:
 
     @contextmanager
     def begun(self) -> Iterator[None]:
-        """Make the folder and keep others out of it; what an earlier report has left is replaced.
-
-        Raises
-        ------
-        InputError
-            When there is something else.
-        """
-        self._refuse_others()
-        (self.path if self.is_one_file else self.path / _PAGES).mkdir(parents=True, exist_ok=True)
+        """Make the folder and keep others out of it; what an earlier report has left is replaced."""
+        self.path.mkdir(parents=True, exist_ok=True)
         with locked_folder(self.path):
             (self.path / _NIGHT).unlink(missing_ok=True)
             with (self.path / _LINES).open("w", encoding="utf-8") as self._lines:
                 yield
             self._remove_old()
 
-    def _refuse_others(self) -> None:
+    def refuse_others(self) -> None:
+        """Refuse a folder that holds something else than a report.
+
+        Raises
+        ------
+        InputError
+            When it does, or is a file.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path} is a file; a report is a folder: name another with --out")
         if self.path.is_dir() and any(self.path.iterdir()) and not (self.path / _LINES).is_file():

@@ -96,6 +96,7 @@ def _draw(path: Path, title: str, outline: Exposure, image: Array, shared: _Shar
 
 
 def unit_of(outline: Exposure) -> str:
+    """Return the unit of an exposure as BUNIT has it, ``""`` where it is not known."""
     return "" if outline.unit is None else unit_string(outline.unit)
 
 

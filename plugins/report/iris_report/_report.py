@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -99,11 +100,13 @@ def make_report(
     given = read_limits(Path(limits)) if limits is not None else {}
     failures = [failure for path in runs for failure in read_run(Path(path))]
     target = Folder(Path(out) if out is not None else folder / "report", one_file)
-    with Hashes() as hashes, target.begun():
+    target.refuse_others()
+    night = find_night(folder, target.path, failures, folders)
+    with Hashes() as hashes:
         references = UsedReferences(Search(folders, hashes))
-        night = find_night(folder, target.path, failures, folders)
         maker = _Maker(night, target, given, plugins or load_plugins(), references)
-        found = maker.make(tell or (lambda _name: None))
+        with target.begun():
+            found = maker.make(tell or (lambda _name: None))
         return ReportFiles(target.index, target.zip() if zipped else None, maker.content.line, found)
 
 
@@ -149,7 +152,7 @@ class _Maker:
         examined: Examined = examine(
             observation,
             page=page,
-            files={one.suffix: self.target.address(one.path) for one in observation.products},
+            files=self._files(observation),
             sky=sky,
             limits=self.content.limits_of(observation.main.mode),
             references=self.references,
@@ -157,6 +160,14 @@ class _Maker:
         )
         self.target.write_page(page, self.content.add(examined))
         self.target.write_line(examined.entry)
+
+    def _files(self, observation: Observation) -> dict[str, str]:
+        """Return the addresses of products, by suffix, or by name where two formats share that."""
+        suffixes = [one.suffix for one in observation.products]
+        return {
+            one.suffix if suffixes.count(one.suffix) == 1 else one.path.name: self.target.address(one.path)
+            for one in observation.products
+        }
 
     def _write_index(self) -> float:
         self.target.write_index(self.content.index())
@@ -176,7 +187,11 @@ def _skies(night: Night) -> dict[str, tuple[float | None, float | None]]:
 
 def _level(observation: Observation) -> float | None:
     subtracted = sky_of(observation.main)
-    return rate_level(observation.main) if subtracted is None else subtracted
+    if subtracted is not None:
+        return subtracted
+    with suppress(InputError):  # what is damaged is said when the exposure is looked at
+        return rate_level(observation.main)
+    return None
 
 
 def _over(value: float | None, middle: float | None) -> float | None:

@@ -99,7 +99,7 @@ def test_a_sky_that_is_still_there_and_doubled_stands_out_of_its_group(lab: Simp
     night = lab.simulate(tmp_path / "raw", dithers=4)
     lab.change(lab.rate_of(night, 2), lab.double_sky(night))
     files = [lab.rate_of(night, number) for number in (1, 2, 3, 4)]
-    lab.calibrate(night, tmp_path / "out", *files, skip={"resample": "not needed", "background": "none"})
+    lab.calibrate(night, tmp_path / "out", *files, skip={"resample": "not needed"})
     made = make_report(tmp_path / "out")
     assert kinds(made) == {("limit", "sim_IMG1_Kbb_0002", "sky_ratio")}
     first, entry, *_ = lab.entries(tmp_path / "out" / "report")
