@@ -36,6 +36,7 @@ class Number:
     label: str
     value: str
     limits: str
+    is_known: bool
     is_beyond: bool
     meaning: str
 
@@ -43,16 +44,12 @@ class Number:
 def numbers_of(examined: Examined, limits: Limits) -> Iterator[Number]:
     """Yield the numbers of an exposure with their limits; those that are not known say why."""
     entry = examined.entry
-    beyond = {one.figure for one in entry.breaches}
-    for name in dict.fromkeys([*FIGURES, *entry.figures, *beyond]):
-        figure, value = figure_of(name), entry.figures.get(name)
+    others = {one.figure: one.value for one in entry.breaches}
+    for name in dict.fromkeys([*FIGURES, *entry.figures, *others]):
+        figure, value = figure_of(name), entry.figures.get(name, others.get(name))
         edges = figure.edges(*limits[name]) if name in limits else ""
-        if value is None:
-            found = next((one.value for one in entry.breaches if one.figure == name), None)
-            words = _why_not(name, examined) if found is None else figure.words(found)
-        else:
-            words = figure.words(value, entry.unit)
-        yield Number(figure.label, words, edges, name in beyond, figure.meaning)
+        words = _why_not(name, examined) if value is None else figure.words(value, entry.unit)
+        yield Number(figure.label, words, edges, value is not None, name in others, figure.meaning)
 
 
 def _why_not(name: str, examined: Examined) -> str:

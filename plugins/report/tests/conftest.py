@@ -128,5 +128,6 @@ def lab() -> SimpleNamespace:
 
 @pytest.fixture
 def copied(clean: SimpleNamespace, tmp_path: Path) -> Path:
-    """Return a copy of the products of the clean night, for tests that change them."""
-    return Path(shutil.copytree(clean.out, tmp_path / "out", ignore=shutil.ignore_patterns("report*")))
+    """Return a copy of products of the clean night, for tests that change them: of the first exposure all."""
+    others = (f"*_{number:04d}_{suffix}.*" for number in (2, 3, 4) for suffix in ("bsub", "i2d"))
+    return Path(shutil.copytree(clean.out, tmp_path / "out", ignore=shutil.ignore_patterns("report*", *others)))

@@ -111,7 +111,7 @@ def test_a_sky_that_is_still_there_and_doubled_stands_out_of_its_group(lab: Simp
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(copied: Path, lab: SimpleNamespace) -> None:
-    broken = copied / "sim_IMG1_Kbb_0002_cal.fits"
+    broken = copied / "sim_IMG1_Kbb_0001_cal.fits"
     broken.write_bytes(broken.read_bytes()[:60000])
     made = make_report(copied)
     assert kinds(made) == {("damaged", broken.name, "")}
@@ -180,7 +180,7 @@ def test_one_file_has_all_pages_and_links_into_itself(copied: Path) -> None:
 
 
 def test_one_file_that_is_too_large_is_refused_with_its_size(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iris_report._files._MOST", 100_000)
+    monkeypatch.setattr("iris_report._files._MOST", 20_000)
     with pytest.raises(InputError, match=r"would have 0 MB.*leave --one-file out"):
         make_report(copied, one_file=True)
 
