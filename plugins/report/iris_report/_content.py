@@ -26,7 +26,7 @@ from iris_report._index import (
 )
 from iris_report._limits import Limits
 from iris_report._night import Night, Product
-from iris_report._page import changed_parameters, command_of, commands_to_look, numbers_of, residuals
+from iris_report._page import changed_parameters, commands_to_look, commands_to_repeat, numbers_of, residuals
 from iris_report._pictures import data_uri
 from iris_report._render import Pages
 
@@ -133,7 +133,7 @@ class Content:
             "is_subtracted": examined.is_subtracted,
             "changed": changed_parameters(product, self._plugins),
             "history": product.record.history,
-            "command": command_of(product, self._plugins),
+            "repeats": commands_to_repeat(product, self._plugins),
             "looks": commands_to_look(product),
         }
         if self._is_one_file:

@@ -17,7 +17,15 @@ from iris_report._night import Product
 from iris_report._plots import Histogram, histogram
 from iris_report._statistics import EDGES
 
-__all__ = ["Changed", "Number", "changed_parameters", "command_of", "commands_to_look", "numbers_of", "residuals"]
+__all__ = [
+    "Changed",
+    "Number",
+    "changed_parameters",
+    "commands_to_look",
+    "commands_to_repeat",
+    "numbers_of",
+    "residuals",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +107,14 @@ def _defaults(record: StageRecord, plugins: Plugins) -> Mapping[str, Any] | None
     return None
 
 
-def command_of(product: Product, plugins: Plugins) -> str:
-    """Return the command that makes a product again, by its recipe, its exposures and what was changed."""
-    if "replay" in {one.name for one in entry_points(group="iris_core.commands")}:
-        return shlex.join(["iris", "replay", product.path.name])
+def commands_to_repeat(product: Product, plugins: Plugins) -> list[str]:
+    """Return the commands that make a product again: from its own record, and by its recipe with what was changed."""
+    installed = {one.name for one in entry_points(group="iris_core.commands")}
+    replay = [shlex.join(["iris", "replay", product.path.name])] if "replay" in installed else []
+    return [*replay, _run(product, plugins)]
+
+
+def _run(product: Product, plugins: Plugins) -> str:
     members = product.record.provenance.get("members", ())
     science = [str(one["file"]) for one in members if one["role"] != "background"]
     words = ["iris", "run", product.recipe, *science, *_options(product, plugins)]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from iris_report import make_report
 from iris_report._night import find_night
-from iris_report._page import changed_parameters, command_of, commands_to_look
+from iris_report._page import changed_parameters, commands_to_look, commands_to_repeat
 
 from iris_core import load_plugins, read_fits, sha256_of
 
@@ -99,7 +99,8 @@ def test_the_command_on_the_page_makes_the_same_pixels_again(page: str, clean: S
 
     from iris_core.cli import main
 
-    words = shlex.split(unescape(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)[0]))
+    shown = unescape(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)[0]).splitlines()
+    words = shlex.split(next(line for line in shown if line.startswith("iris run ")))
     assert words[:3] == ["iris", "run", "image2"]
     assert words[-8::2] == ["--background"] * 4
     files = {path.name: str(path) for path in clean.folder.glob("*.fits")}
@@ -117,7 +118,17 @@ def test_a_plugin_that_is_not_installed_has_no_defaults(clean: SimpleNamespace, 
     changed = changed_parameters(product, load_plugins(only=("iris-imager",)))
     values = {one.name: one.default for one in changed}
     assert values["background.sigma"] == "not known: iris-background is not installed"
-    assert "--set" not in command_of(product, load_plugins(only=("iris-imager",)))
+    assert "--set" not in commands_to_repeat(product, load_plugins(only=("iris-imager",)))[-1]
+
+
+def test_what_is_installed_to_replay_products_comes_first(
+    clean: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = find_night(clean.out, tmp_path).observations[0].main
+    monkeypatch.setattr("iris_report._page.entry_points", lambda group: [SimpleNamespace(name="replay")])
+    first, second = commands_to_repeat(product, load_plugins())
+    assert first == "iris replay sim_IMG1_Kbb_0001_cal.fits"
+    assert second.startswith("iris run image2 sim_IMG1_Kbb_0001_rate.fits --reference store=STORE --set ")
 
 
 def test_commands_open_the_file_in_other_programs(clean: SimpleNamespace, tmp_path: Path) -> None:
