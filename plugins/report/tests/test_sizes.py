@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -120,3 +121,18 @@ def test_a_large_exposure_takes_little_time_and_memory(copied: Path, tmp_path: P
     seconds, peak = map(float, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
     assert seconds < 1.5
     assert peak * 1024 < 0.5e9
+
+
+def test_the_pictures_of_many_stacks_share_their_room(copied: Path) -> None:
+    product = read_fits(copied / "sim_IMG1_Kbb_0001_i2d.fits")
+    header = product.header.copy()
+    header["NEXP"] = 3
+    for number in range(25):
+        header["OBJECT"] = f"field {number}"
+        write_fits(product.replace(header=header.copy()), copied / f"field{number}_i2d.fits")
+    made = make_report(copied)
+    text = made.index.read_text()
+    assert text.count("<h3>Deepest stack</h3>") == 25
+    pictures = re.findall(r'data:image/jpeg;base64,([^"]+)" alt="field\d+_i2d\.fits', text)
+    assert len(pictures) == 25
+    assert sum(map(len, pictures)) < 600_000
