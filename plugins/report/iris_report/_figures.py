@@ -82,7 +82,13 @@ _ALL = (
         is_trend=True,
     ),
     Figure("residual", "Residual sky", "*", ".4g", "the same in the unit of the product"),
-    Figure("noise", "Noise of a pixel", "*", ".4g", "1.4826 median absolute deviation of the pixels between sources"),
+    Figure(
+        "noise",
+        "Noise of a pixel",
+        "*",
+        ".4g",
+        "1.4826 median absolute deviation of the pixels between sources, of one integration",
+    ),
     Figure(
         "noise_ratio",
         "Noise ratio",

@@ -153,8 +153,10 @@ def _number(count: int, noun: str) -> str:
 
 
 def _span(entries: Sequence[Entry]) -> str:
-    starts = sorted(one.start for one in entries if one.start)
-    return f" from {starts[0].replace('T', ' ')} to {starts[-1].replace('T', ' ')} UTC" if starts else ""
+    starts = sorted(one.start.replace("T", " ") for one in entries if one.start)
+    if not starts:
+        return ""
+    return f" from {starts[0]} to {starts[-1]} UTC" if starts[0] != starts[-1] else f" at {starts[0]} UTC"
 
 
 def trends(entries: Sequence[Entry], limits: Limits) -> tuple[list[Trend], list[str]]:

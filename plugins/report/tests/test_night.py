@@ -123,6 +123,7 @@ def test_integrations_and_asdf_are_measured_alike(tmp_path: Path) -> None:
     assert numbers[0].replace(".fits", "") == numbers[1].replace(".asdf", "").replace(".fits", "")
     page = (tmp_path / "fits" / "report" / "exposures" / "x.html").read_text()
     assert "the first of 3 integrations" in page
+    assert " to " not in made.line  # of one exposure there is one time at most
 
 
 def test_group_products_are_stacks_with_their_catalogues(tmp_path: Path, clean: SimpleNamespace) -> None:
