@@ -48,13 +48,13 @@ def resolve(plan: Plan | GroupPlan, run: Run) -> dict[str, Any]:
     """
     steps = [_step(one) for one in plan.steps]
     forced = {"forced": True} if run.recipe.forced else {}
-    recipe = {"recipe": 1, "name": run.recipe.name, **_options(run.recipe), "steps": steps}
+    recipe = {"recipe": 1, "name": run.recipe.name, **_options(run.recipe, plan.mode.name), "steps": steps}
     return {"name": plan.job.name, **forced, "recipe": recipe, "references": _references(plan, run.references)}
 
 
-def _options(recipe: Recipe) -> dict[str, Any]:
+def _options(recipe: Recipe, mode: str) -> dict[str, Any]:
     options = {
-        "instrument": recipe.instrument,
+        "instrument": mode,  # another one that is installed later may match, too
         "reader": recipe.reader,
         "members": {role: _text(numbers) for role, numbers in recipe.members.items()},
         "missing": "" if recipe.missing == "fail" else recipe.missing,

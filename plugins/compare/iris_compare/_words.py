@@ -1,4 +1,4 @@
-"""What `iris diff` prints: what matters first."""
+"""What `iris diff` and `iris replay` print: what matters first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 from iris_compare._catalogs import CatalogChange
 from iris_compare._difference import Difference, Spread
 from iris_compare._products import ProductDifference
+from iris_compare._replay import Replay
 from iris_core import print_rows, printable
 
-__all__ = ["show"]
+__all__ = ["show", "show_replay"]
 
 _LONGEST = 40  # characters of a value of a header
 Rows = Sequence[Mapping[str, Any]]
@@ -31,6 +32,22 @@ def show(found: ProductDifference) -> None:
         _table("fluxes, in units of their errors", _flux_rows(found.catalog))
     _print("headers", _header_lines(found))
     _print("history", found.history)
+
+
+def show_replay(found: Replay) -> None:
+    """Print what came of making a product again."""
+    click.echo(click.style(printable(f"{found.product}: {found.verdict}"), bold=True))
+    _print("", found.problems)
+    _print("", (f"not found: {one.label}" for one in found.missing))
+    if found.changes:
+        _print("made with other code", found.changes)
+    if found.install:
+        _print("to have the versions that made it", [found.install])
+    elif found.changes and found.difference is None and not found.is_same:
+        _print("", ["the versions are the same, their files are not: --anyway makes it again with those that are here"])
+    if found.difference is not None:
+        click.echo("first the product, then what is made now")
+        show(found.difference)
 
 
 def _print(title: str, lines: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""The commands ``iris compare-stages`` and ``iris diff``."""
+"""The commands ``iris compare-stages``, ``iris diff`` and ``iris replay``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from iris_core import IrisError, pairs, print_json, yaml_pairs
 
-__all__ = ["compare_stages", "diff"]
+__all__ = ["compare_stages", "diff", "replay"]
 
 _PATH = click.Path(path_type=Path)
 
@@ -101,3 +101,36 @@ def diff(first: Path, other: Path, plot: Path | None, as_json: bool) -> None:
     else:
         _words.show(found)
     raise SystemExit(found.verdict.exit_code)
+
+
+@click.command(name="replay", short_help="Make a product again from what stands in it, and compare the two.")
+@click.argument("product", type=_PATH)
+@click.option(
+    "--search",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Look for exposures and references there, too.",
+)
+@click.option("--anyway", is_flag=True, help="Make it again with other versions of code and libraries, too.")
+@click.option("--keep", type=_PATH, metavar="FOLDER", help="Keep what is made, and what it is made of, in a new folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
+def replay(product: Path, search: tuple[Path, ...], anyway: bool, keep: Path | None, as_json: bool) -> None:
+    """Make PRODUCT again from what stands in it, and say whether the same bits come out, or what differs.
+
+    Its recipe, with all parameters, is in the product; its exposures and references are found beside it and under
+    --search, by name and by SHA-256. Where other versions of plugins or libraries are installed than made it, nothing
+    is run without --anyway. Exit code 0: the same bits; 1: they are not, or it cannot be made again.
+
+    \b
+    iris replay out/x_cal.fits --search raw --search references
+    """  # noqa: D301 - click wants the character, not a backslash
+    from iris_compare import _words
+    from iris_compare._replay import replay_product
+
+    found = replay_product(product, search, anyway=anyway, keep=keep)
+    if as_json:
+        print_json(found.plain())
+    else:
+        _words.show_replay(found)
+    raise SystemExit(0 if found.is_same else 1)

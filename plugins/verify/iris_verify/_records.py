@@ -19,7 +19,7 @@ class Ingredient:
     Parameters
     ----------
     role
-        ``science``, ``background`` ... of an exposure; the type of a reference.
+        ``science``, ``background`` ... of an exposure; the type of a reference; ``plugin`` of a single file of code.
     name
         Its name, without folders; ``""`` where only its hash was kept.
     sha256
@@ -36,7 +36,8 @@ class Ingredient:
     @property
     def label(self) -> str:
         """What it is, in words."""
-        what = f"reference {self.role}" if self.is_reference else f"{self.role} exposure"
+        other = self.role if self.role == "plugin" else f"{self.role} exposure"
+        what = f"reference {self.role}" if self.is_reference else other
         return f"{what} {self.name or f'with SHA-256 {self.sha256[:12]}...'}"
 
 

@@ -30,7 +30,7 @@ class Search:
         self.hashes = hashes
         self._named: dict[str, list[Path]] = defaultdict(list)
         for folder in folders:
-            for path in files_under(folder):
+            for path in files_under(folder, every=True):  # of regions, say, or plugins
                 self._named[path.name].append(path)
 
     def begin(self, record: Record) -> None:
