@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,17 @@ def diff(first: Path, other: Path, plot: Path | None, as_json: bool) -> None:
     raise SystemExit(found.verdict.exit_code)
 
 
+@contextmanager
+def _silently() -> Iterator[None]:
+    """Say no warning of a run a second time: the notes of its stages stand in the product."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 @click.command(name="replay", short_help="Make a product again from what stands in it, and compare the two.")
 @click.argument("product", type=_PATH)
 @click.option(
@@ -128,7 +142,8 @@ def replay(product: Path, search: tuple[Path, ...], anyway: bool, keep: Path | N
     from iris_compare import _words
     from iris_compare._replay import replay_product
 
-    found = replay_product(product, search, anyway=anyway, keep=keep)
+    with _silently():
+        found = replay_product(product, search, anyway=anyway, keep=keep)
     if as_json:
         print_json(found.plain())
     else:
