@@ -135,6 +135,7 @@ def _plugins(plan: Plan | GroupPlan, run: Run) -> Iterator[str]:
             *(one.step.implementation.plugin for one in plan.steps if not one.skip),
             *run.recipe.plugins,
             run.recipe.reader,
+            *run.plugins.files(),  # their wrappers act
             *(owner.partition(" ")[0] for name, owner, _ in run.modes.brought() if name == plan.mode.name),
         )
         if name in run.plugins.origins

@@ -149,6 +149,15 @@ def test_a_single_file_plugin_is_found_by_its_hash(calibrated: SimpleNamespace, 
     assert str(plugin) in problem
 
 
+def test_a_single_file_that_only_wraps_acts_again(calibrated: SimpleNamespace, tmp_path: Path) -> None:
+    text = "from iris_core import hookimpl\n\n@hookimpl(wrapper=True)\ndef flat_field():\n    return (yield).scale(2)\n"
+    plugin = tmp_path / "doubles.py"
+    plugin.write_text(text)
+    given = {"directory": tmp_path / "out", "references": {"store": calibrated.store}, "plugin_files": plugin}
+    report = made(run(calibrated.recipe, *calibrated.raw.science, **given))
+    assert replay_product(report.products[0], [calibrated.folder, tmp_path]).is_same
+
+
 def test_files_are_found_by_their_hash_where_they_were_renamed(cal: Path, raw: Path) -> None:
     for path in [*raw.glob("*.fits"), *(raw / "references").iterdir()]:
         path.rename(path.with_name(f"moved-{path.name}"))
