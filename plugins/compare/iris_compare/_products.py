@@ -13,8 +13,9 @@ from iris_compare._footprints import Footprints, compare_footprints
 from iris_compare._noise import Noise, measure_noise
 from iris_compare._picture import draw_catalogs, draw_difference
 from iris_compare._places import Places, find_places
-from iris_compare._planes import PlaneChange, compare_planes, planes_of
+from iris_compare._planes import PlaneChange, compare_planes
 from iris_compare._records import Card, compare_headers, compare_histories, compare_values
+from iris_compare._stored import Planes, leave_in_file
 from iris_compare._verdict import Verdict, judge, judge_catalogs
 from iris_core import (
     Exposure,
@@ -80,7 +81,8 @@ class ProductDifference:
 def diff_products(first: str | Path, other: str | Path, plot: str | Path | None = None) -> ProductDifference:
     """Compare two products: images (FITS or ASDF; of any level, reference files too), or catalogues (ECSV).
 
-    The two are in memory, what is measured of them is by blocks of rows.
+    Planes that stand in a FITS file as they are in memory are read from it by rows: one product at most is in memory,
+    and three planes of their difference. A picture needs both.
 
     Parameters
     ----------
@@ -102,7 +104,8 @@ def diff_products(first: str | Path, other: str | Path, plot: str | Path | None 
 
 
 def _diff_images(first: Path, other: Path, plot: Path | None) -> ProductDifference:
-    here, there = _read(first), _read(other)
+    here, there = leave_in_file(_read(first)), leave_in_file(_read(other))  # one of them is in memory at a time
+    outlines = here.outline, there.outline
     difference, planes = measure_difference(here, there), compare_planes(here, there)
     alike = not difference.refusal
     noise = measure_noise(here, there) if alike else None
@@ -110,20 +113,20 @@ def _diff_images(first: Path, other: Path, plot: Path | None) -> ProductDifferen
     if verdict is Verdict.SAME_DATA and _same_bytes(first, other):
         verdict = Verdict.IDENTICAL
     if plot is not None:
-        _draw(here, there, difference, plot)
+        _draw(_read(first), _read(other), difference, plot)
     return ProductDifference(
         first=first,
         other=other,
         verdict=verdict,
         reasons=reasons,
-        causes=_causes(first, other, verdict, here, there),
+        causes=_causes(first, other, verdict, *outlines),
         planes=planes,
         difference=difference,
         noise=noise,
         places=find_places(here, there) if alike and planes else None,
-        footprints=compare_footprints(here, there) if here.shape != there.shape else None,
-        headers=compare_headers(here, there),
-        history=tuple(compare_histories(here, there)),
+        footprints=compare_footprints(here, there) if outlines[0].shape != outlines[1].shape else None,
+        headers=compare_headers(*outlines),
+        history=tuple(compare_histories(*outlines)),
     )
 
 
@@ -138,12 +141,12 @@ def _same_bytes(first: Path, other: Path) -> bool:
     return first.stat().st_size == other.stat().st_size and sha256_of(first) == sha256_of(other)
 
 
-def _alone(first: Exposure, other: Exposure) -> Iterator[str]:
+def _alone(first: Planes, other: Planes) -> Iterator[str]:
     """Yield what one of two exposures has and the other has not."""
-    names = {*planes_of(first)} ^ {*planes_of(other)}
-    yield from (f"{name} is in the {'first' if name in planes_of(first) else 'other'} only" for name in sorted(names))
-    if (first.wcs is None) != (other.wcs is None):
-        yield f"only the {'other' if first.wcs is None else 'first'} has a gWCS"
+    for name in sorted({*first.planes} ^ {*other.planes}):
+        yield f"{name} is in the {'first' if name in first.planes else 'other'} only"
+    if (first.outline.wcs is None) != (other.outline.wcs is None):
+        yield f"only the {'other' if first.outline.wcs is None else 'first'} has a gWCS"
 
 
 def _causes(first: Path, other: Path, verdict: Verdict, *products: Exposure) -> tuple[str, ...]:
