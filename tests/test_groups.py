@@ -375,9 +375,9 @@ def test_a_product_keeps_which_file_was_for_which_exposure(
     install: Install, write_recipe: Write, write_exposure: Write, tmp_path: Path
 ) -> None:
     """Where all have the same file, no exposure is named."""
-    text = 'from iris_core import stage\n\n@stage("halve", references=("flat", "lamp"))\ndef half(exposure):\n    return exposure\n'
+    with_files = '@stage("halve", references=("flat", "lamp"))\ndef half(exposure):\n    return exposure\n'
     install("lab-group", STAGES)
-    install("lab-files", text)
+    install("lab-files", f"from iris_core import stage\n\n{with_files}")
     plugins = load_plugins(only=("iris-imager", "lab-group", "lab-files"))
     store = tmp_path / "store"
     store.mkdir()
@@ -385,7 +385,8 @@ def test_a_product_keeps_which_file_was_for_which_exposure(
         make_reference(store / f"{detector}.fits", "flat", np.ones((8, 9)), DETECTOR=detector)
     make_reference(store / "lamp.fits", "lamp", np.ones((8, 9)), DETECTOR="ANY")
     frames = [write_exposure(f"{one}_rate.fits", header={"DETECTOR": one}) for one in ("IMG1", "IMG2")]
-    recipe = write_recipe("[halve: {use: lab-files}, level: {save: true}]", "members: {science: 1-2}", "missing: leave_out")
+    steps = "[halve: {use: lab-files}, level: {save: true}]"
+    recipe = write_recipe(steps, "members: {science: 1-2}", "missing: leave_out")
     report = run(recipe, *frames, plugins=plugins, references={"store": store})
     resolved = read_exposure(report.products[0]).provenance["resolved"]
     assert {one["file"]: one.get("exposures") for one in resolved["references"]} == {

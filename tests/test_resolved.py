@@ -11,7 +11,7 @@ import pytest
 import yaml
 from iris_testkit import make_reference
 
-from iris_core import Exposure, Params, Plugins, Report, key_of, parameter, run, sha256_of, stage
+from iris_core import Exposure, Params, Plugins, Report, StageSkipped, key_of, parameter, run, sha256_of, stage
 from iris_core.io.whole import provenance_of
 
 Lab = Callable[..., Plugins]
@@ -19,6 +19,8 @@ Write = Callable[..., Path]
 
 
 class Numbers(Params):
+    """Parameters of two kinds."""
+
     factor: float = parameter(0.1, "A factor.")
     names: tuple[str, ...] = parameter(("a", "b"), "Names.")
 
@@ -55,7 +57,8 @@ def resolved(report: Report) -> dict[str, Any]:
 def test_the_recipe_is_kept_with_all_that_was_chosen_and_set(
     plugins: Plugins, write_recipe: Write, write_exposure: Write
 ) -> None:
-    recipe = write_recipe("dark_current: {skip: no dark}, parse_subarray_map: {params: {factor: 0.3}, save: cal, again: true}")
+    options = "{params: {factor: 0.3}, save: cal, again: true}"
+    recipe = write_recipe(f"dark_current: {{skip: no dark}}, parse_subarray_map: {options}")
     found = resolved(run(recipe, write_exposure(), plugins=plugins))
     assert found["recipe"] == {
         "recipe": 1,
@@ -146,14 +149,14 @@ def test_the_file_of_a_stage_that_has_nothing_to_do_is_kept_too(
     lab: Lab, write_recipe: Write, write_exposure: Write, store: Path
 ) -> None:
     """It is looked for before the stage says so: without it nothing would be run."""
-    from iris_core import StageSkipped
 
     def nothing(exposure: Exposure) -> None:
         raise StageSkipped("nothing to do")
 
     idle = stage("flat_field", references=("flat",), check=nothing)(lambda exposure: exposure)
     plugins = lab(flat_field=idle)
-    report = run(write_recipe("flat_field: {save: cal}"), write_exposure(), plugins=plugins, references={"store": store})
+    given = write_recipe("flat_field: {save: cal}"), write_exposure()
+    report = run(*given, plugins=plugins, references={"store": store})
     (flat,) = resolved(report)["references"]
     assert flat["sha256"] == sha256_of(store / "flat.fits")
 

@@ -1,4 +1,4 @@
-"""What a product keeps so that it can be made again: the recipe as it was resolved, and which file each stage was given."""
+"""What a product keeps so that it can be made again: its resolved recipe, and which file each stage was given."""
 
 from __future__ import annotations
 

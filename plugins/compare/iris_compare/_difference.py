@@ -144,9 +144,7 @@ def measure_difference(first: Exposure | Planes, other: Exposure | Planes) -> Di
         ``(ny, nx)`` or ``(nint, ny, nx)``, in any unit.
     """
     first, other = Planes.of(first), Planes.of(other)
-    found = Difference(
-        unit=_unit(first.outline), shape=first.data.shape, refusal=_why_not_subtracted(first, other)
-    )
+    found = Difference(unit=_unit(first.outline), shape=first.data.shape, refusal=_why_not_subtracted(first, other))
     if first.data.shape != other.data.shape:
         return found
     found = _count_pixels(found, first, other)

@@ -10,7 +10,7 @@ import numpy as np
 from iris_compare._stored import Plane, Planes
 from iris_core import Array, Exposure, Mask, row_blocks
 
-__all__ = ["LAST_BITS", "PlaneChange", "compare_planes", "steps_apart"]
+__all__ = ["LAST_BITS", "PlaneChange", "compare_planes", "differ", "steps_apart"]
 
 # What another order of additions, or another processor, does to float32: steps of a value, or this part of its error.
 LAST_BITS, NEGLIGIBLE = 16, 1e-4
@@ -67,7 +67,7 @@ def _compare(name: str, first: Plane, other: Plane, variance: list[Plane]) -> Pl
     changed = beyond = steps = 0
     for block in row_blocks(first.shape):
         here, there = first[block], other[block]
-        differs = _differ(here, there)
+        differs = differ(here, there)
         if differs.any():
             err = np.sqrt(sum(plane[block][differs] for plane in variance)) if variance else np.zeros(1)
             apart, large = _beyond(here[differs], there[differs], err)
@@ -85,7 +85,8 @@ def _compare(name: str, first: Plane, other: Plane, variance: list[Plane]) -> Pl
     )
 
 
-def _differ(first: Array, other: Array) -> Mask:
+def differ(first: Array, other: Array) -> Mask:
+    """Return where two values are not the same; NaN in both is."""
     return np.asarray((first != other) & ~((first != first) & (other != other)))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from iris_verify import Hashes, Ingredient, Record, Search, faults, read_record, written_name
+
 from iris_compare._products import ProductDifference, diff_products
 from iris_compare._staging import Staged, code_of, exposures_of, lay_out, references_of
 from iris_compare._versions import install_line, other_python, other_versions
@@ -26,7 +28,6 @@ from iris_core import (
     run,
     sha256_of,
 )
-from iris_verify import Hashes, Ingredient, Record, Search, faults, read_record, written_name
 
 __all__ = ["SAME_BITS", "Replay", "replay_product"]
 
@@ -191,7 +192,7 @@ def _remake(known: Replay, record: Record, staged: Staged, plugins: Plugins, any
             plugins=plugins,
             watch=guard,
         )
-    except _OtherCode:
+    except _OtherCodeError:
         return replace(known, changes=(*known.changes, *guard.reasons))
     except IrisError as error:
         return replace(known, problems=tuple(str(error).splitlines()))
@@ -213,7 +214,7 @@ def _compared(known: Replay, made: Path, python: str) -> Replay:
     return replace(known, verdict=difference.verdict.value, difference=difference, problems=words)
 
 
-class _OtherCode(IrisError):
+class _OtherCodeError(IrisError):
     """The run would be another one than that of the product."""
 
 
@@ -232,7 +233,7 @@ class _Guard:
         for plan in plans.values():
             self.reasons += key_differences(self.record.provenance, self._identity(run, plan).provenance)
         if self.reasons and not self.anyway:
-            raise _OtherCode("; ".join(self.reasons))
+            raise _OtherCodeError("; ".join(self.reasons))
         return (yield)
 
     def _identity(self, run: Run, plan: Any) -> Identity:

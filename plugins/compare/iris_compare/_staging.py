@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iris_verify import Ingredient, Record
+
 from iris_compare._recorded import LIST
 from iris_compare._versions import file_plugins
 from iris_core import atomic, make_job, write_asn
-from iris_verify import Ingredient, Record
 
 __all__ = ["Staged", "code_of", "exposures_of", "lay_out", "references_of"]
 

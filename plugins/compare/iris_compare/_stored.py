@@ -55,7 +55,7 @@ class StoredPlane:
     shape: tuple[int, ...]
 
     def __getitem__(self, block: tuple[int | slice, ...]) -> Array:
-        *cube, rows = block
+        cube, rows = [int(number) for number in block[:-1] if isinstance(number, int)], block[-1]
         assert isinstance(rows, slice)
         height, width = self.shape[-2:]
         start = int(np.ravel_multi_index(cube, self.shape[:-2])) * height if cube else 0

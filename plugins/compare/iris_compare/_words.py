@@ -22,7 +22,7 @@ Rows = Sequence[Mapping[str, Any]]
 def show(found: ProductDifference) -> None:
     """Print what differs between two products."""
     click.echo(click.style(printable(found.verdict.value), bold=True))
-    _print("", (*found.reasons, ""))
+    _print("", (*found.reasons, *_tolerance_lines(found), ""))
     _print("causes", found.causes)
     _print("planes that differ", _plane_lines(found))
     _print("data", _data_lines(found))
@@ -66,6 +66,12 @@ def _print(title: str, lines: Iterable[str]) -> None:
 def _table(title: str, rows: Rows) -> None:
     if rows:
         print_rows(title, rows)
+
+
+def _tolerance_lines(found: ProductDifference) -> Iterator[str]:
+    if found.tolerance is not None:
+        limit = f"{found.tolerance:g}sigma"
+        yield f"beyond {limit}: {'; '.join(found.beyond)}" if found.beyond else f"within {limit}"
 
 
 def _plane_lines(found: ProductDifference) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from click.testing import CliRunner, Result
 from iris_compare import replay_product
 from iris_simulate import simulate, write_set
@@ -252,7 +253,7 @@ def test_an_exposure_that_is_no_product_is_refused(calibrated: SimpleNamespace) 
 
 def test_a_catalogue_without_an_image_of_its_run_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x_cat.ecsv"
-    path.write_text(f"# %ECSV 1.0\n# ---\n# meta: {{IRISKEY: {'a' * 64}}}\n# datatype:\n# - {{name: x, datatype: int64}}\nx\n1\n")
+    Table({"x": [1]}, meta={"IRISKEY": "a" * 64}).write(path, format="ascii.ecsv")
     with pytest.raises(InputError, match="an image of the same run"):
         replay_product(path)
 
@@ -353,8 +354,8 @@ def test_what_acts_on_the_end_of_runs_does_not_on_that_of_a_replay(
     """An archive must not be told of a product in a temporary folder."""
     site.install("1.2", 0.5)
     told = site.folder / "told"
-    text = f'from pathlib import Path\nfrom iris_core import hookimpl\n\n@hookimpl\ndef run_finished(report):\n    Path({str(told)!r}).touch()\n'
-    (site.folder / "lab_factor.py").write_text(text)
+    act = f"@hookimpl\ndef run_finished(report):\n    Path({str(told)!r}).touch()\n"
+    (site.folder / "lab_factor.py").write_text(f"from pathlib import Path\nfrom iris_core import hookimpl\n\n{act}")
     made(run(calibrated.recipe, *calibrated.raw.science, directory=site.folder, references={"store": calibrated.store}))
     assert told.exists()
     told.unlink()
@@ -407,4 +408,3 @@ def test_json_has_it_all(calibrated: SimpleNamespace, cal: Path, raw: Path) -> N
     assert missing["role"] == "background"
     assert len(missing["sha256"]) == 64
     assert json.loads(replay(cal, "--search", calibrated.folder, "--json").output)["same_bits"]
-
