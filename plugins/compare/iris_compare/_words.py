@@ -36,7 +36,9 @@ def show(found: ProductDifference) -> None:
 
 def show_replay(found: Replay) -> None:
     """Print what came of making a product again."""
-    click.echo(click.style(printable(f"{found.product}: {found.verdict}"), bold=True))
+    is_other = found.difference is not None
+    verdict = "what is made now (other) is not the same as it is (first)" if is_other else found.verdict
+    click.echo(click.style(printable(f"{found.product}: {verdict}"), bold=True))
     _print("", found.problems)
     _print("", (f"not found: {one.label}" for one in found.missing))
     if found.changes:
@@ -46,7 +48,6 @@ def show_replay(found: Replay) -> None:
     elif found.changes and found.difference is None and not found.is_same:
         _print("", ["the versions are the same, their files are not: --anyway makes it again with those that are here"])
     if found.difference is not None:
-        click.echo("first the product, then what is made now")
         show(found.difference)
 
 
