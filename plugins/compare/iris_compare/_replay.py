@@ -12,7 +12,7 @@ from typing import Any
 from iris_verify import Hashes, Ingredient, Record, Search, faults, read_record, written_name
 
 from iris_compare._products import ProductDifference, diff_products
-from iris_compare._staging import Staged, code_of, exposures_of, lay_out, references_of
+from iris_compare._staging import Staged, ingredients_of, lay_out, mode_of
 from iris_compare._versions import install_line, other_python, other_versions
 from iris_core import (
     Identity,
@@ -135,8 +135,6 @@ def _record_of(path: Path) -> Record:
         record = next((read_record(one) for one in beside if key_of(one) == record.key), record)
     if record.is_empty:
         raise InputError(f"{path}: a catalogue keeps its key alone; an image of the same run has to lie beside it")
-    if "resolved" not in record.provenance:
-        raise InputError(f"{path}: it does not hold its recipe, as products of earlier versions do not")
     return record
 
 
@@ -146,7 +144,7 @@ def _find(record: Record, search: Iterable[Path]) -> tuple[dict[Ingredient, Path
     problems, missing = [], []
     with Hashes() as hashes:
         looked = Search(search, hashes)
-        for one in dict.fromkeys([*exposures_of(record), *references_of(record), *code_of(record)]):
+        for one in ingredients_of(record):
             path, others = looked.find(record, one)
             if path is not None:
                 found[one] = path
@@ -179,8 +177,7 @@ def _folder(keep: str | Path | None) -> Iterator[Path]:
 
 
 def _remake(known: Replay, record: Record, staged: Staged, plugins: Plugins, anyway: bool) -> Replay:
-    resolved = record.provenance["resolved"]
-    forced = str(resolved["recipe"]["instrument"]) if resolved.get("forced") else ""
+    forced = mode_of(record) if record.provenance["resolved"].get("forced") else ""
     guard = _Guard(record, staged.hashes, anyway)
     try:
         report = run(
@@ -210,8 +207,9 @@ def _compared(known: Replay, made: Path, python: str) -> Replay:
     known = replace(known, changes=(*known.changes, *other_python(python)))
     difference = diff_products(known.product, made)
     unseen = difference.verdict.exit_code == 0 and not (difference.headers or difference.history or known.changes)
-    words = ("the bytes differ outside of pixels, headers and history: the file was written anew",) if unseen else ()
-    return replace(known, verdict=difference.verdict.value, difference=difference, problems=words)
+    words = "the bytes differ outside of pixels, headers and history: it was written anew, or damaged"
+    problems = (words,) if unseen else ()
+    return replace(known, verdict=difference.verdict.value, difference=difference, problems=problems)
 
 
 class _OtherCodeError(IrisError):

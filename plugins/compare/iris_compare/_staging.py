@@ -12,9 +12,9 @@ from iris_verify import Ingredient, Record
 
 from iris_compare._recorded import LIST
 from iris_compare._versions import file_plugins
-from iris_core import atomic, make_job, write_asn
+from iris_core import InputError, atomic, make_job, one_line, write_asn
 
-__all__ = ["Staged", "code_of", "exposures_of", "lay_out", "references_of"]
+__all__ = ["Staged", "ingredients_of", "lay_out", "mode_of"]
 
 _BY_HAND = "by hand"
 Found = Mapping[Ingredient, Path]
@@ -43,18 +43,45 @@ class Staged:
     hashes: Mapping[Path, str]
 
 
-def exposures_of(record: Record) -> list[Ingredient]:
+def ingredients_of(record: Record) -> list[Ingredient]:
+    """Return all that a run has to be given to make a product again, each once.
+
+    Raises
+    ------
+    InputError
+        When the product does not say how it was made, or its record of that is damaged.
+    """
+    if "resolved" not in record.provenance:
+        raise InputError(f"{record.path}: it does not hold its recipe, as products of earlier versions do not")
+    try:
+        mode_of(record), _ending(record)
+        return list(dict.fromkeys([*_exposures(record), *_references(record), *_code(record)]))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{record.path}: its provenance makes no sense: {one_line(error)}") from error
+
+
+def mode_of(record: Record) -> str:
+    """Return the instrument mode of a product."""
+    return str(record.provenance["resolved"]["recipe"]["instrument"])
+
+
+def _ending(record: Record) -> str:
+    _, endings = record.provenance["key"]["format"]
+    return "asdf" if ".asdf" in endings else "fits"
+
+
+def _exposures(record: Record) -> list[Ingredient]:
     """Return the exposures of a product in their order, those last that it was made without."""
     every = (*record.provenance.get("members", ()), *record.provenance.get("left_out", ()))
     return [Ingredient(str(one["role"]), str(one["file"]), str(one["sha256"])) for one in every]
 
 
-def references_of(record: Record) -> list[Ingredient]:
+def _references(record: Record) -> list[Ingredient]:
     """Return the reference files that the stages were given, each once."""
     return list(dict.fromkeys(_reference(one) for one in _choices(record) if one.get("file")))
 
 
-def code_of(record: Record) -> list[Ingredient]:
+def _code(record: Record) -> list[Ingredient]:
     """Return the single-file plugins of a product."""
     files = file_plugins(record.provenance["key"])
     return [Ingredient("plugin", f"{name}.py", digest) for name, digest in files.items()]
@@ -82,9 +109,9 @@ def lay_out(folder: Path, record: Record, found: Found) -> Staged:
     found
         Where each of its files is now; the links have the names that they had.
     """
-    code = {one: _link(folder / "plugins", found, one) for one in code_of(record)}
+    code = {one: _link(folder / "plugins", found, one) for one in _code(record)}
     references = {
-        one: _link(folder / "references" / str(number), found, one) for number, one in enumerate(references_of(record))
+        one: _link(folder / "references" / str(number), found, one) for number, one in enumerate(_references(record))
     }
     return Staged(
         recipe=_write_recipe(folder, record, references),
@@ -103,7 +130,7 @@ def _link(folder: Path, found: Found, one: Ingredient) -> Path:
 
 
 def _write_association(folder: Path, record: Record, found: Found) -> Path:
-    exposures = enumerate(exposures_of(record))
+    exposures = enumerate(_exposures(record))
     members = [(one.role, _link(folder / "inputs" / str(number), found, one)) for number, one in exposures]
     job = make_job(members, str(record.provenance["resolved"].get("name", "")))
     return write_asn([job], folder / "inputs.json", recipe=str(record.provenance.get("recipe", "")))
@@ -121,11 +148,10 @@ def _write_recipe(folder: Path, record: Record, references: Found) -> Path:
     rejected = [one for one in _choices(record) if not one.get("file")]
     _write(folder / "references" / LIST, json.dumps({"references": [*staged, *rejected]}, indent=1))
     by_hand = {one["type"]: f"references/{one['path']}" for one in staged if one.get("provider") == _BY_HAND}
-    _, endings = record.provenance["key"]["format"]
     content = {
         **record.provenance["resolved"]["recipe"],
         "references": {"store": "references", **by_hand},
-        "output": {"format": "asdf" if ".asdf" in endings else "fits"},
+        "output": {"format": _ending(record)},
     }
     return _write(folder / "recipe.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 

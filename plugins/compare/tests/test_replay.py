@@ -238,6 +238,38 @@ def test_edited_provenance_is_named(calibrated: SimpleNamespace, cal: Path) -> N
     assert "IRISKEY" in problem
 
 
+@pytest.mark.parametrize("name", ["../../x_rate.fits", "/etc/passwd", "..", "a/b.fits"])
+def test_a_product_cannot_name_a_file_in_another_folder(
+    name: str, calibrated: SimpleNamespace, cal: Path, tmp_path: Path
+) -> None:
+    """Links to all files are made: none of them outside of the folder of the replay."""
+    resolved = dict(read_fits(cal).provenance["resolved"])
+    references = [{**one, "file": name} for one in resolved["references"]]
+    write_again(cal, resolved={**resolved, "references": references})
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=r"cal.fits: its provenance makes no sense: .*no name of a file"):
+        replay_product(cal, [calibrated.folder])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "resolved", [{}, [], {"recipe": {}}, {"recipe": {"instrument": "x"}, "references": [{"file": "a.fits"}]}]
+)
+def test_damaged_provenance_is_an_error_that_names_the_product(
+    resolved: Any, calibrated: SimpleNamespace, cal: Path
+) -> None:
+    write_again(cal, resolved=resolved)
+    with pytest.raises(InputError, match=r"cal.fits: its provenance makes no sense"):
+        replay_product(cal, [calibrated.folder])
+
+
+def test_the_recipe_in_a_product_is_checked_as_any_other(calibrated: SimpleNamespace, cal: Path) -> None:
+    resolved = dict(read_fits(cal).provenance["resolved"])
+    write_again(cal, resolved={**resolved, "recipe": {**resolved["recipe"], "steps": ["flat_feild"]}})
+    problems = replay_product(cal, [calibrated.folder]).problems
+    assert any("no stage 'flat_feild'" in one for one in problems)
+
+
 def test_a_product_that_does_not_hold_its_recipe_is_refused(calibrated: SimpleNamespace, cal: Path) -> None:
     product = read_fits(cal)
     write_fits(product.replace(provenance={one: product.provenance[one] for one in ("key", "members")}), cal)

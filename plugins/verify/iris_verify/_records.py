@@ -33,6 +33,11 @@ class Ingredient:
     sha256: str
     is_reference: bool = False
 
+    def __post_init__(self) -> None:
+        # It is looked for beside the product, and a replay makes a link of this name.
+        if Path(self.name).name != self.name or self.name == ".." or "\0" in self.name:
+            raise ValueError(f"{self.name!r} is no name of a file")
+
     @property
     def label(self) -> str:
         """What it is, in words."""
