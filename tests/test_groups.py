@@ -397,6 +397,41 @@ def test_a_product_keeps_which_file_was_for_which_exposure(
     assert (resolved["recipe"]["members"], resolved["recipe"]["missing"]) == ({"science": "1-2"}, "leave_out")
 
 
+OWN_FILES = """\
+from iris_core import ReferenceType, hookimpl, stage
+
+@hookimpl
+def reference_types():
+    return [ReferenceType(name="starlist", kind="table", selectors=(), stated=(), firm=())]
+
+@stage("halve", references=("flat", "starlist"))
+def half(exposure, references):
+    return exposure.note(f"{len(references['starlist'].table())} stars")
+"""
+
+
+def test_an_association_may_have_files_of_its_own_beside_those_of_a_store(
+    install: Install, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    install("lab-group", STAGES)
+    install("lab-files", OWN_FILES)
+    plugins, store = load_plugins(only=("iris-imager", "lab-group", "lab-files")), tmp_path / "store"
+    store.mkdir()
+    make_reference(store / "flat.fits", "flat", np.ones((8, 9)))
+    Table({"ra": [1.0, 2.0]}, meta={"REFTYPE": "starlist"}).write(tmp_path / "stars.ecsv")
+    members = tuple(("science", path) for path in frames[:2])
+    job = Job(frames[0], name="deep", members=(*members, ("starlist", tmp_path / "stars.ecsv")))
+    asn = write_asn([job], tmp_path / "deep.json")
+    recipe = write_recipe("[halve: {use: lab-files}, mean: {save: true}]", "members: {science: 1+, starlist: 0-1}")
+    report = run(recipe, asn, plugins=plugins, references={"store": store})
+    assert not report.failed, report.failed
+    resolved = read_exposure(report.products[0]).provenance["resolved"]
+    assert {one["file"]: one["provider"] for one in resolved["references"]} == {
+        "flat.fits": "folder",
+        "stars.ecsv": "by hand",
+    }
+
+
 def test_one_exposure_is_a_group_of_one(
     plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path
 ) -> None:

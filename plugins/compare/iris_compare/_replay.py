@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -122,7 +123,10 @@ def replay_product(
     if others and not anyway:
         return known
     with _folder(keep) as folder:
-        return _remake(known, record, lay_out(folder, record, found), own, anyway)
+        done = _remake(known, record, lay_out(folder, record, found), own, anyway)
+        if keep is not None and done.verdict == _NOT_MADE:
+            rmtree(folder)  # it can be named again
+    return done
 
 
 def _record_of(path: Path) -> Record:
@@ -158,8 +162,9 @@ def _find(record: Record, search: Iterable[Path]) -> tuple[dict[Ingredient, Path
 def _plugins(record: Record) -> Plugins:
     """Return the installed plugins without those that only act on the end of a run: this one is of no archive."""
     every = load_plugins()
-    needed = {_OWN, *record.provenance["key"].get("code", {})}
-    return load_plugins(one for one in every.names() if one in needed or "run_finished" not in every.hooks_of(one))
+    needed = record.provenance["key"].get("code", {})
+    names = (one for one in every.names() if one in needed or "run_finished" not in every.hooks_of(one))
+    return load_plugins([_OWN, *names])
 
 
 @contextmanager
@@ -190,15 +195,16 @@ def _remake(known: Replay, record: Record, staged: Staged, plugins: Plugins, any
             watch=guard,
         )
     except _OtherCodeError:
-        return replace(known, changes=(*known.changes, *guard.reasons))
+        return replace(known, changes=tuple(guard.reasons))
     except IrisError as error:
         return replace(known, problems=tuple(str(error).splitlines()))
-    known = replace(known, changes=tuple(dict.fromkeys((*known.changes, *guard.reasons))))
-    made = staged.products / (written_name(known.product) or known.product.name)
-    if not made.is_file():
-        failed = [one.error for one in report.failed] or [f"the recipe made no {made.name}"]
+    known = replace(known, changes=tuple(guard.reasons) or known.changes)
+    products = {one.name: one for one in report.products}
+    name = written_name(known.product) or known.product.name
+    if name not in products:
+        failed = [one.error for one in report.failed] or [f"the recipe made no {name}, but {', '.join(products)}"]
         return replace(known, problems=tuple(failed))
-    return _compared(known, made, str(record.provenance.get("python", "")))
+    return _compared(known, products[name], str(record.provenance.get("python", "")))
 
 
 def _compared(known: Replay, made: Path, python: str) -> Replay:

@@ -46,7 +46,7 @@ def show_replay(found: Replay) -> None:
     if found.install:
         _print("to have the versions that made it", [found.install])
     elif found.changes and found.difference is None and not found.is_same:
-        _print("", ["the versions are the same, their files are not: --anyway makes it again with those that are here"])
+        _print("", ["no other version would help: --anyway makes it again with what is here"])
     if found.difference is not None:
         show(found.difference)
 

@@ -297,6 +297,32 @@ def test_what_is_kept_can_be_run_by_hand(calibrated: SimpleNamespace, cal: Path,
     assert report.results[0].products["cal"].read_bytes() == cal.read_bytes()
 
 
+def test_a_folder_for_what_was_not_made_is_not_left(site: Site, calibrated: SimpleNamespace, halved: Path) -> None:
+    site.install("1.2", 0.25)
+    kept = halved.parent / "kept"
+    assert replay_product(halved, [calibrated.folder], keep=kept).verdict == "not made again"
+    assert not kept.exists()
+    assert replay_product(halved, [calibrated.folder], keep=kept, anyway=True).verdict == "different"
+    assert (kept / "products" / halved.name).is_file()
+
+
+def test_a_name_that_was_edited_does_not_lead_to_another_file(calibrated: SimpleNamespace, cal: Path) -> None:
+    """Of a product that would be compared with itself the bits are the same."""
+    edit(cal, lambda hdus: hdus[0].header.update(FILENAME=str(cal)))
+    found = replay_product(cal, [calibrated.folder])
+    assert not found.is_same
+    (problem,) = found.problems
+    assert str(cal.name) in problem
+
+
+def test_plugins_that_are_not_loaded_do_not_matter(
+    calibrated: SimpleNamespace, cal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "iris-background,iris-dark,iris-flat,iris-photom,iris-imager"
+    monkeypatch.setenv("IRIS_LOAD_PLUGINS", names)
+    assert replay_product(cal, [calibrated.folder]).is_same
+
+
 def test_nothing_is_put_into_a_folder_that_is_there(calibrated: SimpleNamespace, cal: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match="name a new one"):
@@ -365,7 +391,10 @@ def test_another_version_is_run_anyway_and_its_difference_told(
     site.install("1.3", 0.25)
     found = replay_product(halved, [calibrated.folder], anyway=True)
     assert found.verdict == "different"
-    assert found.changes[0] == "lab-factor 1.2 -> 1.3"
+    (change,) = found.changes
+    assert change.startswith("lab-factor 1.2 (")
+    assert " -> 1.3 (" in change
+    assert found.install == "pip install lab-factor==1.2"
     assert found.difference is not None
     assert "data" in [one.name for one in found.difference.planes]
 
