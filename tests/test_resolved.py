@@ -145,6 +145,25 @@ def test_why_an_optional_reference_was_not_used_is_kept(
     assert set(ghosts) == {"type", "rejected"}
 
 
+def test_a_background_exposure_without_an_optional_reference_is_not_given_that_of_the_exposure(
+    lab: Lab, write_recipe: Write, write_exposure: Write, store: Path
+) -> None:
+    make_reference(store / "flat.fits", "flat", np.ones((8, 9)), FILTER="ANY")
+    make_reference(store / "ghosts.fits", "ghosts", np.ones((8, 9)), FILTER="Kbb")
+
+    def subtract(exposure: Exposure, background_exposures: Any) -> Exposure:
+        return exposure
+
+    plugins = lab(flat_field=with_flat, background=subtract)
+    files = write_exposure(), write_exposure("sky_rate.fits", header={"FILTER": "J"})
+    options = {"references": {"store": store}, "plugins": plugins}
+    report = run(write_recipe("flat_field, background: {save: cal}"), files[0], backgrounds=files[1], **options)
+    assert {one["file"]: one.get("exposures") for one in resolved(report)["references"]} == {
+        "flat.fits": None,
+        "ghosts.fits": ["x_rate.fits"],
+    }
+
+
 def test_the_file_of_a_stage_that_has_nothing_to_do_is_kept_too(
     lab: Lab, write_recipe: Write, write_exposure: Write, store: Path
 ) -> None:

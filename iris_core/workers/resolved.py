@@ -104,10 +104,10 @@ def _choices(plan: Plan | GroupPlan, files: ReferenceFiles) -> Iterator[tuple[st
     yield from _of_exposure(plan.job.path, plan.steps, files)
     for planned in plan.steps:
         for path, references in zip(plan.job.backgrounds, planned.background_references, strict=False):
-            uses = files.uses(references)
-            notes = (one.notes for one in references.values())
-            for use, said in zip(uses, notes, strict=True):
-                yield path.name, _Chosen(use.reftype, Path(use.path).name, use.sha256, use.provider, said)
+            uses = {one.reftype: one.sha256 for one in files.uses(references)}
+            for need in planned.step.needs:
+                choice = Choice(need, references.get(need.reftype))
+                yield path.name, _chosen(choice, uses.get(need.reftype, ""))
 
 
 def _of_exposure(path: Path, steps: Iterable[PlannedStep], files: ReferenceFiles) -> Iterator[tuple[str, _Chosen]]:

@@ -36,6 +36,7 @@ def single_exposures(folder: Path) -> Iterator[list[Path]]:
     given = {"references": {"store": folder / "sky" / "references"}}
     yield files_of(run("image2", *with_sky.inputs, directory=folder / "1", save="background", **given))
     yield files_of(run("image2", *with_sky.inputs, directory=folder / "2", format="asdf", **given))
+    yield files_of(run("image2-dark-first", *with_sky.inputs, directory=folder / "7", **given))
     skipped = {"skip": {"dark_current": "too noisy"}, "params": {"resample.pixfrac": 0.8}}
     yield files_of(run("image2", *with_sky.science, directory=folder / "3", **skipped, **given))
     yield files_of(run("image2", *with_sky.science, directory=folder / "4", plugin_files=plugin, **given))
