@@ -77,6 +77,7 @@ from .keywords import parse_unit as parse_unit
 from .keywords import text_card as text_card
 from .keywords import unit_string as unit_string
 from .loading import load_plugins as load_plugins
+from .meta import FileHash as FileHash
 from .meta import Meta as Meta
 from .meta import ReferenceUse as ReferenceUse
 from .meta import Removal as Removal
@@ -124,6 +125,7 @@ from .report import Job as Job
 from .report import Report as Report
 from .report import Standing as Standing
 from .rows import by_rows as by_rows
+from .rows import in_threads as in_threads
 from .runner import run_step as run_step
 from .stages import Params as Params
 from .stages import StageImplementation as StageImplementation

@@ -13,6 +13,7 @@ from iris_core.errors import StageContractError, StageSkipped, choices
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, Result
 from iris_core.keywords import parse_unit
+from iris_core.rows import in_threads
 from iris_core.stages import StageSpec, call_with_named
 from iris_core.state import check_state, is_removed
 from iris_core.step import GroupInputs, StageInputs, Step
@@ -175,19 +176,20 @@ def _check_pixels_kept(who: str, before: Exposure, after: Exposure) -> None:
         raise StageContractError(f"{who} {change}; only a stage declared with reshapes=True may")
     if after.dq is not before.dq:
         blocks = row_blocks(after.dq.shape)
-        lost = sum(np.count_nonzero(before.dq[block] & ~after.dq[block]) for block in blocks)
+        lost = sum(in_threads(lambda block: np.count_nonzero(before.dq[block] & ~after.dq[block]), blocks))
         if lost:
             raise StageContractError(f"{who} removed DQ bits in {lost} pixels; bits are only ever added")
 
 
 def _check_invalid(who: str, exposure: Exposure) -> None:
     planes = {"data": exposure.data, **exposure.variance}
-    wrong: dict[str, int] = dict.fromkeys(planes, 0)
-    for block in row_blocks(exposure.data.shape):
+
+    def wrong_in(block: tuple[int | slice, ...]) -> list[int]:
         unusable = (exposure.dq[block] & DQ.DO_NOT_USE) != 0
-        for name, plane in planes.items():
-            wrong[name] += int(np.count_nonzero(np.isfinite(plane[block]) == unusable))
-    for name, count in wrong.items():
+        return [int(np.count_nonzero(np.isfinite(plane[block]) == unusable)) for plane in planes.values()]
+
+    wrong = map(sum, zip(*in_threads(wrong_in, row_blocks(exposure.data.shape)), strict=True))
+    for name, count in zip(planes, wrong, strict=False):
         if count:
             wrong_pixels = f"in {count} pixels {name} is NaN without DO_NOT_USE, or finite with it"
             raise StageContractError(f"{who}: {wrong_pixels}; end the stage with exposure.mask_invalid()")

@@ -60,7 +60,8 @@ class InstrumentMode:
     selectors
         Keywords by which its reference files are chosen: a store asks for no others.
     quality
-        Lowest and highest usual value of header keywords of products; a product beyond them is a warning.
+        Lowest and highest usual value of header keywords of products, a warning beyond them; and of other numbers by
+        which packages tell good products from bad.
     """
 
     name: str

@@ -133,6 +133,14 @@ class ReferenceUse:
     provider: str
 
 
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """The SHA-256 of a file, and the state (see `state_of`) in which it had this hash."""
+
+    sha256: str
+    state: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
     """What one stage did to an exposure; written by the runner only.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from astropy.modeling import Model
     from astropy.table import Table
     from astropy.units import UnitBase
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,8 @@ class Reference:
         Of the file, where the provider knows it; otherwise it is computed for the provenance.
     content
         What the file holds (an image, a table, a model), put in by the framework before a stage is called.
+    derived
+        What was made of the content, by `derive`.
     """
 
     reftype: str
@@ -138,6 +142,7 @@ class Reference:
     notes: tuple[str, ...] = ()
     sha256: str = ""
     content: Any = field(default=None, compare=False, repr=False)
+    derived: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def image(self, exposure: Exposure) -> ReferenceImage:
         """Return the pixels that belong to the pixels of `exposure`; those of an outline are blank.
@@ -184,9 +189,26 @@ class Reference:
             raise InputError(f"the {self.reftype} {self.path} is not {wanted}: {found}")
         return self.content
 
-    def with_content(self, content: Any) -> Self:
-        """Return the reference with what its file holds."""
-        return replace(self, content=content)
+    def derive(self, make: Callable[[], Made], *key: Hashable) -> Made:
+        """Return what `make` makes of the content: made once in a run for a key, whatever uses the file.
+
+        It is the same object for all exposures, and must not be changed.
+
+        Parameters
+        ----------
+        make
+            Takes long, and depends on the content and the key only.
+        *key
+            What it is, and all else that it depends on.
+        """
+        if key not in self.derived:
+            self.derived[key] = make()
+        made: Made = self.derived[key]
+        return made
+
+    def with_content(self, content: Any, derived: dict[Hashable, Any] | None = None) -> Self:
+        """Return the reference with what its file holds, and what was made of that before."""
+        return replace(self, content=content, derived={} if derived is None else derived)
 
     def use(self, sha256: str = "") -> ReferenceUse:
         """Return what the provenance keeps of this reference."""

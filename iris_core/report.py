@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iris_core.errors import IrisError
 from iris_core.exposure import Exposure
-from iris_core.meta import StageRecord
+from iris_core.meta import FileHash, StageRecord
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -57,6 +57,8 @@ class ExposureResult:
         Its instrument mode.
     products
         The files written, by suffix.
+    hashes
+        Of those, the SHA-256 as far as it was computed beside the work.
     history
         The records of its stages.
     seconds
@@ -74,6 +76,7 @@ class ExposureResult:
     path: Path
     mode: str = ""
     products: Mapping[str, Path]
+    hashes: Mapping[str, FileHash] = field(default_factory=dict)
     history: tuple[StageRecord, ...] = ()
     seconds: float = 0.0
     error: str = ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from multiprocessing import parent_process
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from iris_core.arrays import Array, row_blocks
 from iris_core.errors import StageContractError
 from iris_core.exposure import Exposure, planes_of, with_planes
 from iris_core.reference import ReferenceImage
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 # Of the rows that a thread works on: they stay in a processor's cache with all that is made of them.
 _PIXELS = 1 << 16
@@ -54,14 +59,36 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
     blocks = row_blocks(exposure.data.shape, _PIXELS)
     first, *others = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
     notes = work(first)
-    with ThreadPoolExecutor(usable_threads()) as pool:
-        waiting = [pool.submit(copy_context().run, work, where) for where in others]  # np.errstate is of the context
-        for one in waiting:
-            notes |= one.result()
+    for more in in_threads(work, others):
+        notes |= more
     planes = {name: (made.after if name in made.after else made.before)[name] for name in made.facts["planes"]}
     after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), planes)
     pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
     return exposure.replace(**pixels, notes=(*exposure.notes, *notes))
+
+
+def in_threads(function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """Yield what a function returns for each item, in their order; several are worked on at a time, over threads.
+
+    Parameters
+    ----------
+    function
+        What takes long in it has to leave the interpreter to others, as numpy does with large arrays.
+    items
+        Taken as they are needed: at no time are many of the results in memory.
+    """
+    number, rest = usable_threads(), iter(items)
+    first = list(islice(rest, 2))
+    if number == 1 or len(first) < 2:
+        yield from map(function, chain(first, rest))
+        return
+    with ThreadPoolExecutor(number) as pool:
+        # np.errstate is of the context.
+        submitted = (pool.submit(copy_context().run, function, one) for one in chain(first, rest))
+        waiting = deque(islice(submitted, 2 * number))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(islice(submitted, 1))
 
 
 def usable_threads() -> int:

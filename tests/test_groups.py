@@ -152,6 +152,10 @@ def test_exposures_go_through_steps_of_one_and_of_many_and_every_product_is_writ
     assert not report.failed, report.failed
     assert report.summary == "1 of 1 group of 4 exposures calibrated"
     assert report.results[0].label == f"{frames[0]} and 3 others"
+    products, hashes = report.results[0].products, report.results[0].hashes
+    assert {products[name]: one.sha256 for name, one in hashes.items()} == {
+        path: sha256(path.read_bytes()).hexdigest() for path in products.values()
+    }
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {*LEVELED, "f3_mean.fits", "f3_cal.fits", "f3_cat.ecsv", "f3_segm.fits"}
     truth = [read_exposure(path) for path in frames]

@@ -159,6 +159,20 @@ def test_an_exposure_whose_file_changes_during_the_run_fails(
     assert report.products == ()
 
 
+def test_hashes_of_files_that_have_changed_since_are_not_told(tmp_path: Path) -> None:
+    same, changed, unknown = (tmp_path / name for name in ("same", "changed", "unknown"))
+    for path in (same, changed, unknown):
+        path.write_bytes(b"a")
+    with closing(HashedFiles()) as files:
+        files.hash(same)
+        files.hash(changed)
+        files.sha256(changed)
+        changed.write_bytes(b"c")
+        assert {path: one.sha256 for path, one in files.unchanged([same, changed, unknown]).items()} == {
+            same: sha256(b"a").hexdigest()
+        }
+
+
 def test_files_are_hashed_beside_the_work_and_may_not_change(tmp_path: Path) -> None:
     hashed, watched, none = (tmp_path / name for name in ("hashed", "watched", "none"))
     hashed.write_bytes(b"a")

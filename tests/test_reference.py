@@ -216,3 +216,16 @@ def test_the_references_of_a_step_are_what_was_chosen_with_a_note_on_what_was_no
 )
 def test_the_outcome_of_a_choice_is_one_phrase(choice: Choice, outcome: str) -> None:
     assert choice.outcome == outcome
+
+
+def test_what_is_derived_of_a_file_is_made_once_for_a_key(tmp_path: Path) -> None:
+    """And goes with the content, not with the choice of the file for one exposure."""
+    derived: dict[Any, Any] = {}
+    first, second = (
+        Reference(reftype="distortion", path=tmp_path / "d.asdf", provider="p").with_content("model", derived)
+        for _ in range(2)
+    )
+    made = first.derive(object, "inverse", 1)
+    assert second.derive(object, "inverse", 1) is made
+    assert second.derive(object, "inverse", 2) is not made
+    assert second.with_content("another").derive(object, "inverse", 1) is not made

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
-from iris_core import DQ, Array, Exposure, ReferenceImage, StageContractError, by_rows, rows
+from iris_core import DQ, Array, Exposure, ReferenceImage, StageContractError, by_rows, in_threads, rows
 
 
 def make_image(shape: tuple[int, int]) -> ReferenceImage:
@@ -98,3 +98,28 @@ def test_rows_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPat
     exposure = exposure.replace(data=np.arange(140, dtype=np.float32).reshape(20, 7))
     with pytest.raises(StageContractError):
         by_rows(function, exposure)
+
+
+@given(items=st.lists(st.integers()), threads=st.integers(1, 3))
+def test_results_of_threads_come_in_the_order_of_the_items(items: list[int], threads: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "usable_threads", lambda: threads)
+        assert list(in_threads(lambda one: one * 2, items)) == [one * 2 for one in items]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_items_are_taken_as_they_are_needed(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setattr(rows, "usable_threads", lambda: threads)
+    taken: list[int] = []
+    results = in_threads(str, (taken.append(number) or number for number in range(100)))
+    assert next(results) == "0"
+    assert len(taken) <= 2 * threads + 1
+    results.close()
+    assert len(taken) <= 2 * threads + 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_goes_wrong_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setattr(rows, "usable_threads", lambda: threads)
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(lambda one: 1 / one, [1, 0, 1]))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, Exposures
-from iris_core.workers.spill import Room, Stored, spill
+from iris_core import Exposure, Exposures, Image
+from iris_core.workers.spill import Patched, Room, Stored, spill
 
 
 @pytest.fixture
@@ -57,3 +60,66 @@ def test_a_part_of_a_larger_array_is_written_and_does_not_hold_the_whole(plain: 
     whole = np.zeros((100, 4), dtype=np.float32)
     part = plain.replace(data=whole[:6], dq=np.zeros((6, 4), dtype=np.uint32), variance={})
     assert isinstance(spill(part, tmp_path / "planes", room=Room(1 << 20)).planes["data"], Stored)
+
+
+def changed_at(plane: Image, where: list[int], value: float) -> Image:
+    """Return a copy of a plane with a value in some pixels, by their flat indices."""
+    copy = plane.copy()
+    copy.reshape(-1)[where] = value
+    return copy
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (3, 32, 48)])
+@pytest.mark.parametrize("room", [0, 1 << 20])
+@settings(deadline=None, max_examples=20)
+@given(
+    first=st.lists(st.integers(0, 64 * 48 - 1), max_size=5),
+    second=st.lists(st.integers(0, 64 * 48 - 1), max_size=5),
+    value=st.sampled_from([np.nan, -0.0, 5.0]),
+)
+def test_of_a_plane_that_changes_in_a_few_pixels_only_these_are_kept(
+    shape: tuple[int, ...], room: int, first: list[int], second: list[int], value: float
+) -> None:
+    """Whatever was changed before, and whether the plane itself is in memory or in a file."""
+    with TemporaryDirectory() as name:
+        exposure = make_exposure(shape, value=3.0, seed=1)
+        stored = spill(exposure, Path(name) / "0", room=Room(room))
+        for number, where in enumerate([first, second], 1):
+            before = stored.read()
+            exposure = before.replace(data=changed_at(before.data, where, value))
+            stored = spill(exposure, Path(name) / str(number), before, stored, Room(room))
+            assert isinstance(stored.planes["data"], Patched)
+        assert (Path(name) / "2").stat().st_size == 0
+        assert stored.read().data.tobytes() == exposure.data.tobytes()
+        both = (one.rows("data", budget=48 * 4 * 21) for one in (Exposures([stored]), Exposures.of([exposure])))
+        for rows, same in zip(*both, strict=True):
+            assert rows.data.tobytes() == same.data.tobytes()
+
+
+def test_the_file_of_a_plane_stays_while_pixels_that_differ_from_it_are_kept(tmp_path: Path) -> None:
+    before = make_exposure((64, 48), value=3.0, seed=1)
+    stored = spill(before, tmp_path / "before")
+    after = spill(before.replace(data=changed_at(before.data, [7], 1.0)), tmp_path / "after", before, stored)
+    stored.discard([after])
+    assert after.read().data[0, 7] == 1.0
+    after.discard([])
+    assert not (tmp_path / "before").exists()
+
+
+@pytest.mark.parametrize("part", [1, 64])
+def test_a_plane_that_changes_in_many_pixels_is_kept_whole(part: int, tmp_path: Path) -> None:
+    """All of them, or some that stand side by side."""
+    before = make_exposure((64, 48), value=3.0, seed=1)
+    changed = changed_at(before.data, list(range(64 * 48 // part)), 1.0)
+    stored = spill(before, tmp_path / "before")
+    assert isinstance(spill(before.replace(data=changed), tmp_path / "after", before, stored).planes["data"], Stored)
+
+
+def test_a_plane_of_another_type_or_shape_is_kept_whole(plain: Exposure, tmp_path: Path) -> None:
+    before = plain.replace(planes={"MAP": np.zeros((6, 4), dtype=np.int32), "CON": np.zeros((6, 4), dtype=np.int32)})
+    stored = spill(before, tmp_path / "before")
+    planes = {"MAP": np.zeros((6, 4), dtype=np.int64), "CON": np.ones((2, 6, 4), dtype=np.int32)}
+    after = spill(before.replace(planes=planes), tmp_path / "after", before, stored)
+    assert all(isinstance(after.planes[name], Stored) for name in planes)
+    assert after.read().planes["MAP"].dtype == np.int64
+    assert after.read().planes["CON"].shape == (2, 6, 4)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 __all__ = ["write_fits"]
+
+# astropy and gwcs change the filters of warnings while they write, and all threads have the same ones.
+_ONE_AT_A_TIME = Lock()
 
 # Without the time that astropy puts there: two runs give the same bytes.
 _SUMS = {"CHECKSUM": "sum of the HDU: -0", "DATASUM": "sum of the data"}
@@ -50,7 +54,8 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
                 _append_table(file, name, plane)
             else:
                 _append_image(file, name, plane, _error_header(name, exposure))
-        content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
+        with _ONE_AT_A_TIME:
+            content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
         column = fits.Column(name="ASDF_METADATA", format=f"{content.size}B", array=content[np.newaxis])
         _append(file, fits.BinTableHDU.from_columns([column], name="ASDF"), [content.tobytes()])
     return path
@@ -69,7 +74,8 @@ def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
     from astropy.io import fits
 
     described, whole = fits.BinTableHDU(rows, name=name), BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), described]).writeto(whole)
+    with _ONE_AT_A_TIME:
+        fits.HDUList([fits.PrimaryHDU(), described]).writeto(whole)
     with fits.open(BytesIO(whole.getvalue())) as hdus:
         start = hdus[1].fileinfo()["datLoc"]
     _append(file, described, [whole.getvalue()[start:]])

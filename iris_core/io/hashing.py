@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from iris_core.errors import InputError
+from iris_core.meta import FileHash
 from iris_core.provenance import sha256_of
 
 __all__ = ["HashedFiles", "state_of"]
@@ -61,3 +63,9 @@ class HashedFiles:
         if state_of(path) != self._states[path]:
             raise InputError(f"{path} has changed during the run; run it again")
         return digest
+
+    def unchanged(self, paths: Iterable[Path]) -> dict[Path, FileHash]:
+        """Return the hashes of those files that were given to `hash` and are as they were then."""
+        begun = (path for path in paths if path in self._digests)
+        found = {path: FileHash(self._digests[path].result(), self._states[path]) for path in begun}
+        return {path: one for path, one in found.items() if state_of(path) == one.state}

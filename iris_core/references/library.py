@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class ReferenceLibrary:
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
         self._outlines: dict[_Key, Any] = {}
+        self._derived: dict[_Key, dict[Hashable, Any]] = {}
         self._contents: dict[_Key, Any] = {}
         self._expected: Counter[_Key] = Counter()
         self._files = HashedFiles()
@@ -63,7 +64,7 @@ class ReferenceLibrary:
         content = self._outlines[key]
         if isinstance(content, Exposure):
             refuse_faults(_name(reference), unit_faults(image_of(content), self._type(reference)))
-        return reference.with_content(content)
+        return reference.with_content(content, self._derived.setdefault(key, {}))
 
     def _type(self, reference: Reference) -> ReferenceType:
         return self._plugins.reference_type(reference.reftype, reference.path)
@@ -94,7 +95,7 @@ class ReferenceLibrary:
             self._contents[key] = content
             while sum(map(_size, self._contents.values())) > KEPT_BYTES:
                 del self._contents[next(iter(self._contents))]  # the one that was used least recently
-        return reference.with_content(content)
+        return reference.with_content(content, self._derived.setdefault(key, {}))
 
     def _image(self, reference: Reference) -> ReferenceImage:
         image = image_of(self._plugins.read_reference(*_key(reference)))

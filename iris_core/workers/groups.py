@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from iris_core.io.hashing import HashedFiles
 from iris_core.plan import Plan
 from iris_core.prepare import Run
 from iris_core.report import ExposureResult, Job
+from iris_core.rows import in_threads
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
@@ -66,6 +67,7 @@ def calibrate_groups(
                 path=job.path,
                 mode=plan.mode.name,
                 products=written.products,
+                hashes=written.hashes,
                 history=written.history,
                 seconds=perf_counter() - start,
                 error=error,
@@ -86,6 +88,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         line = _Line(run, plan, written, pool, replan, stack.enter_context(hashed(members_of_group(plan))))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
+        written.end_hashes(line.files)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
 
 
@@ -115,9 +118,9 @@ class _Line:
         plans = [plan for plan in plans if plan.job.path in there]
         members: Sequence[Member] = exposures.members
         if self.number == 0 or any(plan.steps for plan in plans):
-            made = list(self._results(plans, members))
+            made = self._together(plans, self._results(plans, members), there)
             self.number += 1
-            return self._together(plans, made, there)
+            return made
         self.number += 1
         return exposures
 
@@ -134,14 +137,14 @@ class _Line:
         known = Known(self.identity)
         yield from pool.call(_advance, [(planned, *one, known) for planned, one in zip(replans, given, strict=True)])
 
-    def _together(self, plans: Sequence[Plan], made: Sequence[Any], roles: Mapping[Path, str]) -> Exposures:
+    def _together(self, plans: Sequence[Plan], made: Iterable[Any], roles: Mapping[Path, str]) -> Exposures:
         kept: list[Member] = []
         for plan, one in zip(plans, made, strict=True):
             if isinstance(one, Exception):
                 self._leave_out(plan.job.path, one)
                 continue
             member, written, notes = one
-            self.written.add(written)
+            self._take(written)
             self.read_notes.setdefault(plan.job.path, notes)
             kept.append(member)
         if not kept:
@@ -167,14 +170,19 @@ class _Line:
         made, planned = result.exposure, part.planned
         if isinstance(made, Exposure):
             result = replace(result, exposure=self._with_members(made))
-            self._write(result, planned.output, planned.step.save, planned.beside)
+            self._take(self._written(result, planned.output, planned.step.save, planned.beside))
             return result
         self._discard(made.members)
         outputs = {plan.job.path: path for plan, path in zip(part.plans, part.outputs, strict=False)}
-        for one in made if outputs else ():
-            self._write(Result(exposure=one), outputs[one.meta.path], f"{one.name} {planned.step.save}", {})
+
+        def write(index: int) -> Written:
+            one = made[index]
+            return self._written(Result(exposure=one), outputs[one.meta.path], f"{one.name} {planned.step.save}", {})
+
+        for written in in_threads(write, range(len(made) if outputs else 0)):
+            self._take(written)
         if planned.beside:
-            self._write(replace(result, exposure=made.outlines[0]), None, "", planned.beside)
+            self._take(self._written(replace(result, exposure=made.outlines[0]), None, "", planned.beside))
         return result
 
     def _with_members(self, made: Exposure) -> Exposure:
@@ -185,8 +193,15 @@ class _Line:
             provenance["left_out"] = recorded((one for one in members if one[1] in self.left_out), self.files)
         return made.replace(provenance=provenance)
 
-    def _write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
-        self.written.write(made, output, suffix, beside, self.run, self)
+    def _written(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> Written:
+        written = Written()
+        written.write(made, output, suffix, beside, self.run, self)
+        return written
+
+    def _take(self, written: Written) -> None:
+        """Add what has been written, and begin to hash it."""
+        self.written.add(written)
+        self.written.begin_hashes(self.files)
 
 
 def members_of_group(plan: GroupPlan) -> list[tuple[str, Path]]:

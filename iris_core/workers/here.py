@@ -22,7 +22,7 @@ from iris_core.installed import DISTRIBUTION
 from iris_core.io.hashing import HashedFiles
 from iris_core.io.keys import KEY
 from iris_core.keywords import text_card
-from iris_core.meta import StageRecord
+from iris_core.meta import FileHash, StageRecord
 from iris_core.plan import Plan, PlannedStep
 from iris_core.prepare import Run
 from iris_core.provenance import FORMAT
@@ -72,6 +72,8 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
             for done, made in steps:
                 written.write(made, done.output, done.suffix, done.beside, run, owner)
                 del made  # the stages to come need the memory
+                written.begin_hashes(files)
+            written.end_hashes(files)
     except Exception as error:
         failed = failure(job.path, error, perf_counter() - start)
         return replace(failed, products=written.products, history=written.history)
@@ -79,6 +81,7 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
         path=job.path,
         mode=plan.mode.name,
         products=written.products,
+        hashes=written.hashes,
         history=written.history,
         seconds=perf_counter() - start,
     )
@@ -112,9 +115,10 @@ def read_inputs(plan: Plan, run: Run) -> tuple[Exposure, list[Exposure]]:
 
 @dataclass(slots=True)
 class Written:
-    """What has been written so far: the files by suffix, and what had been done to the last of them."""
+    """What has been written so far: the files and their hashes by suffix, and what was done to the last of them."""
 
     products: dict[str, Path] = field(default_factory=dict)
+    hashes: dict[str, FileHash] = field(default_factory=dict)
     history: tuple[StageRecord, ...] = ()
 
     def follow(
@@ -133,6 +137,17 @@ class Written:
         for suffix, path in other.products.items():
             self.products[path.name if suffix in self.products else suffix] = path
         self.history = other.history
+
+    def begin_hashes(self, files: HashedFiles) -> None:
+        """Begin to hash what has been written, beside the stages to come."""
+        for path in self.products.values():
+            files.hash(path)
+
+    def end_hashes(self, files: HashedFiles) -> None:
+        """Keep the hashes of what has been written, and is as it was written."""
+        self.begin_hashes(files)
+        found = files.unchanged(self.products.values())
+        self.hashes = {suffix: found[path] for suffix, path in self.products.items() if path in found}
 
     def write(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import count, islice
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import finalize
 
 import numpy as np
@@ -22,6 +22,10 @@ from iris_core.exposures import Member, Pool, outline_of, rows_of
 from iris_core.workers.warned import logged, replay
 
 __all__ = ["DiskPool", "Room", "Spilled", "spill"]
+
+
+# A part of the pixels that is few, and how many of a sample of few may differ by chance.
+_FEW, _SOME = 256, 16
 
 
 class Room:
@@ -87,26 +91,87 @@ def _read_into(descriptor: int, rows: Array, offset: int) -> None:
         view[:] = os.read(descriptor, len(view))
 
 
+# How a plane is kept.
+Kept: TypeAlias = "Array | Stored | Patched"
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A plane that differs from another one in a few pixels: those are kept, by their flat indices, in order."""
+
+    before: Kept
+    where: Array
+    values: Array
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the plane that it differs from; None for one in memory."""
+        return None if isinstance(self.before, np.ndarray) else self.before.path
+
+    def read(self) -> Array:
+        """Return the plane."""
+        plane = self.before.copy() if isinstance(self.before, np.ndarray) else self.before.read()
+        plane.reshape(-1)[self.where] = self.values
+        return plane
+
+    def rows(self, where: slice) -> Array:
+        """Return some rows, of every integration."""
+        before = self.before
+        rows = before[..., where, :].copy() if isinstance(before, np.ndarray) else before.rows(where)
+        height, width = self.shape[-2:]
+        for at, part in enumerate(rows.reshape(-1, *rows.shape[-2:])):
+            start = (at * height + where.start) * width
+            first, last = np.searchsorted(self.where, (start, start + part.size))
+            part.reshape(-1)[self.where[first:last] - start] = self.values[first:last]
+        return rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the plane."""
+        return self.before.shape
+
+
+def patch(kept: Kept, before: Array, plane: Array) -> Patched | None:
+    """Return by what a plane differs from the one before it, where that is in a few pixels.
+
+    Parameters
+    ----------
+    kept
+        Where the plane before it is.
+    before, plane
+        Both; compared bit by bit.
+    """
+    if before.shape != plane.shape or before.dtype != plane.dtype:
+        return None
+    old, new = (np.ascontiguousarray(one).reshape(-1).view(f"u{one.dtype.itemsize}") for one in (before, plane))
+    few = plane.size // _FEW
+    if np.count_nonzero(old[::_FEW] != new[::_FEW]) > few // _FEW + _SOME:
+        return None  # most stages change all pixels, which a part of them tells
+    where = np.flatnonzero(old != new)
+    return Patched(kept, where, plane.reshape(-1)[where]) if where.size <= few else None
+
+
 @dataclass(frozen=True, slots=True)
 class Spilled:
     """An exposure whose planes are in files, or in memory; those that take none are in the outline."""
 
     outline: Exposure
-    planes: Mapping[str, Stored | Array]
+    planes: Mapping[str, Kept]
 
     @property
     def files(self) -> set[Path]:
         """Where its planes are."""
-        return {one.path for one in self.planes.values() if isinstance(one, Stored)}
+        paths = (one.path for one in self.planes.values() if not isinstance(one, np.ndarray))
+        return {path for path in paths if path is not None}
 
     def read(self) -> Exposure:
         """Return the exposure."""
-        planes = {name: one.read() if isinstance(one, Stored) else one for name, one in self.planes.items()}
+        planes = {name: one if isinstance(one, np.ndarray) else one.read() for name, one in self.planes.items()}
         return with_planes(self.outline, {**planes_of(self.outline), **planes})
 
     def rows(self, plane: str, where: slice) -> Array:
         """Return some rows of a plane."""
-        everything: dict[str, Array | Stored] = {**planes_of(self.outline), **self.planes}
+        everything: dict[str, Kept] = {**planes_of(self.outline), **self.planes}
         wanted = [
             name for name in everything if name == plane or (plane == "variance" and name.startswith("variance:"))
         ]
@@ -115,8 +180,8 @@ class Spilled:
         return rows_of(rows, plane, slice(0, number), (*self.outline.data.shape[:-2], number, self.outline.shape[1]))
 
     @staticmethod
-    def _rows_of(plane: Array | Stored, where: slice) -> Array:
-        return plane.rows(where) if isinstance(plane, Stored) else plane[..., where, :]
+    def _rows_of(plane: Kept, where: slice) -> Array:
+        return plane[..., where, :] if isinstance(plane, np.ndarray) else plane.rows(where)
 
     def with_outline(self, outline: Exposure) -> Spilled:
         """Return the same pixels with other headers, or another WCS or unit."""
@@ -153,13 +218,15 @@ def spill(
     room = room or Room()
     old = {} if before is None else planes_of(before)
     known = {} if stored is None else stored.planes
-    planes: dict[str, Stored | Array] = {}
+    planes: dict[str, Kept] = {}
     with path.open("xb") as file:
         for name, plane in planes_of(exposure).items():
             if name in known and plane is old[name]:
                 planes[name] = known[name]
             elif plane.dtype.names or _is_blank(plane):
                 continue  # in the outline
+            elif name in known and (differs := patch(known[name], old[name], plane)):
+                planes[name] = differs
             elif room.takes(plane):
                 planes[name] = plane
             else:

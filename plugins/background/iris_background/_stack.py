@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Stack", "combine"]
 
-# Values of the whole stack that are worked on at a time: their planes stay in the cache of the processor.
-_CHUNK = 1 << 18
+# Values of the whole stack that are worked on at a time: their planes stay in the cache of the processor, and take long
+# enough for other threads to work meanwhile.
+_CHUNK = 1 << 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,14 @@ import numpy as np
 from iris_background import count_kept, middle
 from iris_wcs import PixelMap
 
-from iris_core import Array, Exposure, Exposures, Image
+from iris_core import Array, Exposure, Exposures, Image, in_threads
 from iris_outliers._grid import Grid, Place
 from iris_outliers._resample import interpolate, rows_needed
 
 __all__ = ["Cut", "Median", "levels_of", "median_of", "take_median"]
 
 # What the values that are sorted at a time may take [bytes]: they stay in a processor's cache.
-_BLOCK = 1 << 20
+_BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,12 @@ def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least
     for start in range(0, rows, step):
         strip = slice(start, min(start + step, rows))
         values = stack[:, : strip.stop - start]
-        for index, place in enumerate(grid.places):
-            _put(values[index], exposures, index, (place, back[index]), strip, levels[index], least)
+
+        def put(index: int, values: Image = values, strip: slice = strip) -> None:
+            where = grid.places[index], back[index]
+            _put(values[index], exposures, index, where, strip, levels[index], least)
+
+        list(in_threads(put, range(len(exposures))))
         for part, those in _parts(grid.places, strip):
             made.median[strip, part], made.count[strip, part] = median_of([values[index][:, part] for index in those])
     return made
@@ -154,12 +158,15 @@ def median_of(images: Sequence[Image]) -> tuple[Image, Array]:
     number, (rows, columns) = len(images), images[0].shape
     median = np.empty((rows, columns), dtype=np.float32)
     count = np.empty((rows, columns), dtype=np.uint8)
-    step = max(1, _BLOCK // (4 * number * columns))
-    for start in range(0, rows, step):
+
+    def put(start: int) -> None:
         block = np.stack([one[start : start + step] for one in images])
         found = count_kept(~np.isnan(block))
         low, high = middle(block, found)
         np.copyto(high, low, where=found == 2)
         median[start : start + step] = np.where(found > 1, (low + high) / 2, np.float32(np.nan))
         count[start : start + step] = np.minimum(found, 255)
+
+    step = max(1, _BLOCK // (4 * number * columns))
+    list(in_threads(put, range(0, rows, step)))
     return median, count

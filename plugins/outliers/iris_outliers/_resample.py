@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from iris_wcs import PixelMap
 
-from iris_core import Array, Doubles, Image
+from iris_core import Array, Doubles, Image, in_threads
 
 __all__ = ["bands", "blot", "interpolate", "rows_needed"]
 
@@ -130,13 +130,16 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
         for one, made in ((image, values), (count, counts)):
             _copy(one, made, places.shift[::-1])
         return values, counts
-    for band in bands(slice(0, places.shape[0]), places.shape[1]):
+
+    def put(band: slice) -> None:
         needed = rows_needed(places, band, image.shape[0])
         if needed.stop > needed.start:
             at = places.rows(band)
             at[1] -= needed.start
             values[band] = _bilinear(image[needed], at, _HALF)
             counts[band] = _nearest(count[needed], at)
+
+    list(in_threads(put, bands(slice(0, places.shape[0]), places.shape[1])))
     return values, counts
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_background import Frame, Noise, Sky, combine, measure_residual
 
-from iris_core import DQ, Exposure, Exposures, Flags, Image, unit_string
+from iris_core import DQ, Exposure, Exposures, Flags, Image, in_threads, unit_string
 from iris_sky._notes import notes_of
 
 if TYPE_CHECKING:
@@ -137,15 +137,14 @@ def _net_variance(exposure: Exposure, left: Image, others: Others) -> dict[str, 
 
 
 def _sky(exposure: Exposure, others: Others, masks: Masks, grid: Mask, sigma: float) -> Sky:
-    """Return the sky of an exposure, some rows at a time; `grid` is the mask of the grid."""
+    """Return the sky of an exposure, some rows at a time over threads; `grid` is the mask of the grid."""
     shape = exposure.shape
     mean, variance = (np.empty(shape, dtype=np.float32) for _ in range(2))
     dq = np.empty(shape, dtype=np.uint32)
-    clipped = np.zeros(len(others.exposures), dtype=np.int64)
-    for start in range(0, shape[0], _ROWS):
-        part = slice(start, min(start + _ROWS, shape[0]))
+
+    def put(part: slice) -> int:
         stack = combine(_frames(part, others, masks, grid), sigma, others.noise)
-        clipped += stack.clipped
+        clipped = sum(stack.clipped)
         mean[part], dq[part] = stack.mean, stack.dq
         variance[part] = stack.variance if stack.variance is not None else others.noise.deviation**2
         hidden = np.isnan(stack.mean) & np.isfinite(exposure.data[part])
@@ -156,8 +155,12 @@ def _sky(exposure: Exposure, others: Others, masks: Masks, grid: Mask, sigma: fl
             mean[part][some], dq[part][some] = stack.mean, stack.dq
             if stack.variance is not None:
                 variance[part][some] = stack.variance
+        return clipped
+
+    parts = (slice(start, min(start + _ROWS, shape[0])) for start in range(0, shape[0], _ROWS))
+    clipped = sum(in_threads(put, parts))
     known = variance if exposure.variance else None
-    notes = (f"{clipped.sum()} values of the other exposures clipped at {sigma:g} standard deviations",)
+    notes = (f"{clipped} values of the other exposures clipped at {sigma:g} standard deviations",)
     return Sky(data=mean, variance=known, dq=dq, notes=notes)
 
 

@@ -39,14 +39,24 @@ class Search:
             for path in self._candidates(record, ingredient):
                 self.hashes.begin(path)
 
-    def find(self, record: Record, ingredient: Ingredient) -> tuple[Path | None, list[Path]]:
-        """Return the file that is an ingredient of a product, by name or by hash; and those that only bear its name."""
+    def find(self, record: Record, ingredient: Ingredient, renamed: bool = True) -> tuple[Path | None, list[Path]]:
+        """Return the file that is an ingredient of a product, and those that only bear its name.
+
+        Parameters
+        ----------
+        record
+            Of the product.
+        ingredient
+            What is looked for.
+        renamed
+            Whether a file of another name will do, for which all files of the folders are hashed.
+        """
         others = []
         for path in self._candidates(record, ingredient):
             if self.hashes.of(path) == ingredient.sha256:
                 return path, []
             others.append(path)
-        found = self._hashed(Path(ingredient.name)).get(ingredient.sha256)
+        found = self._hashed(Path(ingredient.name)).get(ingredient.sha256) if renamed else None
         return found, [] if found else others
 
     def _candidates(self, record: Record, ingredient: Ingredient) -> Iterator[Path]:

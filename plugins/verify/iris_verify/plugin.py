@@ -23,5 +23,6 @@ def run_finished(report: Report) -> None:
     old = [path for path in outdated(kept) if path not in new]
     for path in old:
         log.warning("%s was written after SHA256SUMS, by a run that was killed, or edited: it is listed anew", path)
-    number, size = add_sums([*made, *new, *old])
+    known = {one.products[suffix]: found for one in report.results for suffix, found in one.hashes.items()}
+    number, size = add_sums([*made, *new, *old], known)
     log.info("SHA256SUMS: %d products, %.2f GB, in %.2f s of CPU time", number, size / 1e9, process_time() - start)

@@ -16,6 +16,8 @@ import pytest
 from iris_verify import add_sums, read_sums
 from iris_verify._sums import SUMS, unlisted
 
+from iris_core import FileHash, state_of
+
 NAMES = ["x_cal.fits", "a name.fits", "back\\slash.fits", "two\nlines.fits", "Größe.fits"]
 
 
@@ -127,3 +129,17 @@ def test_what_another_run_replaces_meanwhile_is_not_listed_wrongly(
     monkeypatch.setattr(module, "sha256_of", hashed_then_replaced)
     add_sums([path])
     assert read_sums(tmp_path) == {}
+
+
+def test_hashes_that_the_run_has_computed_are_not_computed_again(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import iris_verify._sums as module
+
+    monkeypatch.setattr(module, "sha256_of", lambda path: pytest.fail(f"{path} was hashed"))
+    report = night.run(night.files[0])
+    assert read_sums(night.out) == {path.name: sha256(path.read_bytes()).hexdigest() for path in report.products}
+
+
+def test_a_hash_of_another_state_of_a_file_is_computed_again(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, "a.fits")
+    add_sums([path], {path: FileHash("0" * 64, (*state_of(path)[:-1], 0))})
+    assert read_sums(tmp_path) == expected("a.fits")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from iris_verify import Hashes, Ingredient, Record, Search, Verdict, verify_files
+from iris_verify import Hashes, Ingredient, Record, Search, Verdict, read_record, verify_files
 from iris_verify._sums import SUMS
 
 from iris_core import InputError, read_fits, records_of, sha256_of, write_fits
@@ -210,3 +210,16 @@ def test_exposures_that_were_left_out_are_part_of_the_key(night: Any, write_rate
 def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         verify_files([tmp_path / "x.fits"])
+
+
+def test_a_search_by_name_alone_hashes_no_file_of_another_name(made: SimpleNamespace, tmp_path: Path) -> None:
+    record = read_record(made.out / "a_cal.fits")
+    science = next(one for one in record.ingredients if one.role == "science")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(made.night.raw / science.name, elsewhere / "renamed.fits")
+    with Hashes() as hashes:
+        search = Search([elsewhere], hashes)
+        assert search.find(record, science, renamed=False) == (None, [])
+        assert not hashes._known
+        assert search.find(record, science) == (elsewhere / "renamed.fits", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,18 +30,24 @@ def find(exposure: Exposure, reference: Reference, instrument: InstrumentMode) -
     """
     name = f"the distortion {reference.path.name}"
     exposure, window = _window(exposure, instrument)
+    make = partial(_invertible, reference, window, instrument, name)
+    invertible = reference.derive(make, "iris-wcs: invertible", window, instrument.name, instrument.pixel_scale)
+    return exposure, models.Shift(window.xstart - 1.0) & models.Shift(window.ystart - 1.0) | invertible
+
+
+def _invertible(reference: Reference, window: Window, instrument: InstrumentMode, name: str) -> Model:
+    """Return the model of a reference with an inverse over a window of the detector."""
     x, y = window.xstart - 1, window.ystart - 1
     model = reference.model()
     _refuse_other(model, name)
     _refuse_scale(model, (x + window.xsize / 2, y + window.ysize / 2), instrument, name)
     ranges = ((x - 0.5, x + window.xsize - 0.5), (y - 0.5, y + window.ysize - 0.5))
     try:
-        invertible = with_inverse(model, *ranges, name)
+        return with_inverse(model, *ranges, name)
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"{name} cannot be evaluated over {window} and half a pixel around it: {error}") from error
-    return exposure, models.Shift(float(x)) & models.Shift(float(y)) | invertible
 
 
 def at_reference_pixel(

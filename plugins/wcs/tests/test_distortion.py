@@ -281,3 +281,26 @@ def test_reference_that_is_no_model_is_an_error(linear: dict[str, Any], mode: In
     references = References({"distortion": Reference(reftype="distortion", path=path, provider="test", content=1)})
     with pytest.raises(InputError, match=r"x\.asdf"):
         assign_wcs(exposure(linear), WcsParams(), references, mode)
+
+
+def test_a_distortion_is_inverted_once_for_all_exposures_of_a_window(
+    linear: dict[str, Any], mode: InstrumentMode, references: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from iris_wcs import _optics
+
+    found, inverted = references(distortion(1e-3)), list[Any]()
+    own = _optics.with_inverse
+
+    def with_inverse(model: Any, *ranges: Any) -> Any:
+        inverted.append(ranges)
+        return own(model, *ranges)
+
+    monkeypatch.setattr(_optics, "with_inverse", with_inverse)
+    turned = {**linear, "CD1_1": -linear["CD1_1"], "CRVAL1": 10.0}
+    window = Window(101, 201, 64, 32)
+    given = [exposure(linear), exposure(turned), exposure(at(linear, window), window.shape, window=window)]
+    together = [assign_wcs(one, WcsParams(), found, mode).wcs for one in given]
+    assert len(inverted) == 2
+    alone = [assign_wcs(one, WcsParams(), references(distortion(1e-3)), mode).wcs for one in given]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one(*anywhere(10, 30)), other(*anywhere(10, 30)))
