@@ -13,6 +13,8 @@ from .arrays import row_blocks as row_blocks
 from .arrays import variance_of_mean as variance_of_mean
 from .cli.options import ModelCommand as ModelCommand
 from .cli.options import pairs as pairs
+from .cli.options import recipe_options as recipe_options
+from .cli.options import run_arguments as run_arguments
 from .cli.options import yaml_pairs as yaml_pairs
 from .cli.tables import print_json as print_json
 from .cli.tables import print_rows as print_rows
@@ -84,6 +86,7 @@ from .meta import Removal as Removal
 from .meta import StageRecord as StageRecord
 from .meta import Subarray as Subarray
 from .meta import Window as Window
+from .plan import JobPlan as JobPlan
 from .plan import Plan as Plan
 from .plan import PlannedStep as PlannedStep
 from .plugins import Plugins as Plugins

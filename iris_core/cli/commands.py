@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from iris_core.cli.options import as_json, complete, recipe_options
+from iris_core.cli.options import as_json, complete, recipe_options, run_arguments
 from iris_core.cli.then import find_commands, run_then
 
 _recipe = click.argument("recipe", shell_complete=complete)
@@ -86,7 +86,7 @@ def run(
         plugins = load_plugins()
         if add_to is not None:
             check_can_add(plugins)
-        given = {**_names(options), "plugins": plugins, "watch": display, "on_result": display.add}
+        given = {**run_arguments(options), "plugins": plugins, "watch": display, "on_result": display.add}
         report = iris_core.run(recipe, *files, **given)
         display.finish(report)
         if add_to is not None:
@@ -109,16 +109,10 @@ def _check(recipe: str, files: tuple[Path, ...], as_json: bool, **options: Any) 
     import iris_core
     from iris_core.cli.check import print_check
 
-    checked = iris_core.check(recipe, *files, **_names(options))
+    checked = iris_core.check(recipe, *files, **run_arguments(options))
     print_check(recipe, checked, as_json)
     if not checked:
         raise SystemExit(1)
-
-
-def _names(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the command line by the names that the functions have for them."""
-    also = ("background",) if options.pop("save_bsub") else ()
-    return {**options, "save": (*options["save"], *also), "flags": True}
 
 
 @click.command(name="list")

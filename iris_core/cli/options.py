@@ -190,7 +190,20 @@ _RECIPE = (
 
 
 def recipe_options(command: Command) -> Command:
-    """Add the options with which `iris run` and `iris check` change a recipe."""
+    """Add the options with which `iris run` and `iris check` change a recipe to a command: a decorator."""
     for option in reversed(_RECIPE):
         command = option(command)
     return command
+
+
+def run_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that `recipe_options` adds by the names that `run` and `check` have for them.
+
+    Parameters
+    ----------
+    options
+        As click gives them to a command, without ``as_json`` and ``traceback``.
+    """
+    own = dict(options)
+    also = ("background",) if own.pop("save_bsub") else ()
+    return {**own, "save": (*own["save"], *also), "flags": True}
