@@ -48,6 +48,8 @@ NOT_RUN = {
     'source-extractor "deep/SIMULATED-FIELD_Kbb_i2d.fits[1]" \\': "a program that is not a package of Python",
     "iris nirc2 distortion nirc2_distort_?_pre20150413_v2.fits nirc2_distort_?_post20150413_v1.fits "
     "--output-dir references": "the tables are not ours; plugins/nirc2/tests/test_distortion.py has some of their form",
+    "sbatch night.sh": "needs Slurm; the tests of iris-workflow start the commands of such a script",
+    "snakemake --cores 8": "a test of iris-workflow runs a Snakefile where snakemake is installed",
     "cd my-dark": "installs a package; the tests of the package type these commands",
     '(cd my-camera && pip install -e ".[test]" && pytest)': "installs a package; the tests of new-plugin do that",
 }

@@ -103,9 +103,9 @@ def _show(workflow: Workflow, written: list[Path], as_json: bool) -> None:
     rows = [
         {
             "task": task.id,
-            "s": round(task.estimate.seconds, 1),
-            "GiB of memory": round(task.estimate.memory / 2**30, 2),
-            "MB written": round(task.estimate.bytes / 1e6, 1),
+            "s": f"{task.estimate.seconds:.1f}",
+            "GiB of memory": f"{task.estimate.memory / 2**30:.2f}",
+            "MB written": f"{task.estimate.bytes / 1e6:.1f}",
             "products": ", ".join(path.name for path in task.outputs),
         }
         for task in workflow.tasks
@@ -123,4 +123,4 @@ def _summary(workflow: Workflow) -> str:
     seconds, written = sum(one.seconds for one in each), sum(one.bytes for one in each)
     kept = f"; {workflow.kept} kept, without a task" if workflow.kept else ""
     tasks = f"{len(each)} task{'' if len(each) == 1 else 's'}"
-    return f"{tasks}, about {seconds / 3600:.2f} h one after the other, {written / 1e9:.2f} GB written{kept}"
+    return f"{tasks}, about {seconds / 60:.1f} min one after the other, {written / 1e6:.1f} MB written{kept}"
