@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heapreplace
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from threading import Lock
 from time import perf_counter, sleep
@@ -36,8 +37,8 @@ class Survey:
         How many there are, and how many go into one task.
     workers
         Tasks at a time, one core each.
-    seconds, start
-        Work on one exposure, planning included, and on the start of a task [s].
+    seconds
+        Work on one exposure, planning included [s].
     volume, bandwidth
         Bytes read and written for one exposure, and by all workers in a second.
     rate
@@ -52,7 +53,6 @@ class Survey:
     volume: float
     chunk: int
     seconds: float = 5.01
-    start: float = 0.0
     rate: float = 300.0
     lost: float = 0.0
 
@@ -70,7 +70,7 @@ def on_paper(survey: Survey) -> dict[str, float]:
     """Return how long the cores, the file system and the scheduler alone would take [s]: the longest one counts."""
     tasks = survey.exposures / survey.chunk
     return {
-        "cores": (survey.exposures * survey.seconds + tasks * survey.start) / survey.workers,
+        "cores": survey.exposures * survey.seconds / survey.workers,
         "files": survey.exposures * survey.volume / survey.bandwidth,
         "scheduler": tasks / survey.rate,
     }
@@ -84,7 +84,7 @@ def simulate(survey: Survey, seed: int = 1) -> float:
     """
     all_tasks = -(-survey.exposures // survey.chunk)
     tasks = min(all_tasks, MOST_TASKS)
-    work = survey.start + survey.chunk * survey.seconds
+    work = survey.chunk * survey.seconds
     transfer = survey.chunk * survey.volume / survey.bandwidth
     free, random = [0.0] * survey.workers, Random(seed)
     heapify(free)
@@ -115,27 +115,31 @@ class Machine:
     def __init__(self, folder: Path, workers: int) -> None:
         self.folder, self.workers, self.files = folder, workers, Lock()
 
-    def run(self, chunks: Sequence[Sequence[str]], volume: float = 0.0, bandwidth: float = 1.0) -> float:
-        """Return how long tasks take [s], each of some exposures, with their files copied one after the other."""
+    def run(self, chunks: Sequence[Sequence[str]], transfer: float) -> tuple[float, float]:
+        """Return how long tasks of some exposures each take together, and the mean of their work alone [s].
+
+        Parameters
+        ----------
+        chunks
+            The exposures of each task.
+        transfer
+            How long the file system takes for the files of a task [s], one task after the other.
+        """
         shutil.rmtree(self.folder / "out", ignore_errors=True)
         begin = perf_counter()
         with ThreadPoolExecutor(self.workers) as pool:
-            for _ in pool.map(lambda chunk: self._task(chunk, volume * len(chunk) / bandwidth), chunks):
-                pass
-        return perf_counter() - begin
+            work = [*pool.map(lambda chunk: self._task(chunk, transfer), chunks)]
+        return perf_counter() - begin, fmean(work)
 
-    def _task(self, chunk: Sequence[str], transfer: float) -> None:
+    def _task(self, chunk: Sequence[str], transfer: float) -> float:
         store, sky = f"store={self.folder}/references", f"{self.folder}/sim_IMG1_Kbb_sky0001_rate.fits"
         options = ["--reference", store, "--background", sky, "--output-dir", f"{self.folder}/out"]
+        begin = perf_counter()
         quietly(IRIS, "run", "image2", *chunk, *options)
+        work = perf_counter() - begin
         with self.files:
             sleep(transfer)
-
-    def measure(self, names: Sequence[str], chunk: int) -> tuple[float, float]:
-        """Return what an exposure and the start of a task take [s] while all workers work."""
-        one, many = (self.run([names[at * size :][:size] for at in range(self.workers)]) for size in (1, chunk))
-        each = (many - one) / (chunk - 1)
-        return each, one - each
+        return work
 
 
 def copies(folder: Path, number: int, size: int) -> list[str]:
@@ -149,19 +153,21 @@ def copies(folder: Path, number: int, size: int) -> list[str]:
 
 
 def compare(exposures: int, workers: int, size: int, chunk: int, folder: Path) -> bool:
-    """Run small exposures with a fast and with a slow file system, print both beside the simulation."""
+    """Run small exposures with a fast and with a slow file system, and print both beside the simulation.
+
+    The simulation is given the mean work on a task of this very run: what else the machine does changes that by
+    factors. Compared is the rest: workers that wait for each other, for their files, and for the last one.
+    """
     names = copies(folder, exposures, size)
     chunks = [names[at : at + chunk] for at in range(0, len(names), chunk)]
-    machine, good = Machine(folder, workers), True
-    for name, busy in (("fast", 0.1), ("slow", 2.0)):
-        before = machine.measure(names, chunk)
-        # So many times what the workers need, the files of a task take.
-        transfer = busy * (before[1] + chunk * before[0]) / workers
-        survey = Survey(exposures=exposures, workers=workers, bandwidth=1.0, volume=transfer / chunk, chunk=chunk)
-        real = machine.run(chunks, survey.volume)
-        seconds, start = (sum(pair) / 2 for pair in zip(before, machine.measure(names, chunk), strict=True))
-        told = simulate(replace(survey, seconds=seconds, start=start))
-        print(f"{name:5} {seconds:6.2f} s each {start:6.2f} s start  run {real:7.1f} s  simulated {told:7.1f} s")
+    machine, good, work = Machine(folder, workers), True, 0.0
+    for name, busy in (("fast", 0.0), ("slow", 2.0)):
+        transfer = busy * work / workers  # 2: the files take twice as long as the work
+        real, work = machine.run(chunks, transfer)
+        given = Survey(exposures=exposures, workers=workers, chunk=chunk, bandwidth=1.0, volume=transfer / chunk)
+        told = simulate(replace(given, seconds=work / chunk))
+        print(f"{name}  {work:5.1f} s of work, {transfer:5.1f} s of files in each task: ", end="")
+        print(f"run {real:6.1f} s, simulated {told:6.1f} s ({told / real - 1:+.1%})", flush=True)
         good &= abs(told / real - 1) < WITHIN
     return good
 
