@@ -20,6 +20,7 @@ BASE = 200 << 20  # Python and its libraries [byte]
 AT_WORK = 3  # an exposure at work takes so many times a product of its pixels ...
 BACKGROUND = 0.5  # ... and each background exposure so many times more
 PIXEL = 32  # a pixel of a product: science, error, DQ, its variances, the pixel area; float32 or uint32 [byte]
+_LEAST = 64 << 20  # what `iris run --memory` takes at least [byte]
 TABLE = 1 << 20  # a table of sources, whatever is in it [byte]
 
 
@@ -75,11 +76,16 @@ def _outlines(plan: Any) -> tuple[list[Exposure], list[Exposure]]:
     return [one.outline for one in each], [one.outline for one in after]
 
 
-def _memory(plan: Any, pixels: int) -> int:
-    """Return the memory at the peak [byte]; of many exposures the core foretells it."""
-    if needs := getattr(plan, "needs", None):
-        return int(BASE + needs.memory + needs.held)
-    return int(BASE + (AT_WORK + BACKGROUND * len(plan.job.backgrounds)) * PIXEL * pixels)
+def _memory(plan: JobPlan, pixels: int) -> int:
+    """Return the memory at the peak [byte]."""
+    held = foretold(plan)
+    return int(BASE + (held or (AT_WORK + BACKGROUND * len(plan.job.backgrounds)) * PIXEL * pixels))
+
+
+def foretold(plan: Any) -> int:
+    """Return the memory that the core foretells for many exposures, beside Python [byte]; 0 for a single one."""
+    needs = getattr(plan, "needs", None)
+    return max(_LEAST, int(needs.memory + needs.held)) if needs else 0
 
 
 def mebibytes(size: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iris_core import Job, JobPlan, Overrides, Problems, check, exposure_stem, load_plugins, start_run
-from iris_workflow._estimate import Estimate, estimate
+from iris_workflow._estimate import Estimate, estimate, foretold, mebibytes
 from iris_workflow._naming import Named, Naming
 
 __all__ = ["TASKS", "Task", "Workflow", "link", "make_workflow"]
@@ -103,14 +103,17 @@ class _Maker:
         written = () if named.association is None else (named.association,)
         return Task(
             id=name,
-            argv=("iris", "run", *self._options(named), "--", self.recipe, *map(str, named.files)),
+            argv=("iris", "run", *self._options(named, foretold(plan)), "--", self.recipe, *map(str, named.files)),
             inputs=tuple(dict.fromkeys((*plan.inputs, *written, *named.files, *self.files))),
             outputs=plan.outputs,
             estimate=estimate(plan),
         )
 
-    def _options(self, named: Named) -> Iterator[str]:
+    def _options(self, named: Named, memory: int) -> Iterator[str]:
         yield from self.words
+        # By default a run takes half of what there is, which is too little where an engine gives it what it needs.
+        if memory and not any(word.startswith("--memory=") for word in self.words):
+            yield f"--memory={mebibytes(memory)}M"
         yield from (f"--background={path}" for path in named.backgrounds)
         if named.association and "--allow-outside" not in self.words:
             yield "--allow-outside"

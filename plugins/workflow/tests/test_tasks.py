@@ -105,6 +105,22 @@ def test_files_named_one_by_one_are_one_group(night: Any) -> None:
     assert {"mean.py", "many.yaml"} < set(task["inputs"])
 
 
+def test_a_group_may_take_the_memory_that_is_asked_for_it(night: Any) -> None:
+    """A run takes half of what there is by default: too little where an engine gives it what it needs."""
+    words = [*MANY, "b_rate.fits", "a_rate.fits", "--output-dir", "out"]
+    (task,) = night.plan(*words)["tasks"]
+    (given,) = [word for word in task["argv"] if word.startswith("--memory=")]
+    assert 64 << 20 <= int(given.removeprefix("--memory=").removesuffix("M")) << 20 < task["memory"]
+    (task,) = night.plan(*words, "--memory", "3G")["tasks"]
+    assert [word for word in task["argv"] if word.startswith("--memory=")] == ["--memory=3G"]
+    assert not [
+        word
+        for task in night.plan("sky.yaml", "a_rate.fits", *SKIES)["tasks"]
+        for word in task["argv"]
+        if "memory" in word
+    ]
+
+
 def test_groups_of_an_association(night: Any) -> None:
     night.associate(
         "deep/groups.json", {name: [(f"../{file}", role) for file, role in members] for name, members in GROUPS.items()}
