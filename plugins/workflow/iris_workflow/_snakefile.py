@@ -62,9 +62,10 @@ def snakefile(workflow: Workflow) -> str:
     InputError
         When a file has a name that Snakemake cannot take.
     """
-    wrong = [path for task in workflow.tasks for path in (*task.inputs, *task.outputs) if not _is_taken(path)]
+    paths = dict.fromkeys(path for task in workflow.tasks for path in (*task.inputs, *task.outputs))
+    wrong = [path for path in paths if not _is_taken(workflow.folder / path)]
     if wrong:
-        names = ", ".join(map(str, dict.fromkeys(wrong)))
+        names = ", ".join(repr(str(path)) for path in wrong)
         raise InputError(f"{names}: Snakemake takes no path with braces, line breaks, or bytes that are no UTF-8")
     tasks = [ascii(_plain(task, number, workflow.folder)) for number, task in enumerate(workflow.tasks)]
     return _HEAD.format(folder=ascii(str(workflow.folder)), tasks="\n".join(f"    {task}," for task in tasks))

@@ -125,6 +125,8 @@ def test_a_snakefile_says_what_each_task_takes() -> None:
 def test_names_that_snakemake_cannot_take_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="Snakemake takes no path"):
         snakefile(workflow_of("good", name))
+    with pytest.raises(InputError, match="Snakemake takes no path"):
+        snakefile(workflow_of("good", folder=f"/a/{name}"))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
