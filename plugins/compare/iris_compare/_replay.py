@@ -143,7 +143,7 @@ def _record_of(path: Path) -> Record:
 
 
 def _find(record: Record, search: Iterable[Path]) -> tuple[dict[Ingredient, Path], Replay]:
-    """Return where all that went into a product is now, and what is missing or is another."""
+    """Return where all that went into a product is now, and what is missing or has changed."""
     found: dict[Ingredient, Path] = {}
     problems, missing = [], []
     with Hashes() as hashes:
@@ -153,7 +153,7 @@ def _find(record: Record, search: Iterable[Path]) -> tuple[dict[Ingredient, Path
             if path is not None:
                 found[one] = path
             elif others:
-                problems.append(f"the {one.label} is another now: {others[0]} has other bytes")
+                problems.append(f"the {one.label} has changed: {others[0]} has other bytes")
             else:
                 missing.append(one)
     return found, Replay(product=record.path, problems=tuple(problems), missing=tuple(missing))

@@ -129,13 +129,24 @@ def image_planes(path: Path) -> Mapping[str, Plane]:
     Raises
     ------
     InputError
-        When the file is damaged, or has no image.
+        When the file is damaged or has no image, or ERR and DQ are not of its pixels.
     """
     stored = stored_planes(path) if path.suffix == ".fits" else {}
     found = {name: stored[name] for name in _IMAGE if name in stored}
     planes = {name: one for name, one in found.items() if one is not None}
     if "SCI" in planes and len(planes) == len(found):
+        _refuse_others(planes, path)
         return planes
     exposure = read_asdf(path) if path.suffix == ".asdf" else read_exposure(path)
     err = exposure.err
     return {"SCI": exposure.data, **({} if err is None else {"ERR": err}), "DQ": exposure.dq}
+
+
+def _refuse_others(planes: Mapping[str, StoredPlane], path: Path) -> None:
+    shape = planes["SCI"].shape
+    for name, plane in planes.items():
+        if plane.shape != shape:
+            sizes = (" x ".join(map(str, one)) for one in (plane.shape, shape))
+            raise InputError(f"{path}: the shapes of {name} and SCI differ: {' and '.join(sizes)}")
+    if "DQ" in planes and planes["DQ"].dtype.kind == "f":
+        raise InputError(f"{path}: DQ has no bits: its values are {planes['DQ'].dtype}, not integers")

@@ -49,7 +49,7 @@ class Search:
         ingredient
             What is looked for.
         renamed
-            Whether a file of another name will do, for which all files of the folders are hashed.
+            Whether a file of another name will do; to find it, files of the folders are hashed.
         """
         others = []
         for path in self._candidates(record, ingredient):

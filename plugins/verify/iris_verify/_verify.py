@@ -132,7 +132,7 @@ def _whole(verdict: Verdict, record: Record, listed: _Listed, looked: Search) ->
     for ingredient in record.ingredients:
         found, others = looked.find(record, ingredient)
         if others:
-            problems.append(f"the {ingredient.label} is another now: {others[0]} has other bytes")
+            problems.append(f"the {ingredient.label} has changed: {others[0]} has other bytes")
         elif found is None:
             missing.append(ingredient)
     return replace(verdict, problems=tuple(problems), notes=tuple(notes), missing=tuple(missing))

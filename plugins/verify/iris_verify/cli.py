@@ -127,10 +127,10 @@ def used(file: str, under: Path, as_json: bool) -> None:
         click.echo(f"{Path(file).name} went into no product under {under}")
 
 
-@click.command(short_help="Print the making of a product as W3C PROV-JSON.")
+@click.command(short_help="Print the provenance of a product as W3C PROV-JSON.")
 @click.argument("file", type=_PATH)
 def prov(file: Path) -> None:
-    """Print what stands in a product of its making as W3C PROV-JSON: entities, activities, agents.
+    """Print the provenance that a product keeps as W3C PROV-JSON: entities, activities, agents.
 
     \b
     iris prov out/x_cal.fits > x_cal.prov.json

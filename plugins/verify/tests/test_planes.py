@@ -167,6 +167,19 @@ def test_an_err_that_cannot_be_read_by_rows_is_not_left_out(tmp_path: Path) -> N
     np.testing.assert_array_equal(planes["ERR"][5:9], err[5:9])
 
 
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (image(shape=(7, 5), name="ERR"), r"x\.fits: .*ERR and SCI.* 7 x 5 and 5 x 7"),
+        (image("u4", (2, 5, 7), name="DQ"), r"x\.fits: .*DQ and SCI.* 2 x 5 x 7 and 5 x 7"),
+        (image("f4", name="DQ"), r"x\.fits: DQ .*float32"),
+    ],
+)
+def test_planes_that_do_not_belong_together_are_an_error(other: Any, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        image_planes(write(tmp_path / "x.fits", image(), other))
+
+
 def test_a_file_without_an_image_is_an_error_with_its_name(tmp_path: Path) -> None:
     path = write(tmp_path / "x.fits", fits.BinTableHDU.from_columns([fits.Column("a", "E", array=[1.0])]))
     with pytest.raises(InputError, match=r"x\.fits"):
