@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Protocol
@@ -111,7 +111,7 @@ def identify(
     names = [BUILTIN, *_plugins(plan, run)]
     origins, code = run.plugins.origins, run.found.setdefault("code", Code())
     sources = (origins[name].source for name in names if not origins[name].sha256)
-    mode = json.dumps(asdict(plan.mode), sort_keys=True, default=str)
+    mode = json.dumps(asdict(replace(plan.mode, quality={})), sort_keys=True, default=str)  # limits change no product
     resolved = resolve(plan, run) if references is None else {}
     if references is None:
         uses = (use for found in plan.references for use in run.references.uses(found))
