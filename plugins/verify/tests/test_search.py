@@ -112,3 +112,15 @@ def test_the_name_that_a_product_was_written_under_is_in_it(suffix: str, tmp_pat
     (write_asdf if suffix == ".asdf" else write_fits)(make_exposure((4, 4)).with_keywords(cards), path)
     assert written_name(path) == f"x_cal{suffix}"
     assert written_name(put(tmp_path / "other.fits", b"FILENAME= 'x.fits'")) == ""
+
+
+def test_what_is_found_what_has_changed_and_what_is_missing_is_told_apart(record: Record, tmp_path: Path) -> None:
+    same, other = put(tmp_path / "raw" / "a.fits"), put(tmp_path / "raw" / "b.fits", b"other")
+    ingredients = [science("a.fits"), science("b.fits", b"b"), science("c.fits", b"c")]
+    with Hashes() as hashes:
+        located = Search([tmp_path / "raw"], hashes).locate(record, ingredients)
+    assert located.found == {ingredients[0]: same}
+    assert located.missing == ingredients[2:]
+    (words,) = located.changed
+    assert "b.fits" in words
+    assert str(other) in words
