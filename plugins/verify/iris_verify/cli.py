@@ -59,7 +59,9 @@ def _plain(verdicts: list[Verdict], failed: list[Verdict], strict: bool) -> dict
     missing = {part for one in verdicts for part in one.missing}
     summary = f"{len(verdicts) - len(failed)} of {len(verdicts)} files are fine ({size / 1e9:.2f} GB)"
     summary += f", {len(failed)} are not" if failed else ""
-    summary += f"; {len(missing)} inputs and references were not found" if missing else ""
+    summary += (
+        f"; {len(missing)} inputs and references were not found; --search FOLDER looks there, too" if missing else ""
+    )
     return {
         "ok": not failed,
         "strict": strict,
