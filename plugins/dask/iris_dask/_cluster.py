@@ -67,7 +67,8 @@ class Cluster:
         if self.client.status != "running":
             return None
         with suppress(Exception):  # whatever it is, there was no answer
-            answer = self.client.sync(self.client.scheduler.identity, n_workers=0, callback_timeout=self.patience)
+            scheduler: Any = self.client.scheduler
+            answer = self.client.sync(scheduler.identity, n_workers=0, callback_timeout=self.patience)
             return int(answer["n_workers"])
         return None
 
@@ -112,7 +113,8 @@ def start_here(number: int, patience: float, memory: int | None) -> Cluster:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=limit,
                 silence_logs=logging.CRITICAL,
                 preload=["iris_dask._worker"],
@@ -173,15 +175,16 @@ def _warn_of_memory(client: Client, name: str, memory: int, limit: int | None) -
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what Dask logs of lost connections from the screen: the executor says it."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application")]
-    before = [one.level for one in loggers]
+    names = [name for name in logging.root.manager.loggerDict if f"{name}.".startswith("distributed.")]
+    loggers = [logging.getLogger(name) for name in (*names, "tornado.application")]
+    before = [one.disabled for one in loggers]
     for one in loggers:
-        one.setLevel(logging.CRITICAL + 1)
+        one.disabled = True
     try:
         yield
     finally:
-        for one, level in zip(loggers, before, strict=True):
-            one.setLevel(level)
+        for one, disabled in zip(loggers, before, strict=True):
+            one.disabled = disabled
 
 
 @contextmanager

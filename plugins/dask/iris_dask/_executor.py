@@ -6,7 +6,7 @@ import logging
 import pickle
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -45,6 +45,7 @@ class DaskExecutor(Executor):
         self._cluster, self._client = cluster, cluster.client
         self._waiting: deque[tuple[Future[Any], Any]] = deque()
         self._sent: dict[str, tuple[Any, Future[Any]]] = {}
+        self._cancelled: list[str] = []
         self._lost = ""
         self._lock, self._ended = Lock(), Flag()
         self._is_shut = False
@@ -91,6 +92,8 @@ class DaskExecutor(Executor):
             wait(self._futures())
         finally:
             self._ended.set()
+            for key in [*self._sent, *self._cancelled]:
+                self._forget(key)
             self._cluster.stack.close()
             self._watching.join()
 
@@ -107,6 +110,7 @@ class DaskExecutor(Executor):
         idle = {key: there for key, there in sent if not self._has_begun(key)}
         with self._lock:
             dropped += [self._sent.pop(key)[1] for key in idle if key in self._sent]
+            self._cancelled = list(idle)
             left = len(self._sent)
         with suppress(Exception):  # the scheduler may have gone
             self._client.cancel(list(idle.values()))
@@ -147,16 +151,22 @@ class DaskExecutor(Executor):
 
     def _take(self, key: str, there: Any) -> None:
         """Give the future of a task what has come of it."""
+        value: Any = None
+        error: BaseException | None = None
         try:
             if there.status == "finished":
-                self._settle(key, there.result(self._cluster.patience))
+                value = there.result(self._cluster.patience)
             elif there.status == "error":
                 error = there.exception(self._cluster.patience)
-                self._settle(key, error=WorkerLost() if isinstance(error, distributed.KilledWorker) else error)
-            elif key in self._sent:
+            else:
+                raise CancelledError
+        except (OSError, CancelledError):
+            if key in self._sent:  # nobody here has cancelled it
                 self._lose("was lost")
-        except Exception as error:
-            self._lose(f"was lost: {error}")
+        except Exception as problem:  # a result that cannot be read
+            error = problem
+        there.release()  # before the next task takes its place
+        self._settle(key, value, WorkerLost() if isinstance(error, distributed.KilledWorker) else error)
 
     def _settle(self, key: str, value: Any = None, error: BaseException | None = None) -> None:
         with self._lock:
@@ -164,10 +174,14 @@ class DaskExecutor(Executor):
         if future is None:
             return
         _resolve(future, value, error)
+        self._forget(key)
+        self._fill()
+
+    def _forget(self, key: str) -> None:
+        """Take the mark that a task has begun from the scheduler."""
         if not self._lost:
-            with suppress(Exception):  # it is kept by the scheduler otherwise, and no harm
+            with suppress(Exception):  # it has gone with the scheduler
                 distributed.Event(key, client=self._client).clear()
-            self._fill()
 
     def _lose(self, words: str) -> None:
         """Give up all tasks."""

@@ -67,8 +67,13 @@ def subtract_lowest(exposures):
 
 @stage("mean")
 def take_mean(exposures):
-    rows = [np.nanmean(part.data, axis=0) for part in exposures.rows(budget=1000)]
-    return exposures.merged().replace(data=np.vstack(rows).astype(np.float32)).mask_invalid()
+    data, variance, dq = [], [], []
+    for rows in exposures.rows(budget=1000):
+        data.append(np.nansum(rows.data, axis=0, dtype=float) / np.isfinite(rows.data).sum(axis=0))
+        variance.append(np.nansum(rows.variance, axis=0, dtype=float) / len(rows.data) ** 2)
+        dq.append(np.bitwise_and.reduce(rows.dq, axis=0))
+    made = exposures.merged().replace(data=np.vstack(data), dq=np.vstack(dq), variance={"total": np.vstack(variance)})
+    return made.mask_invalid()
 """
 IRIS = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}
 PATIENCE = 60
@@ -125,6 +130,12 @@ class Cluster:
         assert self.scheduler is not None
         self.scheduler.kill()
         self.scheduler.wait()
+
+    def stop_workers(self) -> None:
+        """Kill the workers with their nannies."""
+        for process in self.workers:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def ask(self, function: Callable[..., Any]) -> Any:
         """Return what a function of the scheduler, ``dask_scheduler``, returns."""
