@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, distribution, entry_points
 from typing import Any
 
 import dask
@@ -140,15 +140,17 @@ def _end(what: Any) -> None:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions of all that has a part in the pixels: the plugins, and what they and the core require."""
+    """Return the versions of all that has a part in the pixels: the core, the plugins, and what they require."""
     named = os.environ.get("IRIS_LOAD_PLUGINS")
     wanted = None if named is None else {name.strip() for name in named.split(",")}
     points = [one for one in entry_points(group="iris_core") if wanted is None or one.name in wanted]
-    found = {"iris-nir", *(point.dist.name for point in points if point.dist)}
-    for distribution in [point.dist for point in points if point.dist]:
-        lines = [line for line in distribution.requires or () if "extra ==" not in line]
-        found |= {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines}
-    return python_and(sorted(found))
+    found = [distribution("iris-nir"), *(point.dist for point in points if point.dist)]
+    return python_and(sorted({name for one in found for name in (one.name, *_required(one)) if name}))
+
+
+def _required(package: Distribution) -> list[str]:
+    lines = [line for line in package.requires or () if "extra ==" not in line]
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines]
 
 
 def _check_workers(client: Client, name: str, setup: Setup) -> None:
@@ -177,14 +179,17 @@ def _quiet() -> Iterator[None]:
     """Keep what Dask logs of lost connections from the screen: the executor says it."""
     names = [name for name in logging.root.manager.loggerDict if f"{name}.".startswith("distributed.")]
     loggers = [logging.getLogger(name) for name in (*names, "tornado.application")]
-    before = [one.disabled for one in loggers]
-    for one in loggers:
-        one.disabled = True
+    before = [one for one in loggers if not one.disabled]
+    _disable(before, True)
     try:
         yield
     finally:
-        for one, disabled in zip(loggers, before, strict=True):
-            one.disabled = disabled
+        _disable(before, False)
+
+
+def _disable(loggers: list[logging.Logger], disabled: bool) -> None:
+    for one in loggers:
+        one.disabled = disabled
 
 
 @contextmanager
@@ -196,7 +201,11 @@ def _environment() -> Iterator[None]:
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        _put_back(before)
+
+
+def _put_back(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value

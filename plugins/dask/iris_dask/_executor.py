@@ -108,17 +108,15 @@ class DaskExecutor(Executor):
             self._waiting.clear()
             sent = [(key, there) for key, (there, _) in self._sent.items() if there is not None]
         idle = {key: there for key, there in sent if not self._has_begun(key)}
-        with self._lock:
-            dropped += [self._sent.pop(key)[1] for key in idle if key in self._sent]
-            self._cancelled = list(idle)
-            left = len(self._sent)
+        self._cancelled = list(idle)
+        dropped += [future for key in idle if (future := self._pop(key)) is not None]
         with suppress(Exception):  # the scheduler may have gone
             self._client.cancel(list(idle.values()))
         for future in dropped:
             future.cancel()
             future.set_running_or_notify_cancel()
-        if left:
-            log.warning("waiting for %d tasks that workers have begun; interrupt again to leave them", left)
+        if self._sent:
+            log.warning("waiting for %d tasks that workers have begun; interrupt again to leave them", len(self._sent))
 
     def _has_begun(self, key: str) -> bool:
         with suppress(Exception):
@@ -130,10 +128,10 @@ class DaskExecutor(Executor):
         while task := self._next():
             key, future, call = task
             try:
-                data = pickle.dumps(call)
-                there = self._client.submit(run_once, self._cluster.setup, key, data, key=key, pure=False)
-            except Exception as error:
-                self._settle(key, error=error)
+                there = self._send(key, call)
+            except Exception as error:  # it cannot be pickled
+                self._pop(key)
+                _resolve(future, error=error)
                 continue
             with self._lock:
                 if key in self._sent:
@@ -149,33 +147,46 @@ class DaskExecutor(Executor):
             self._sent[key] = None, future
         return key, future, call
 
+    def _send(self, key: str, call: Any) -> Any:
+        data = pickle.dumps(call)
+        return self._client.submit(run_once, self._cluster.setup, key, data, key=key, pure=False)
+
+    def _pop(self, key: str) -> Future[Any] | None:
+        """Return the future of a task, once."""
+        with self._lock:
+            return self._sent.pop(key, (None, None))[1]
+
     def _take(self, key: str, there: Any) -> None:
         """Give the future of a task what has come of it."""
-        value: Any = None
-        error: BaseException | None = None
         try:
-            if there.status == "finished":
-                value = there.result(self._cluster.patience)
-            elif there.status == "error":
-                error = there.exception(self._cluster.patience)
-            else:
-                raise CancelledError
+            value, error = self._outcome(there)
         except (OSError, CancelledError):
             if key in self._sent:  # nobody here has cancelled it
                 self._lose("was lost")
-        except Exception as problem:  # a result that cannot be read
-            error = problem
-        there.release()  # before the next task takes its place
-        self._settle(key, value, WorkerLost() if isinstance(error, distributed.KilledWorker) else error)
-
-    def _settle(self, key: str, value: Any = None, error: BaseException | None = None) -> None:
-        with self._lock:
-            _, future = self._sent.pop(key, (None, None))
-        if future is None:
             return
-        _resolve(future, value, error)
-        self._forget(key)
-        self._fill()
+        there.release()  # before the next task takes its place
+        if (future := self._pop(key)) is not None:
+            _resolve(future, value, error)
+            self._forget(key)
+            self._fill()
+
+    def _outcome(self, there: Any) -> tuple[Any, BaseException | None]:
+        """Return what a task has returned, or raised.
+
+        Raises
+        ------
+        OSError, CancelledError
+            When the connection to the scheduler, or to all that it knew, is gone.
+        """
+        if there.status == "error":
+            error = there.exception(self._cluster.patience)
+            return None, WorkerLost() if isinstance(error, distributed.KilledWorker) else error
+        try:
+            return there.result(self._cluster.patience), None
+        except (OSError, CancelledError):
+            raise
+        except Exception as error:  # a result that cannot be read
+            return None, error
 
     def _forget(self, key: str) -> None:
         """Take the mark that a task has begun from the scheduler."""
@@ -188,12 +199,11 @@ class DaskExecutor(Executor):
         with self._lock:
             if self._lost:
                 return
-            again = "what is complete stays, and --resume makes the rest"
-            self._lost = f"{self._cluster.name} {words}; {again}"
+            self._lost = f"{self._cluster.name} {words}; what is complete stays, and --resume makes the rest"
             futures = [future for future, _ in self._waiting] + [future for _, future in self._sent.values()]
             self._waiting.clear()
             self._sent.clear()
-        for future in futures:  # each has an error of its own, to which where it is raised is added
+        for future in futures:  # each has an error of its own, to which is added where it is raised
             _resolve(future, error=PluginError(self._lost))
 
     def _watch(self) -> None:
@@ -207,8 +217,12 @@ class DaskExecutor(Executor):
                 what = "has not answered" if number is None else "has had no worker"
                 self._lose(f"{what} for {self._cluster.patience:g} s")
             if number:
-                self._window = self._cluster.window(number)
-                self._fill()
+                self._widen(number)
+
+    def _widen(self, workers: int) -> None:
+        """Use workers that have come since."""
+        self._window = self._cluster.window(workers)
+        self._fill()
 
 
 def _resolve(future: Future[Any], value: Any = None, error: BaseException | None = None) -> None:
