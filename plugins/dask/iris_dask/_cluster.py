@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution, entry_points
@@ -67,10 +67,23 @@ class Cluster:
         if self.client.status != "running":
             return None
         with suppress(Exception):  # whatever it is, there was no answer
-            scheduler: Any = self.client.scheduler
-            answer = self.client.sync(scheduler.identity, n_workers=0, callback_timeout=self.patience)
-            return int(answer["n_workers"])
+            return int(self.ask("identity", n_workers=0)["n_workers"])
         return None
+
+    def has_begun(self, key: str) -> bool:
+        """Return whether a worker has begun a task, which leaves a mark, an event of Dask's, with the scheduler."""
+        return bool(self.ask("event_is_set", name=key))
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take the marks of tasks from the scheduler."""
+        with suppress(Exception):  # they go with it
+            for key in keys:
+                self.ask("event_clear", name=key)
+
+    def ask(self, question: str, **about: Any) -> Any:
+        """Return the answer of the scheduler; an error where there is none in time."""
+        scheduler: Any = self.client.scheduler
+        return self.client.sync(getattr(scheduler, question), callback_timeout=self.patience, **about)
 
     def window(self, workers: int) -> int:
         """Return how many tasks may be with the scheduler at a time."""

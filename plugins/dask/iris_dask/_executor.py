@@ -92,8 +92,7 @@ class DaskExecutor(Executor):
             wait(self._futures())
         finally:
             self._ended.set()
-            for key in [*self._sent, *self._cancelled]:
-                self._forget(key)
+            self._forget([*self._sent, *self._cancelled])
             self._cluster.stack.close()
             self._watching.join()
 
@@ -107,7 +106,9 @@ class DaskExecutor(Executor):
             dropped = [future for future, _ in self._waiting]
             self._waiting.clear()
             sent = [(key, there) for key, (there, _) in self._sent.items() if there is not None]
-        idle = {key: there for key, there in sent if not self._has_begun(key)}
+        idle: dict[str, Any] = {}
+        with suppress(Exception):  # without an answer all counts as begun
+            idle |= {key: there for key, there in sent if not self._cluster.has_begun(key)}
         self._cancelled = list(idle)
         dropped += [future for key in idle if (future := self._pop(key)) is not None]
         with suppress(Exception):  # the scheduler may have gone
@@ -117,11 +118,6 @@ class DaskExecutor(Executor):
             future.set_running_or_notify_cancel()
         if self._sent:
             log.warning("waiting for %d tasks that workers have begun; interrupt again to leave them", len(self._sent))
-
-    def _has_begun(self, key: str) -> bool:
-        with suppress(Exception):
-            return bool(distributed.Event(key, client=self._client).is_set())
-        return True
 
     def _fill(self) -> None:
         """Give tasks to the scheduler while there is room in the window."""
@@ -167,7 +163,7 @@ class DaskExecutor(Executor):
         there.release()  # before the next task takes its place
         if (future := self._pop(key)) is not None:
             _resolve(future, value, error)
-            self._forget(key)
+            self._forget([key])
             self._fill()
 
     def _outcome(self, there: Any) -> tuple[Any, BaseException | None]:
@@ -188,11 +184,9 @@ class DaskExecutor(Executor):
         except Exception as error:  # a result that cannot be read
             return None, error
 
-    def _forget(self, key: str) -> None:
-        """Take the mark that a task has begun from the scheduler."""
+    def _forget(self, keys: list[str]) -> None:
         if not self._lost:
-            with suppress(Exception):  # it has gone with the scheduler
-                distributed.Event(key, client=self._client).clear()
+            self._cluster.forget(keys)
 
     def _lose(self, words: str) -> None:
         """Give up all tasks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -141,6 +142,19 @@ def test_without_workers_for_long_a_run_ends(own_cluster: Any, wait_until: Calla
             assert isinstance(error, PluginError)
             assert "has had no worker for 3 s" in str(error)
             assert "--resume" in str(error)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_hangs_ends_the_run_in_bounded_time(own_cluster: Any) -> None:
+    """Its machine answers still, so that the connection stays."""
+    start = time.monotonic()
+    with start_dask(2, own_cluster.start(workers=1), patience=2) as executor:
+        futures = [executor.submit(time.sleep, 100) for _ in range(5)]
+        time.sleep(1)
+        os.kill(own_cluster.scheduler.pid, signal.SIGSTOP)
+        wait(futures, timeout=30)
+        assert ["has not answered for 2 s" in str(future.exception(0)) for future in futures] == [True] * 5
+    assert time.monotonic() - start < 40
 
 
 def test_where_no_scheduler_is_it_is_said_in_time() -> None:
