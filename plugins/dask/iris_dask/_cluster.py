@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution, entry_points
@@ -16,7 +16,7 @@ from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
 from iris_core import PluginError, one_line
-from iris_dask._worker import Setup, faults, python_and
+from iris_dask._worker import Setup, faults, python_and, restored_environment
 
 __all__ = ["Cluster", "connect", "start_here"]
 
@@ -107,7 +107,8 @@ def connect(address: str, patience: float, limit: int | None, memory: int | None
         except Exception:
             start = f"start some with 'dask worker {address} --nthreads 1'"
             raise PluginError(f"{name} has had no worker for {patience:g} s; {start}") from None
-        setup = Setup(os.getcwd(), _versions())
+        variables = {name: value for name, value in os.environ.items() if name.startswith("IRIS_")}
+        setup = Setup(os.getcwd(), variables, _versions())
         _check_workers(client, name, setup)
         if memory is not None:
             _warn_of_memory(client, name, memory, limit)
@@ -134,7 +135,7 @@ def start_here(number: int, patience: float, memory: int | None) -> Cluster:
             )
         stack.callback(_end, cluster)
         client = _client(cluster, "the Dask scheduler of this run", patience, stack)
-        setup = Setup(os.getcwd(), {})
+        setup = Setup(os.getcwd(), {}, {})
         return Cluster(client, "the Dask scheduler of this run", setup, patience, None, stack.pop_all())
 
 
@@ -209,16 +210,6 @@ def _disable(loggers: list[logging.Logger], disabled: bool) -> None:
 def _environment() -> Iterator[None]:
     """Keep the current folder out of the path of processes that are started; Dask leaves variables of its own."""
     names = (_SAFE_PATH, *dask.config.get("distributed.nanny.pre-spawn-environ"))
-    before = {name: os.environ.get(name) for name in (*names, "PYTHONHASHSEED")}
-    os.environ[_SAFE_PATH] = "1"
-    try:
+    with restored_environment((*names, "PYTHONHASHSEED")):
+        os.environ[_SAFE_PATH] = "1"
         yield
-    finally:
-        _put_back(before)
-
-
-def _put_back(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value

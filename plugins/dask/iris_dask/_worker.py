@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import parent_process
@@ -16,7 +16,7 @@ from typing import Any
 
 from iris_core import PluginError
 
-__all__ = ["Setup", "WorkerLost", "dask_setup", "faults", "python_and", "run_once"]
+__all__ = ["Setup", "WorkerLost", "dask_setup", "faults", "python_and", "restored_environment", "run_once"]
 
 
 class WorkerLost(PluginError, BrokenExecutor):  # noqa: N818 - what has happened
@@ -34,11 +34,14 @@ class Setup:
     ----------
     folder
         That of the run, from which its paths go.
+    environment
+        The variables of the run that are ours: IRIS_REFERENCES, say.
     versions
         Of Python and the packages, by name; empty where they are those of the run anyway.
     """
 
     folder: str
+    environment: Mapping[str, str]
     versions: Mapping[str, str]
 
 
@@ -94,9 +97,23 @@ def run_once(setup: Setup, key: str, call: bytes) -> Any:
     if begun.is_set():
         raise WorkerLost
     begun.set()
-    with chdir(setup.folder):
+    with chdir(setup.folder), restored_environment(setup.environment):
+        os.environ.update(setup.environment)
         function, args, kwargs = pickle.loads(call)
         return function(*args, **kwargs)
+
+
+@contextmanager
+def restored_environment(names: Iterable[str]) -> Iterator[None]:
+    """Put variables of the environment back to what they are now."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def dask_setup(_worker: Any) -> None:

@@ -142,6 +142,11 @@ class Cluster:
         with Client(self.address, set_as_default=False) as client:
             return client.run_on_scheduler(function)
 
+    def run_on_workers(self, function: Callable[[], Any]) -> list[Any]:
+        """Return what each worker's answer holds."""
+        with Client(self.address, set_as_default=False) as client:
+            return [one for answer in client.run(function).values() for one in answer]
+
     def count(self) -> int:
         """Return how many workers there are."""
         return int(self.ask(lambda dask_scheduler: len(dask_scheduler.workers)))

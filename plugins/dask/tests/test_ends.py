@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from iris_core import load_plugins, run
+
 pytestmark = pytest.mark.slow
 
 Write = Callable[..., Any]
@@ -144,3 +146,26 @@ def test_a_cluster_of_this_machine_ends_with_the_run(
     assert wait_until(lambda: not any(map(is_alive, workers())), 20)
     assert "Traceback" not in errors
     assert len(sums(tmp_path / "out")) == (2 if by is signal.SIGINT else 0)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "elsewhere"])
+def test_workers_run_no_code_of_the_current_folder(
+    cluster: Any,
+    write_recipe: Write,
+    write_exposures: Write,
+    stages: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("pickle", "sitecustomize", "usercustomize", "numpy", "click", "multiprocessing", "conftest", "dask"):
+        (folder / f"{name}.py").write_text("open('RAN', 'a').close()\nraise SystemExit(9)\n")
+    recipe = write_recipe("flat_field", f"executor: {{name: dask, address: '{cluster.address if elsewhere else ''}'}}")
+    (path,) = write_exposures("star")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    report = run(recipe, path, plugin_files=[stages], plugins=load_plugins(only=("iris-imager", "iris-dask")))
+    assert not report.failed, report.failed
+    assert not (folder / "RAN").exists()

@@ -103,6 +103,22 @@ def end(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_workers_have_the_folder_and_the_variables_of_the_run_while_they_work_for_it(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IRIS_REFERENCES", "store")
+    with start_dask(2, cluster.address) as executor:
+        assert executor.submit(os.getcwd).result(60) == str(tmp_path)
+        assert executor.submit(os.getenv, "IRIS_REFERENCES").result(60) == "store"
+    assert {str(tmp_path), "store"}.isdisjoint(cluster.run_on_workers(here))
+
+
+def here() -> tuple[str, str | None]:
+    return os.getcwd(), os.environ.get("IRIS_REFERENCES")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_sent_fails_alone(executor: Executor) -> None:
     assert isinstance(executor.submit(lambda: 1).exception(60), Exception)
     assert executor.submit(operator.add, 1, 2).result(60) == 3
@@ -187,7 +203,7 @@ def worker(threads: int = 1) -> Any:
 
 def test_workers_with_other_packages_or_another_file_system_are_refused(tmp_path: Path) -> None:
     versions = {**python_and(["iris-dask", "numpy"]), "numpy": "1.0", "no-such-package": "3.1"}
-    found = " ".join(faults(Setup(str(tmp_path / "elsewhere"), versions), worker()))
+    found = " ".join(faults(Setup(str(tmp_path / "elsewhere"), {}, versions), worker()))
     for fact in (f"numpy {version('numpy')} (not 1.0)", "no-such-package none (not 3.1)", str(tmp_path / "elsewhere")):
         assert fact in found
     assert "iris-dask" not in found
@@ -196,11 +212,11 @@ def test_workers_with_other_packages_or_another_file_system_are_refused(tmp_path
 
 def test_a_worker_that_is_fine_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iris_dask._worker.parent_process", lambda: "nanny")
-    good, setup = worker(), Setup(str(tmp_path), python_and(["numpy"]))
+    good, setup = worker(), Setup(str(tmp_path), {}, python_and(["numpy"]))
     assert faults(setup, good) == []
     good.state.nthreads = 2
     assert faults(setup, good) == []
-    assert faults(Setup(str(tmp_path), {}), good) != []
+    assert faults(Setup(str(tmp_path), {}, {}), good) != []
 
 
 def test_packages_are_those_that_have_a_part_in_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
