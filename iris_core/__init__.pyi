@@ -143,6 +143,7 @@ from .step import Step as Step
 
 __version__: str
 from .workers.identity import Identity as Identity
+from .workers.identity import identify as identify
 from .workers.in_memory import Calibrated as Calibrated
 from .workers.in_memory import calibrate as calibrate
 from .workers.resume import key_differences as key_differences

@@ -78,9 +78,11 @@ class InstrumentMode:
     quality: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def matches(self, exposure: Exposure) -> bool:
-        """Whether an exposure is of this mode: its instrument and its detector are."""
+        """Whether an exposure is of this mode: its instrument is, and its detector or, of a mosaic, all of them are."""
         meta = exposure.meta
-        return meta.instrument.casefold() == self.instrument.casefold() and meta.detector in self.detectors
+        of_several = not meta.detector and "NEXP" in exposure.header and len(self.detectors) > 1
+        ours = meta.instrument.casefold() == self.instrument.casefold()
+        return ours and (meta.detector in self.detectors or of_several)
 
 
 class Offered(Mapping[str, Item], Generic[Item]):

@@ -53,6 +53,16 @@ def test_a_file_that_is_no_asdf_is_refused_on_one_line(tmp_path: Path, content: 
     assert "\n" not in str(caught.value)
 
 
+def test_a_header_card_that_is_damaged_is_refused_when_it_is_read(tmp_path: Path) -> None:
+    """Otherwise whoever looks at the header would fail, and not know on which file."""
+    path = write_asdf(make_exposure().with_keywords({"OBSERVER": ("Rubin", "")}), tmp_path / "x.asdf")
+    content = path.read_bytes()
+    assert content.count(b"'Rubin") == 1
+    path.write_bytes(content.replace(b"'Rubin", b";Rubin"))
+    with pytest.raises(InputError, match=r"x\.asdf: .*OBSERVER"):
+        read_asdf(path)
+
+
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
 def test_a_truncated_file_is_refused(tmp_path: Path, kept: float) -> None:
     path = tmp_path / "x.asdf"

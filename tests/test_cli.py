@@ -48,12 +48,15 @@ def dark_current(exposure):
     return exposure.scale(10)
 
 @click.command()
+@click.argument("folder", required=False)
 @click.option("--fail", is_flag=True)
-def greet(fail):
+def greet(folder, fail):
     "Say hello."
     if fail:
         raise InputError("nobody here")
-    click.echo("hello")
+    click.echo("hello" + (f" {folder}" if folder else ""))
+    if folder and folder.endswith("odd"):
+        raise SystemExit(3)
 """
 
 
@@ -122,6 +125,26 @@ def test_options_change_the_recipe(
     assert {path.name: value(path) for path in (tmp_path / "o").iterdir()} == {
         f"x_{suffix}.fits": number for suffix, number in result.items()
     }
+
+
+@pytest.mark.parametrize(("folder", "target", "code"), [("out", "", 0), ("odd", "", 3), ("out", "bad", 1)])
+def test_a_command_looks_at_what_a_run_has_made(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path, folder: str, target: str, code: int
+) -> None:
+    """Whether or not all of it went well; the run fails where any of them does."""
+    files = [write_exposure("a.fits"), write_exposure("b.fits", header={"OBJECT": target})]
+    out = tmp_path / folder
+    result = iris("run", write_recipe(), *files, "--output-dir", out, "--then", "greet", code=code)
+    assert result.stdout.endswith(f"calibrated{', 1 failed: b.fits' if target else ''}\nhello {out}\n")
+
+
+def test_a_command_that_is_not_there_is_named_before_the_run(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    assert "no command 'gret'" in iris("run", write_recipe(), write_exposure(), "--then", "gret", code=2).stderr
+    both = iris("run", write_recipe(), write_exposure(), "--then", "greet", "--json", code=2)
+    assert "--json" in both.stderr
+    assert not list(tmp_path.glob("*_cal.fits"))
 
 
 def test_backgrounds_references_and_the_documented_save_bsub(

@@ -52,7 +52,7 @@ def test_memory_is_that_of_exposures_at_work_and_of_what_is_made() -> None:
     for workers, name in ((1, "serial"), (3, "processes")):
         needs = needs_of([one] * 8, [product], options.model_copy(update={"name": name, "workers": workers}))
         assert needs.workers == workers
-        assert needs.memory == 4 * workers * BYTES * 4096**2 + 3 * (BYTES + 8) * 8500**2
+        assert needs.memory == 4 * workers * BYTES * 4096**2 + 3.5 * (BYTES + 8) * 8500**2
     small = needs_of([big(100)] * 8, [], options)
     assert small.memory == 2 * 8 * BYTES * 100**2
 

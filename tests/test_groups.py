@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.table import Table
-from iris_testkit import make_exposure
+from iris_testkit import make_exposure, make_reference
 
 from iris_core import (
     DQ,
@@ -373,6 +373,67 @@ def test_a_stage_of_many_that_is_skipped_says_why_in_each_exposure(
     made = read_exposure(tmp_path / "out" / "f3_mean.fits")
     assert made.header["S_LEVEL"] == "SKIPPED"
     assert made.history[1].notes == ("no need",)
+
+
+def test_a_product_keeps_which_file_was_for_which_exposure(
+    install: Install, write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    """Where all have the same file, no exposure is named."""
+    with_files = '@stage("halve", references=("flat", "lamp"))\ndef half(exposure):\n    return exposure\n'
+    install("lab-group", STAGES)
+    install("lab-files", f"from iris_core import stage\n\n{with_files}")
+    plugins = load_plugins(only=("iris-imager", "lab-group", "lab-files"))
+    store = tmp_path / "store"
+    store.mkdir()
+    for detector in ("IMG1", "IMG2"):
+        make_reference(store / f"{detector}.fits", "flat", np.ones((8, 9)), DETECTOR=detector)
+    make_reference(store / "lamp.fits", "lamp", np.ones((8, 9)), DETECTOR="ANY")
+    frames = [write_exposure(f"{one}_rate.fits", header={"DETECTOR": one}) for one in ("IMG1", "IMG2")]
+    steps = "[halve: {use: lab-files}, level: {save: true}]"
+    recipe = write_recipe(steps, "members: {science: 1-2}", "missing: leave_out")
+    report = run(recipe, *frames, plugins=plugins, references={"store": store})
+    resolved = read_exposure(report.products[0]).provenance["resolved"]
+    assert {one["file"]: one.get("exposures") for one in resolved["references"]} == {
+        "IMG1.fits": ["IMG1_rate.fits"],
+        "IMG2.fits": ["IMG2_rate.fits"],
+        "lamp.fits": None,
+    }
+    assert (resolved["recipe"]["members"], resolved["recipe"]["missing"]) == ({"science": "1-2"}, "leave_out")
+
+
+OWN_FILES = """\
+from iris_core import ReferenceType, hookimpl, stage
+
+@hookimpl
+def reference_types():
+    return [ReferenceType(name="starlist", kind="table", selectors=(), stated=(), firm=())]
+
+@stage("halve", references=("flat", "starlist"))
+def half(exposure, references):
+    return exposure.note(f"{len(references['starlist'].table())} stars")
+"""
+
+
+def test_an_association_may_have_files_of_its_own_beside_those_of_a_store(
+    install: Install, write_recipe: Write, frames: list[Path], tmp_path: Path
+) -> None:
+    install("lab-group", STAGES)
+    install("lab-files", OWN_FILES)
+    plugins, store = load_plugins(only=("iris-imager", "lab-group", "lab-files")), tmp_path / "store"
+    store.mkdir()
+    make_reference(store / "flat.fits", "flat", np.ones((8, 9)))
+    Table({"ra": [1.0, 2.0]}, meta={"REFTYPE": "starlist"}).write(tmp_path / "stars.ecsv")
+    members = tuple(("science", path) for path in frames[:2])
+    job = Job(frames[0], name="deep", members=(*members, ("starlist", tmp_path / "stars.ecsv")))
+    asn = write_asn([job], tmp_path / "deep.json")
+    recipe = write_recipe("[halve: {use: lab-files}, mean: {save: true}]", "members: {science: 1+, starlist: 0-1}")
+    report = run(recipe, asn, plugins=plugins, references={"store": store})
+    assert not report.failed, report.failed
+    resolved = read_exposure(report.products[0]).provenance["resolved"]
+    assert {one["file"]: one["provider"] for one in resolved["references"]} == {
+        "flat.fits": "folder",
+        "stars.ecsv": "by hand",
+    }
 
 
 def test_one_exposure_is_a_group_of_one(

@@ -68,6 +68,19 @@ def test_a_named_mode_that_contradicts_the_header_is_taken_only_where_it_is_forc
     assert match_mode(exposure, modes, "a", forced=True).name == "a"
 
 
+@pytest.mark.parametrize(
+    ("number", "header", "matches"), [(2, {"NEXP": 8}, True), (1, {"NEXP": 8}, False), (2, {}, False)]
+)
+def test_what_is_made_of_several_detectors_is_of_a_mode_that_has_several(
+    number: int, header: dict[str, Any], matches: bool
+) -> None:
+    """A mosaic has no DETECTOR, and goes into other recipes as it is."""
+    one = mode("a")
+    detectors = {f"IMG{index + 1}": one.detectors["IMG1"] for index in range(number)}
+    mosaic = make_exposure(instrument="IRIS", detector="", header=header)
+    assert replace(one, detectors=detectors).matches(mosaic) == matches
+
+
 def test_no_mode_is_an_error_that_lists_what_there_is() -> None:
     modes = offered(mode("b"), mode("a"))
     with pytest.raises(ModeNotFound) as caught:

@@ -104,6 +104,21 @@ def test_its_wrappers_act(tmp_path: Path, write_recipe: Write, write_exposure: W
     assert read_fits(report.products[0]).data[0, 0] == 14
 
 
+def test_a_file_that_only_wraps_is_part_of_the_key(
+    tmp_path: Path, write_recipe: Write, write_exposure: Write, lab: Lab
+) -> None:
+    """Otherwise --resume would keep products that were made with another state of it."""
+    around = tmp_path / "around.py"
+    around.write_text(WRAPPER)
+    options = {"plugin_files": around, "plugins": lab(flat_field=lambda exposure: exposure.scale(2)), "resume": True}
+    given = write_recipe(), write_exposure(value=1)
+    run(*given, **options)
+    assert run(*given, **options).results[0].kept
+    around.write_text(WRAPPER.replace("7", "8"))
+    report = run(*given, **options)
+    assert read_fits(report.products[0]).data[0, 0] == 16
+
+
 def test_the_command_line_names_it_and_sets_its_parameters(
     my_stage: Path, write_recipe: Write, write_exposure: Write, tmp_path: Path
 ) -> None:

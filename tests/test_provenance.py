@@ -25,7 +25,7 @@ from iris_core import (
     run,
 )
 from iris_core.io.hashing import HashedFiles
-from iris_core.provenance import record_step
+from iris_core.provenance import record_step, sha256_of
 from iris_core.workers.here import stamp_product
 from iris_core.workers.identity import Identity
 
@@ -160,17 +160,33 @@ def test_an_exposure_whose_file_changes_during_the_run_fails(
 
 
 def test_hashes_of_files_that_have_changed_since_are_not_told(tmp_path: Path) -> None:
-    same, changed, unknown = (tmp_path / name for name in ("same", "changed", "unknown"))
-    for path in (same, changed, unknown):
+    same, changed, moved, unknown = (tmp_path / name for name in ("same", "changed", "moved", "unknown"))
+    for path in (same, changed, moved, unknown):
         path.write_bytes(b"a")
     with closing(HashedFiles()) as files:
-        files.hash(same)
-        files.hash(changed)
-        files.sha256(changed)
+        for path in (same, changed, moved):
+            files.hash(path)
+            files.sha256(path)
         changed.write_bytes(b"c")
-        assert {path: one.sha256 for path, one in files.unchanged([same, changed, unknown]).items()} == {
-            same: sha256(b"a").hexdigest()
-        }
+        moved.rename(tmp_path / "elsewhere")
+        found = files.unchanged([same, changed, moved, unknown])
+        assert {path: one.sha256 for path, one in found.items()} == {same: sha256(b"a").hexdigest()}
+
+
+def test_a_product_that_is_moved_on_at_once_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever waits for it may be faster than the hash of it."""
+    from iris_core.io import hashing
+
+    def moved_first(path: Path) -> str:
+        path.rename(tmp_path / "elsewhere")
+        return sha256_of(path)
+
+    monkeypatch.setattr(hashing, "sha256_of", moved_first)
+    path = tmp_path / "x_cal.fits"
+    path.write_bytes(b"a")
+    with closing(HashedFiles()) as files:
+        files.hash(path)
+        assert files.unchanged([path]) == {}
 
 
 def test_files_are_hashed_beside_the_work_and_may_not_change(tmp_path: Path) -> None:

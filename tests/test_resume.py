@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from iris_testkit import make_reference
 from iris_core import (
     Exposure,
     Identity,
+    Job,
     Params,
     Plugins,
     References,
@@ -33,7 +35,10 @@ from iris_core import (
     stage,
 )
 from iris_core.plugins import Origin
+from iris_core.prepare import start_run
+from iris_core.recipe import Overrides
 from iris_core.workers.code import Code
+from iris_core.workers.identity import identify
 from iris_core.workers.resume import key_differences
 
 Write = Callable[..., Path]
@@ -173,6 +178,15 @@ def test_what_changes_no_pixel_changes_nothing(night: dict[str, Any], tmp_path: 
         night["references"] = {"flat": night["references"]["flat"].rename(moved)}
     if change != "another name of the store":  # the header of the product names the file
         assert kept(again(night, resume=True)) == ["a_rate.fits", "b_rate.fits"]
+
+
+def test_limits_beyond_which_a_number_is_a_warning_are_not_in_the_key(night: dict[str, Any]) -> None:
+    given = start_run(night["recipe"], Overrides(references=night["references"]), night["plugins"])
+    plan = given.plan_one(Job(night["files"][0]))
+    other = replace(plan, mode=replace(plan.mode, quality={"SKYRMS": (0.0, 1.0)}))
+    scaled = replace(plan, mode=replace(plan.mode, pixel_scale=9.0))
+    keys = [identify(one, given, [], []).key for one in (plan, other, scaled)]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_key_that_differs_in_what_has_no_words_is_another(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from iris_core.cli.options import as_json, complete, recipe_options
+from iris_core.cli.then import find_commands, run_then
 
 _recipe = click.argument("recipe", shell_complete=complete)
 
@@ -39,6 +40,14 @@ def _quickly() -> Iterator[None]:
     metavar="STORE",
     help="Add the reference files that are made to this store, all or none; --overwrite replaces there, too.",
 )
+@click.option(
+    "--then",
+    "commands",
+    multiple=True,
+    metavar="COMMAND",
+    callback=find_commands,
+    help="Afterwards run this command on each folder of products, like report.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be done, as 'iris check' does.")
 @click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append the log to this file.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log.")
@@ -49,6 +58,7 @@ def run(
     recipe: str,
     files: tuple[Path, ...],
     add_to: Path | None,
+    commands: Mapping[str, click.Command],
     dry_run: bool,
     **options: Any,
 ) -> None:
@@ -69,6 +79,8 @@ def run(
     from iris_core.cli.run import RunDisplay
     from iris_core.loading import load_plugins
 
+    if commands and options["as_json"]:
+        raise click.UsageError("--then prints beside --json: give one of them")
     shown = {name: options.pop(name) for name in ("as_json", "traceback", "log_file", "verbose")}
     with RunDisplay(arguments, **shown) as display:
         plugins = load_plugins()
@@ -79,8 +91,9 @@ def run(
         display.finish(report)
         if add_to is not None:
             display.added(add_masters(report, add_to, plugins, replace=options["overwrite"]), add_to)
-    if any(result.error for result in display.results):
-        raise SystemExit(1)
+    codes = [int(any(result.error for result in display.results)), *run_then(commands, report)]
+    if any(codes):
+        raise SystemExit(max(codes))
 
 
 @click.command()

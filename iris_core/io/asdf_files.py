@@ -171,4 +171,6 @@ def _cards(header: Header | None) -> list[str]:
 def _header(lines: Iterable[str]) -> Header:
     from astropy.io.fits import Header
 
-    return Header.fromstring("".join(line.ljust(_CARD) for line in lines))
+    header = Header.fromstring("".join(line.ljust(_CARD) for line in lines))
+    list(header.values())  # a card that is damaged fails here, where it is known which file has it
+    return header

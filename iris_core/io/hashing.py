@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from iris_core.errors import InputError
@@ -65,7 +66,9 @@ class HashedFiles:
         return digest
 
     def unchanged(self, paths: Iterable[Path]) -> dict[Path, FileHash]:
-        """Return the hashes of those files that were given to `hash` and are as they were then."""
-        begun = (path for path in paths if path in self._digests)
-        found = {path: FileHash(self._digests[path].result(), self._states[path]) for path in begun}
+        """Return the hashes of those files that were given to `hash` and are still there, as they were then."""
+        found = {}
+        for path in paths:
+            with suppress(KeyError, OSError):  # some are moved on as soon as they are there
+                found[path] = FileHash(self._digests[path].result(), self._states[path])
         return {path: one for path, one in found.items() if state_of(path) == one.state}

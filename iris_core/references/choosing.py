@@ -56,6 +56,9 @@ class RunReferences(ReferenceLibrary):
         plugins.chosen["explain_reference"] = plugins.chosen["find_reference"]
 
     def _open_store(self, folder: Path) -> None:
+        known = self._plugins.origins.get(STORE)
+        if known is not None and known.source == str(folder):
+            return  # of this run, of which one association has reference files of its own
         try:
             store = self._plugins.ask_one("open_store", folder, folder=folder, plugins=self._plugins)
             self._plugins.add(STORE, store, source=str(folder))

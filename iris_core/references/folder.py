@@ -190,7 +190,7 @@ class Ranking:
                 f"{self.exposure.name}: these {self.reftype} references are equally good: {named}; "
                 f"remove one, or name one with --reference {self.reftype}=FILE"
             )
-        notes = [f"{self.folder / one.name} may be better and is not used: {reason}" for one, reason in self.undated]
+        notes = [f"{one.name} may be better and is not used: {reason}" for one, reason in self.undated]
         if self.exposure.meta.start_time is None and self.older:
             notes.append(
                 f"{self.exposure.name} has no time of observation; the latest {self.reftype} reference was used"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from iris_core.prepare import Run
 from iris_core.provenance import FORMAT
 from iris_core.workers.code import Code
 from iris_core.workers.group_plan import GroupPlan
+from iris_core.workers.resolved import resolve
 
 __all__ = ["Identity", "Known", "Owner", "Unknown", "identify"]
 
@@ -32,11 +33,14 @@ class Identity:
         File, role and SHA-256 of each exposure that they were made of.
     is_group
         Whether the order of the members plays no part.
+    resolved
+        What else is needed to make them again, in a form that is no part of the key; empty where nobody asked for it.
     """
 
     components: Mapping[str, Any]
     members: Sequence[Mapping[str, str]]
     is_group: bool = False
+    resolved: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
@@ -55,7 +59,8 @@ class Identity:
     @property
     def provenance(self) -> dict[str, Any]:
         """What the provenance of a product keeps of it."""
-        return {"members": list(self.members), "key": dict(self.components)}
+        again = {"resolved": dict(self.resolved)} if self.resolved else {}
+        return {"members": list(self.members), "key": dict(self.components), **again}
 
 
 @dataclass
@@ -100,12 +105,14 @@ def identify(
     members
         File, role and SHA-256 of each exposure.
     references
-        Type and SHA-256 of each reference file; by default those of the run, for whose hashes this waits.
+        Type and SHA-256 of each reference file; by default those of the run, for whose hashes this waits, and what is
+        needed to make the products again is kept, too.
     """
     names = [BUILTIN, *_plugins(plan, run)]
     origins, code = run.plugins.origins, run.found.setdefault("code", Code())
     sources = (origins[name].source for name in names if not origins[name].sha256)
-    mode = json.dumps(asdict(plan.mode), sort_keys=True, default=str)
+    mode = json.dumps(asdict(replace(plan.mode, quality={})), sort_keys=True, default=str)  # limits change no product
+    resolved = resolve(plan, run) if references is None else {}
     if references is None:
         uses = (use for found in plan.references for use in run.references.uses(found))
         references = [(use.reftype, use.sha256) for use in uses]
@@ -117,7 +124,7 @@ def identify(
         "mode": [plan.mode.name, sha256(mode.encode()).hexdigest()],
         "format": [FORMAT, sorted({path.suffix for path in plan.outputs})],
     }
-    return Identity(components, members, isinstance(plan, GroupPlan))
+    return Identity(components, members, isinstance(plan, GroupPlan), resolved)
 
 
 def _plugins(plan: Plan | GroupPlan, run: Run) -> Iterator[str]:
@@ -128,6 +135,7 @@ def _plugins(plan: Plan | GroupPlan, run: Run) -> Iterator[str]:
             *(one.step.implementation.plugin for one in plan.steps if not one.skip),
             *run.recipe.plugins,
             run.recipe.reader,
+            *run.plugins.files(),  # their wrappers act
             *(owner.partition(" ")[0] for name, owner, _ in run.modes.brought() if name == plan.mode.name),
         )
         if name in run.plugins.origins

@@ -15,7 +15,7 @@ __all__ = ["Needs", "needs_of"]
 
 # So many times their planes a stage takes that works on an exposure, on rows of all of them, on what is made of all:
 # measured, 1 to 4 times less (docs/recipes.md).
-_AT_WORK, _OF_ROWS, _MADE = 4, 2, 3
+_AT_WORK, _OF_ROWS, _MADE = 4, 2, 3.5
 # A stage writes what it changes while the planes of the two before it may still be needed.
 _ON_DISK = 3
 # What changes may stay in memory as far as it is allowed: with more, memory would grow with the number of exposures.
@@ -85,7 +85,7 @@ def needs_of(
     workers = workers_within(allowed, asked, largest)
     rows = min(rows_budget(allowed), sum(sizes))
     at_work = workers * (_AT_WORK + backgrounds) * largest
-    products = _MADE * max(map(_size, made), default=0)
+    products = int(_MADE * max(map(_size, made), default=0))
     return Needs(
         memory=max(_OF_ROWS * rows, at_work) + products, allowed=allowed, workers=workers, scratch=_ON_DISK * sum(sizes)
     )

@@ -136,4 +136,4 @@ def _segment(convolved: Image, threshold: Image, bad: Mask, params: CatalogParam
         found = detect_sources(convolved, threshold, least, mask=bad)
     if found is None:
         return np.zeros(bad.shape, dtype=np.int32)
-    return separate_sources(convolved, found.data, least) if params.deblend else found.data
+    return separate_sources(convolved, found.data, least, threshold) if params.deblend else found.data

@@ -40,6 +40,8 @@ class _Peaks:
         Of its pixels, ``(p,)``.
     above
         How many of its pixels are above each level, ``(p, levels + 1)``.
+    clear
+        The highest level above which it rises by more than noise does, ``(p,)``.
     pairs
         Peaks that touch, ``(s, 2)``, those with the lowest saddle first.
     level
@@ -49,17 +51,19 @@ class _Peaks:
     segment: Indices
     light: Doubles
     above: Indices
+    clear: Indices
     pairs: Indices
     level: Indices
 
 
-def separate_sources(light: Image, labels: Labels, least: int) -> Labels:
+def separate_sources(light: Image, labels: Labels, least: int, rise: Image | float = 0.0) -> Labels:
     """Return the segments of an image, those divided that hold several sources.
 
     A segment is a tree of what connects above levels, which are even in the logarithm of the light. A part with at
-    least two parts of `least` pixels above a level is divided into these (Bertin & Arnouts 1996, A&AS 117, 393); what
-    is left over goes with the neighbour across the highest saddle, and so does the faintest source while it has less
-    than a thousandth of the light of its segment.
+    least two parts of `least` pixels above a level, which rise by `rise` above it, is divided into these (Bertin &
+    Arnouts 1996, A&AS 117, 393; the rise is ours: in the halo of a bright star noise has peaks, too). What is left over
+    goes with the neighbour across the highest saddle, and so does the faintest source while it has less than a
+    thousandth of the light of its segment.
 
     Parameters
     ----------
@@ -69,6 +73,8 @@ def separate_sources(light: Image, labels: Labels, least: int) -> Labels:
         The segment of each pixel, 0 for none; two segments do not touch, even at corners.
     least
         Pixels of a source.
+    rise
+        By how much more light the peak of a source has than what connects it with others, ``(ny, nx)`` or a number.
 
     Returns
     -------
@@ -80,8 +86,9 @@ def separate_sources(light: Image, labels: Labels, least: int) -> Labels:
         return labels
     segment, values = labels.take(place).astype(np.intp) - 1, light.take(place)
     beside = _neighbours(labels.shape, place)
-    peak = _peak_of(values, beside)
-    peaks = _peaks(segment, values, peak, beside)
+    top, peak = _peak_of(values, beside)
+    known = values[top] - np.broadcast_to(rise, labels.shape).ravel()[place[top]]
+    peaks = _peaks(segment, values, peak, np.asarray(known, dtype=np.float64), beside)
     source = _without_faint(peaks, _joined(_marked(peaks, least), peaks.pairs))
     divided = labels.copy()
     divided.ravel()[place] = _numbered(peaks.segment, source)[peak]
@@ -98,19 +105,24 @@ def _neighbours(shape: tuple[int, ...], pixel: Indices) -> list[NDArray[np.int32
     return [index.ravel()[place + step] for step in steps]
 
 
-def _peak_of(values: Image, beside: list[NDArray[np.int32]]) -> Indices:
-    """Return the number of the peak of each pixel, from 0 on; of pixels alike the last one is taken to be higher."""
+def _peak_of(values: Image, beside: list[NDArray[np.int32]]) -> tuple[Indices, Indices]:
+    """Return the pixels that are peaks, and the number of the peak of each pixel, from 0 on.
+
+    Of pixels alike the last one is taken to be higher.
+    """
     up, highest = beside[0], np.append(values, -np.inf)
     for other in beside[1:]:
         up = np.where(highest[other] >= highest[up], other, up)
     top = up == np.arange(len(up))
     while not top[up].all():
         up = up[up]
-    return np.asarray((np.cumsum(top) - 1)[up], dtype=np.intp)
+    return np.flatnonzero(top), np.asarray((np.cumsum(top) - 1)[up], dtype=np.intp)
 
 
-def _peaks(segment: Indices, values: Image, peak: Indices, beside: list[NDArray[np.int32]]) -> _Peaks:
-    number, level = int(peak.max()) + 1, _levels(segment, values)
+def _peaks(segment: Indices, values: Image, peak: Indices, known: Doubles, beside: list[NDArray[np.int32]]) -> _Peaks:
+    """Return the peaks of segments; `known` is the light of each that is no noise."""
+    number, ends = int(peak.max()) + 1, _ends(segment, values)
+    level = _levels(segment, values, ends)
     above = np.bincount(peak * (_LEVELS + 1) + level, minlength=number * (_LEVELS + 1)).reshape(number, -1)
     inside = np.empty(number, dtype=np.intp)
     inside[peak] = segment
@@ -119,16 +131,23 @@ def _peaks(segment: Indices, values: Image, peak: Indices, beside: list[NDArray[
         segment=inside,
         light=np.asarray(np.bincount(peak, weights=values), dtype=np.float64),
         above=np.cumsum(above[:, ::-1], axis=1)[:, ::-1],
+        clear=_levels(inside, np.maximum(known, ends[0][inside]), ends),
         pairs=peak[pairs],
         level=level[saddle],
     )
 
 
-def _levels(segment: Indices, values: Image) -> Indices:
-    """Return how many levels of its segment a pixel is above; they are linear where the light is not above 0."""
+def _ends(segment: Indices, values: Image) -> tuple[Doubles, Doubles]:
+    """Return the lowest and the highest value in each segment."""
     order = np.argsort(segment, kind="stable")
     first = np.searchsorted(segment[order], np.arange(int(segment.max()) + 1))
     low, high = (reduce.reduceat(values[order], first).astype(np.float64) for reduce in (np.minimum, np.maximum))
+    return low, high
+
+
+def _levels(segment: Indices, values: Image | Doubles, ends: tuple[Doubles, Doubles]) -> Indices:
+    """Return how many levels of its segment a value is above; they are linear where the light is not above 0."""
+    low, high = ends
     positive = low > 0
     least, most = (np.log(end, out=end.copy(), where=positive) for end in (low, high))
     there = np.log(values, out=values.astype(np.float64), where=positive[segment])
@@ -162,6 +181,7 @@ def _marked(peaks: _Peaks, least: int) -> Indices:
         graph = coo_array((np.ones(len(links), dtype=np.int8), links.T), shape=(number, number))
         parts, part = connected_components(graph, directed=False)
         large = np.bincount(part, weights=peaks.above[:, level], minlength=parts) >= least
+        large &= np.bincount(part, weights=peaks.clear >= level, minlength=parts) > 0
         parent = np.empty(parts, dtype=np.intp)
         parent[part] = source
         splits = np.bincount(parent[large], minlength=len(divided)) >= 2

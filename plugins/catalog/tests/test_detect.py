@@ -96,3 +96,14 @@ def test_stars_that_touch_are_separated_on_demand(tools: Any, deblend: bool, num
 def test_a_mask_grows_by_squares(reach: int) -> None:
     mask = np.random.default_rng(1).random((40, 50)) > 0.97
     assert np.array_equal(_grown(mask, reach), maximum_filter(mask, 2 * reach + 1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_on_a_nebula_is_no_source_and_stars_on_it_are(tools: Any, seed: int) -> None:
+    """There noise has peaks that touch each other, all far above what the noise of the sky reaches."""
+    rows, columns = np.indices(SIZE)
+    nebula = 3.0 * (np.hypot(columns - 60, rows - 60) < 30)
+    value = 1 + nebula + tools.draw_stars(SIZE, [60.0, 75.0], [60.0, 60.0], [100.0, 100.0])
+    labels = detect(tools.on_sky(SIZE, value, 0.5, seed)).labels
+    assert labels.max() == 2
+    assert labels[60, 60] != labels[60, 75]

@@ -19,9 +19,9 @@ def stars(*places: tuple[float, float, float], size: tuple[int, int] = (50, 60),
     return np.asarray(light, dtype=np.float32)
 
 
-def divided(light: Any, threshold: float = 1.0, least: int = 5) -> Any:
+def divided(light: Any, threshold: float = 1.0, least: int = 5, rise: Any = 0.0) -> Any:
     found, _ = label(light > threshold, structure=TOUCHING)
-    return separate_sources(light, found, least)
+    return separate_sources(light, found, least, rise)
 
 
 def test_nothing_stays_nothing() -> None:
@@ -59,6 +59,23 @@ def test_a_bump_of_few_pixels_is_no_source() -> None:
     light = stars((20, 25, 100), sigma=4.0)
     light[25, 28:30] += 20
     assert [divided(light, least=least).max() for least in (2, 5)] == [2, 1]
+
+
+@pytest.mark.parametrize("rise", [4.0, np.full((50, 60), 4.0, dtype=np.float32)], ids=["number", "image"])
+@pytest.mark.parametrize(("peak", "number"), [(2.0, 1), (8.0, 2)])
+def test_a_source_rises_by_more_than_noise_above_what_connects_it(rise: Any, peak: float, number: int) -> None:
+    """A star on the halo of a bright one: without the rule both are found."""
+    light = stars((12, 25, 300), (42, 25, peak)) + np.float32(10)
+    assert divided(light, threshold=9.0).max() == 2
+    assert divided(light, threshold=9.0, rise=rise).max() == number
+
+
+@pytest.mark.parametrize("rise", [2.3, 9.0])
+def test_where_one_of_two_peaks_is_noise_or_both_are_there_is_one_source(rise: float) -> None:
+    """They rise by 2.6 and by 2.1 above the saddle."""
+    light = stars((20, 25, 3), (29, 25, 2.5)) + np.float32(10)
+    assert divided(light, threshold=10.3, rise=1.8).max() == 2
+    assert divided(light, threshold=10.3, rise=rise).max() == 1
 
 
 def test_a_segment_that_is_not_above_nothing_is_divided_too() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from iris_compare._sky import SkyOffset, measure_sky_offset
+from iris_compare._stored import Planes
 from iris_core import DQ, Array, Doubles, Exposure, Image, Mask, row_blocks, unit_string
 
 __all__ = [
@@ -116,11 +117,11 @@ class Difference:
         return asdict(self)
 
 
-def _why_not_subtracted(first: Exposure, other: Exposure) -> str:
+def _why_not_subtracted(first: Planes, other: Planes) -> str:
     if first.data.shape != other.data.shape:
         return f"their shapes differ: {_size(first)} and {_size(other)}"
-    if first.unit != other.unit:
-        return f"their units differ: {_unit(first)} and {_unit(other)}"
+    if first.outline.unit != other.outline.unit:
+        return f"their units differ: {_unit(first.outline)} and {_unit(other.outline)}"
     return ""
 
 
@@ -128,11 +129,11 @@ def _unit(exposure: Exposure) -> str:
     return "none" if exposure.unit is None else unit_string(exposure.unit)
 
 
-def _size(exposure: Exposure) -> str:
-    return " x ".join(map(str, exposure.data.shape))
+def _size(planes: Planes) -> str:
+    return " x ".join(map(str, planes.data.shape))
 
 
-def measure_difference(first: Exposure, other: Exposure) -> Difference:
+def measure_difference(first: Exposure | Planes, other: Exposure | Planes) -> Difference:
     """Compare two exposures pixel by pixel.
 
     Where their units differ only DQ and validity are compared, where their shapes differ nothing is.
@@ -142,13 +143,14 @@ def measure_difference(first: Exposure, other: Exposure) -> Difference:
     first, other
         ``(ny, nx)`` or ``(nint, ny, nx)``, in any unit.
     """
-    found = Difference(unit=_unit(first), shape=first.data.shape, refusal=_why_not_subtracted(first, other))
+    first, other = Planes.of(first), Planes.of(other)
+    found = Difference(unit=_unit(first.outline), shape=first.data.shape, refusal=_why_not_subtracted(first, other))
     if first.data.shape != other.data.shape:
         return found
     found = _count_pixels(found, first, other)
     if found.refusal:
         return found
-    sky = measure_sky_offset(first, other)
+    sky = measure_sky_offset(first.outline, other.outline)
     return replace(
         _measure_pixels(found, first, other),
         sky=sky,
@@ -157,47 +159,58 @@ def measure_difference(first: Exposure, other: Exposure) -> Difference:
     )
 
 
-def _count_pixels(found: Difference, first: Exposure, other: Exposure) -> Difference:
-    here, there = _valid(first), _valid(other)
-    pixels = Validity(_count(here & there), _count(here & ~there), _count(there & ~here))
-    return replace(found, pixels=pixels, dq=_dq_changes(first, other))
+def _count_pixels(found: Difference, first: Planes, other: Planes) -> Difference:
+    numbers, changed = np.zeros(3, dtype=np.int64), np.zeros((2, 32), dtype=np.int64)
+    for block in row_blocks(first.data.shape):
+        here, there = _valid(first, block), _valid(other, block)
+        numbers += [_count(here & there), _count(here & ~there), _count(there & ~here)]
+        changed += _changed_bits(first.dq[block], other.dq[block])
+    named = ((bit, changed[:, int(bit).bit_length() - 1]) for bit in DQ)
+    bits = {bit.name or "": BitChange(int(gained), int(lost)) for bit, (gained, lost) in named if gained or lost}
+    return replace(found, pixels=Validity(*map(int, numbers)), dq=bits)
 
 
-def _measure_pixels(found: Difference, first: Exposure, other: Exposure) -> Difference:
+def _changed_bits(first: Array, other: Array) -> Array:
+    """Return, for each of 32 bits, in how many pixels it is gained, and in how many lost."""
+    counts = np.zeros((2, 32), dtype=np.int64)
+    for row, bits in enumerate((other & ~first, first & ~other)):
+        there = int(np.bitwise_or.reduce(bits, axis=None))
+        for bit in (one for one in range(32) if there >> one & 1):
+            counts[row, bit] = _count((bits >> np.uint32(bit)) & np.uint32(1))
+    return counts
+
+
+def _measure_pixels(found: Difference, first: Planes, other: Planes) -> Difference:
     difference, sigma = subtract(first, other)
+    changed = sum(_count(np.isfinite(one) & (one != 0)) for one in (difference[at] for at in row_blocks(found.shape)))
+    data = _spread(difference)
+    del difference  # two more planes come
+    over = None if sigma is None else _spread(sigma)
+    del sigma
     ratio = err_ratio(first, other)
-    return replace(
-        found,
-        changed=_count(np.isfinite(difference) & (difference != 0)),
-        data=_spread(difference),
-        sigma=None if sigma is None else _spread(sigma),
-        err=None if ratio is None else _ratios(ratio),
+    return replace(found, changed=changed, data=data, sigma=over, err=None if ratio is None else _ratios(ratio))
+
+
+def _are_identical(first: Planes, other: Planes) -> bool:
+    if bool(first.variance) != bool(other.variance) or (first.outline.wcs is None) != (other.outline.wcs is None):
+        return False
+    return all(
+        np.array_equal(first.data[block], other.data[block], equal_nan=True)
+        and np.array_equal(first.dq[block], other.dq[block])
+        and np.array_equal(first.err(block), other.err(block), equal_nan=True)
+        for block in row_blocks(first.data.shape)
     )
 
 
-def _are_identical(first: Exposure, other: Exposure) -> bool:
-    pairs = ((first.data, other.data), (first.err, other.err))
-    same = [
-        one is two if one is None or two is None else np.array_equal(one, two, equal_nan=True) for one, two in pairs
-    ]
-    return all(same) and np.array_equal(first.dq, other.dq) and (first.wcs is None) == (other.wcs is None)
+def _valid(planes: Planes, block: Any) -> Mask:
+    return np.asarray(np.isfinite(planes.data[block]) & ((planes.dq[block] & DQ.DO_NOT_USE) == 0))
 
 
-def _valid(exposure: Exposure) -> Mask:
-    return np.asarray(np.isfinite(exposure.data) & ((exposure.dq & DQ.DO_NOT_USE) == 0))
-
-
-def _count(mask: Mask) -> int:
+def _count(mask: Array) -> int:
     return int(np.count_nonzero(mask))
 
 
-def _dq_changes(first: Exposure, other: Exposure) -> dict[str, BitChange]:
-    gained, lost = other.dq & ~first.dq, first.dq & ~other.dq
-    changed = DQ(int(np.bitwise_or.reduce(gained | lost, axis=None)))
-    return {bit.name or "": BitChange(_count((gained & bit) != 0), _count((lost & bit) != 0)) for bit in changed}
-
-
-def subtract(first: Exposure, other: Exposure) -> tuple[Image, Image | None]:
+def subtract(first: Exposure | Planes, other: Exposure | Planes) -> tuple[Image, Image | None]:
     """Return other minus first, and the same in units of the first's err (None where that is not known).
 
     Parameters
@@ -211,35 +224,27 @@ def subtract(first: Exposure, other: Exposure) -> tuple[Image, Image | None]:
         float32 planes of the shape of the data, NaN where a pixel is not valid in both; the second one also where
         the err is 0.
     """
-    if not first.variance:
+    if not Planes.of(first).variance:
         return where_valid(first, other, _subtracted), None
     return where_valid(first, other, _subtracted), where_valid(first, other, lambda *of: _over(_subtracted(*of), of[2]))
 
 
-def err_ratio(first: Exposure, other: Exposure) -> Image | None:
+def err_ratio(first: Exposure | Planes, other: Exposure | Planes) -> Image | None:
     """Return the other err over the first, NaN where a pixel is not valid in both or the first err is 0."""
-    if not (first.variance and other.variance):
+    if not (Planes.of(first).variance and Planes.of(other).variance):
         return None
     return where_valid(first, other, lambda _, __, err, other_err: _over(other_err, err))
 
 
-def where_valid(first: Exposure, other: Exposure, function: Callable[..., Array]) -> Image:
+def where_valid(first: Exposure | Planes, other: Exposure | Planes, function: Callable[..., Array]) -> Image:
     """Return what a function makes of data and err of both, by blocks of rows, where a pixel is valid in both."""
+    first, other = Planes.of(first), Planes.of(other)
     made = np.full(first.data.shape, np.nan, dtype=np.float32)
     for block in row_blocks(made.shape):
-        (data, err, valid), (other_data, other_err, other_valid) = (_block(one, block) for one in (first, other))
-        np.copyto(
-            made[block], function(data, other_data, err, other_err), where=valid & other_valid, casting="same_kind"
-        )
+        valid = _valid(first, block) & _valid(other, block)
+        given = first.data[block], other.data[block], first.err(block), other.err(block)
+        np.copyto(made[block], function(*given), where=valid, casting="same_kind")
     return made
-
-
-def _block(exposure: Exposure, block: Any) -> tuple[Array, Array, Mask]:
-    """Return data, err (NaN where it is not known) and validity of some rows."""
-    data, dq = exposure.data[block], exposure.dq[block]
-    variance = sum((plane[block] for plane in exposure.variance.values()), np.zeros(1, dtype=np.float32))
-    err = np.sqrt(variance) if exposure.variance else np.full(1, np.nan)
-    return data, err, np.isfinite(data) & ((dq & DQ.DO_NOT_USE) == 0)
 
 
 def _subtracted(data: Array, other: Array, *_: Array) -> Doubles:
@@ -272,18 +277,21 @@ def _extreme(plane: Image, at: int) -> Extreme:
     return Extreme(float(plane[index]), (int(x), int(y), *(int(one) for one in index[:-2])))
 
 
-def _notes(first: Exposure, other: Exposure, sky: SkyOffset | None) -> list[str]:
+def _notes(first: Planes, other: Planes, sky: SkyOffset | None) -> list[str]:
     """Return remarks on the numbers."""
     alone = sorted({*first.variance} ^ {*other.variance})
     notes = [
         f"the variance component '{name}' is in the {'first' if name in first.variance else 'other'} only"
         for name in alone
     ]
-    zero = 0 if first.err is None else _count(_valid(first) & _valid(other) & (first.err == 0))
+    zero = sum(
+        _count(_valid(first, block) & _valid(other, block) & (first.err(block) == 0))
+        for block in row_blocks(first.data.shape)
+    )
     if zero:
         notes.append(f"pixels whose first err is 0, not counted in what is over err: {zero}")
-    if (first.wcs is None) != (other.wcs is None):
-        notes.append(f"only the {'other' if first.wcs is None else 'first'} has a gWCS")
+    if (first.outline.wcs is None) != (other.outline.wcs is None):
+        notes.append(f"only the {'other' if first.outline.wcs is None else 'first'} has a gWCS")
     if sky is not None and sky.pixels > 0.01:
         notes.append(f"the same pixel is up to {sky.pixels:.3g} pixel apart on the sky; the difference has that in it")
     return notes

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from iris_compare._stored import Planes
 from iris_core import Exposure
 
 __all__ = ["Footprints", "compare_footprints"]
@@ -39,7 +40,7 @@ class Footprints:
     medians: tuple[float, float]
 
 
-def compare_footprints(first: Exposure, other: Exposure) -> Footprints | None:
+def compare_footprints(given: Planes, found: Planes) -> Footprints | None:
     """Compare where two images lie, and their values at the places they have in common.
 
     Returns
@@ -47,6 +48,7 @@ def compare_footprints(first: Exposure, other: Exposure) -> Footprints | None:
     Footprints or None
         None unless both have a gWCS.
     """
+    first, other = given.outline, found.outline
     if first.wcs is None or other.wcs is None:
         return None
     rows, columns = first.shape
@@ -55,7 +57,7 @@ def compare_footprints(first: Exposure, other: Exposure) -> Footprints | None:
     with np.errstate(invalid="ignore"):
         sizes = np.array(other.shape[::-1])[:, np.newaxis]
         inside = ((there >= -0.5) & (there <= sizes - 0.5)).all(axis=0)
-    values = np.array([_values(first, x[inside], y[inside]), _values(other, *there[:, inside])])
+    values = np.array([_values(given, x[inside], y[inside]), _values(found, *there[:, inside])])
     known = values[:, np.isfinite(values).all(axis=0)]
     centres = [_sky(one, 0.0) for one in (first, other)]
     scales = [centre.separation(_sky(one, 1.0)).arcsec for centre, one in zip(centres, (first, other), strict=True)]
@@ -75,10 +77,12 @@ def _sky(exposure: Exposure, beside: float) -> Any:
     return exposure.wcs.pixel_to_world((columns - 1) / 2 + beside, (rows - 1) / 2)
 
 
-def _values(exposure: Exposure, x: Any, y: Any) -> Any:
+def _values(planes: Planes, x: Any, y: Any) -> Any:
     """Return the nearest pixels, of integrations those of the first one."""
-    image = exposure.data.reshape(-1, *exposure.shape)[0]
-    rows, columns = (
-        np.clip(np.rint(at).astype(int), 0, size - 1) for at, size in zip((y, x), image.shape, strict=True)
-    )
-    return image[rows, columns]
+    *cube, height, width = planes.data.shape
+    rows, columns = (np.clip(np.rint(at).astype(int), 0, size - 1) for at, size in ((y, height), (x, width)))
+    values = np.empty(rows.size, dtype=np.float32)
+    for row in np.unique(rows):
+        (line,) = planes.data[(*(0 for _ in cube), slice(row, row + 1))]
+        values[rows == row] = line[columns[rows == row]]
+    return values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iris_compare._difference import where_valid
+from iris_compare._stored import Planes
 from iris_core import Array, Exposure, Image
 
 __all__ = ["MAD_TO_SIGMA", "Noise", "measure_noise"]
@@ -38,7 +39,7 @@ class Noise:
     far: float
 
 
-def measure_noise(first: Exposure, other: Exposure) -> Noise | None:
+def measure_noise(first: Exposure | Planes, other: Exposure | Planes) -> Noise | None:
     """Return the difference over its error; None where an err is not known, or no pixel is valid in both.
 
     Parameters
@@ -46,6 +47,7 @@ def measure_noise(first: Exposure, other: Exposure) -> Noise | None:
     first, other
         Of one shape and unit.
     """
+    first, other = Planes.of(first), Planes.of(other)
     if not (first.variance and other.variance):
         return None
     plane = where_valid(first, other, _over_both)
@@ -56,7 +58,7 @@ def measure_noise(first: Exposure, other: Exposure) -> Noise | None:
     means = np.concatenate([_mean_of_blocks(image) for image in images])
     return Noise(
         spread=MAD_TO_SIGMA * float(np.median(sizes)),
-        coherent=MAD_TO_SIGMA * float(np.median(np.abs(means))) / _correlation(first),
+        coherent=MAD_TO_SIGMA * float(np.median(np.abs(means))) / _correlation(first.outline),
         far=float(np.mean(sizes > _FAR)),
     )
 

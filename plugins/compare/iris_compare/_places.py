@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iris_core import Exposure, row_blocks
+from iris_compare._stored import Planes
+from iris_core import Array, Exposure, row_blocks
 
 __all__ = ["Places", "find_places"]
 
@@ -34,17 +35,25 @@ class Places:
     edges: int
 
 
-def find_places(first: Exposure, other: Exposure) -> Places:
+def find_places(first: Exposure | Planes, other: Exposure | Planes) -> Places:
     """Return in what kind of pixels the data of two exposures of one shape differ; NaN in both is the same."""
-    sky = float(np.nanmedian(first.data)) if np.isfinite(first.data).any() else 0.0
-    edge = np.ones(first.shape, dtype=bool)
+    first, other = Planes.of(first), Planes.of(other)
+    known = _known(first)
+    sky = float(np.median(known)) if known.size else 0.0
+    del known
+    edge = np.ones(first.data.shape[-2:], dtype=bool)
     edge[_EDGE:-_EDGE, _EDGE:-_EDGE] = False
     counts = np.zeros(4, dtype=np.int64)
     for block in row_blocks(first.data.shape):
         one, two = first.data[block], other.data[block]
         differs = (one != two) & ~(np.isnan(one) & np.isnan(two))
-        err = np.sqrt(sum((plane[block] for plane in first.variance.values()), np.zeros(1, dtype=np.float32)))
-        bright = one > sky + _BRIGHT * err if first.variance else np.zeros(one.shape, dtype=bool)
+        bright = one > sky + _BRIGHT * first.err(block) if first.variance else np.zeros(one.shape, dtype=bool)
         flagged = (first.dq[block] | other.dq[block]) != 0
         counts += [np.count_nonzero(differs & kind) for kind in (bright, ~bright, flagged, edge[block[-1]])]
     return Places(**dict(zip(("sources", "sky", "flagged", "edges"), map(int, counts), strict=True)))
+
+
+def _known(planes: Planes) -> Array:
+    """Return the values that are numbers: what `numpy.nanmedian` looks at, in one copy less."""
+    rows = (planes.data[block] for block in row_blocks(planes.data.shape))
+    return np.concatenate([one[~np.isnan(one)] for one in rows])

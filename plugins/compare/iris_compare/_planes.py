@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
+from iris_compare._stored import Plane, Planes
 from iris_core import Array, Exposure, Mask, row_blocks
 
-__all__ = ["LAST_BITS", "PlaneChange", "compare_planes", "planes_of", "steps_apart"]
+__all__ = ["LAST_BITS", "PlaneChange", "compare_planes", "differ", "steps_apart"]
 
 # What another order of additions, or another processor, does to float32: steps of a value, or this part of its error.
 LAST_BITS, NEGLIGIBLE = 16, 1e-4
@@ -44,42 +46,37 @@ class PlaneChange:
     columns: tuple[int, int]
 
 
-def planes_of(exposure: Exposure) -> dict[str, Array]:
-    """Return the planes of an exposure by name."""
-    area = {} if exposure.area is None else {"area": exposure.area}
-    variance = {f"variance:{name}": plane for name, plane in exposure.variance.items()}
-    return {"data": exposure.data, "dq": exposure.dq, **variance, **area, **exposure.planes}
-
-
-def compare_planes(first: Exposure, other: Exposure) -> tuple[PlaneChange, ...]:
+def compare_planes(first: Exposure | Planes, other: Exposure | Planes) -> tuple[PlaneChange, ...]:
     """Return how the planes differ that both have in one shape; those that are the same are left out.
 
     The work is done by blocks of rows: beside the exposures it takes no memory.
     """
-    one, two = planes_of(first), planes_of(other)
+    first, other = Planes.of(first), Planes.of(other)
+    one, two = first.planes, other.planes
     both = [name for name in one if name in two and one[name].shape == two[name].shape]
     variance = list(first.variance.values())
     found = (_compare(name, one[name], two[name], variance if name == "data" else []) for name in both)
     return tuple(change for change in found if change.changed)
 
 
-def _compare(name: str, first: Array, other: Array, variance: list[Array]) -> PlaneChange:
-    if first.ndim < 2 or first.dtype.names:  # a table
-        changed = int(first.tobytes() != other.tobytes())
+def _compare(name: str, first: Plane, other: Plane, variance: list[Plane]) -> PlaneChange:
+    if len(first.shape) < 2 or first.dtype.names:  # a table
+        changed = int(first[...].tobytes() != other[...].tobytes())
         return PlaneChange(name=name, pixels=1, changed=changed, beyond=changed, steps=0, rows=(0, 0), columns=(0, 0))
     rows, columns = (np.zeros(size, dtype=bool) for size in first.shape[-2:])
     changed = beyond = steps = 0
     for block in row_blocks(first.shape):
-        differs = _differ(first[block], other[block])
+        here, there = first[block], other[block]
+        differs = differ(here, there)
         if differs.any():
             err = np.sqrt(sum(plane[block][differs] for plane in variance)) if variance else np.zeros(1)
-            apart, large = _beyond(first[block][differs], other[block][differs], err)
+            apart, large = _beyond(here[differs], there[differs], err)
             changed, beyond, steps = changed + differs.sum(), beyond + large.sum(), max(steps, apart)
             rows[block[-1]] |= differs.any(axis=1)
             columns |= differs.any(axis=0)
     return PlaneChange(
         name=name,
-        pixels=first.size,
+        pixels=prod(first.shape),
         changed=int(changed),
         beyond=int(beyond),
         steps=int(steps),
@@ -88,7 +85,8 @@ def _compare(name: str, first: Array, other: Array, variance: list[Array]) -> Pl
     )
 
 
-def _differ(first: Array, other: Array) -> Mask:
+def differ(first: Array, other: Array) -> Mask:
+    """Return where two values are not the same; NaN in both is."""
     return np.asarray((first != other) & ~((first != first) & (other != other)))
 
 

@@ -13,8 +13,10 @@ from iris_compare._footprints import Footprints, compare_footprints
 from iris_compare._noise import Noise, measure_noise
 from iris_compare._picture import draw_catalogs, draw_difference
 from iris_compare._places import Places, find_places
-from iris_compare._planes import PlaneChange, compare_planes, planes_of
+from iris_compare._planes import PlaneChange, compare_planes
 from iris_compare._records import Card, compare_headers, compare_histories, compare_values
+from iris_compare._stored import Planes, leave_in_file
+from iris_compare._tolerance import catalogs_beyond, images_beyond
 from iris_compare._verdict import Verdict, judge, judge_catalogs
 from iris_core import (
     Exposure,
@@ -55,6 +57,10 @@ class ProductDifference:
         Of tables.
     headers, history
         Cards that differ, and what stages did.
+    tolerance
+        By how much of its ERR a value may differ; None where nothing was said.
+    beyond
+        What differs by more.
     """
 
     first: Path
@@ -70,17 +76,28 @@ class ProductDifference:
     catalog: CatalogChange | None = None
     headers: tuple[Card, ...] = ()
     history: tuple[str, ...] = ()
+    tolerance: float | None = None
+    beyond: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """That of the verdict, and 0 where all is within the tolerance."""
+        is_within = self.tolerance is not None and not self.beyond
+        return 0 if is_within else self.verdict.exit_code
 
     def plain(self) -> dict[str, Any]:
         """Return it as data that can be written as JSON."""
         files = {"first": str(self.first), "other": str(self.other)}
-        return {**asdict(self), **files, "verdict": self.verdict.value, "exit_code": self.verdict.exit_code}
+        return {**asdict(self), **files, "verdict": self.verdict.value, "exit_code": self.exit_code}
 
 
-def diff_products(first: str | Path, other: str | Path, plot: str | Path | None = None) -> ProductDifference:
+def diff_products(
+    first: str | Path, other: str | Path, plot: str | Path | None = None, tolerance: float | None = None
+) -> ProductDifference:
     """Compare two products: images (FITS or ASDF; of any level, reference files too), or catalogues (ECSV).
 
-    The two are in memory, what is measured of them is by blocks of rows.
+    Planes that stand in a FITS file as they are in memory are read from it by rows: one product at most is in memory,
+    and three planes of their difference. A picture needs both.
 
     Parameters
     ----------
@@ -88,6 +105,8 @@ def diff_products(first: str | Path, other: str | Path, plot: str | Path | None 
         The files.
     plot
         Where to draw how they differ, as PNG; None for no picture.
+    tolerance
+        By how much of its ERR a value may differ; None not to ask.
 
     Raises
     ------
@@ -98,32 +117,40 @@ def diff_products(first: str | Path, other: str | Path, plot: str | Path | None 
     tables = [path.suffix == ".ecsv" for path in (first, other)]
     if tables[0] != tables[1]:
         raise InputError(f"{first} and {other} cannot be compared: one is a table, the other an image")
-    return (_diff_tables if all(tables) else _diff_images)(first, other, None if plot is None else Path(plot))
+    diff = _diff_tables if all(tables) else _diff_images
+    return diff(first, other, None if plot is None else Path(plot), tolerance)
 
 
-def _diff_images(first: Path, other: Path, plot: Path | None) -> ProductDifference:
-    here, there = _read(first), _read(other)
+def _diff_images(first: Path, other: Path, plot: Path | None, tolerance: float | None) -> ProductDifference:
+    here, there = leave_in_file(_read(first)), leave_in_file(_read(other))  # one of them is in memory at a time
+    outlines = here.outline, there.outline
     difference, planes = measure_difference(here, there), compare_planes(here, there)
     alike = not difference.refusal
     noise = measure_noise(here, there) if alike else None
-    verdict, reasons = judge(difference, planes, noise, tuple(_alone(here, there)))
+    alone = tuple(_alone(here, there))
+    verdict, reasons = judge(difference, planes, noise, alone)
     if verdict is Verdict.SAME_DATA and _same_bytes(first, other):
         verdict = Verdict.IDENTICAL
     if plot is not None:
-        _draw(here, there, difference, plot)
+        _draw(_read(first), _read(other), difference, plot)
+    beyond = reasons
+    if tolerance is not None and alike and not alone:
+        beyond = tuple(images_beyond(here, there, difference, planes, tolerance))
     return ProductDifference(
         first=first,
         other=other,
         verdict=verdict,
         reasons=reasons,
-        causes=_causes(first, other, verdict, here, there),
+        causes=_causes(first, other, verdict, *outlines),
         planes=planes,
         difference=difference,
         noise=noise,
         places=find_places(here, there) if alike and planes else None,
-        footprints=compare_footprints(here, there) if here.shape != there.shape else None,
-        headers=compare_headers(here, there),
-        history=tuple(compare_histories(here, there)),
+        footprints=compare_footprints(here, there) if outlines[0].shape != outlines[1].shape else None,
+        headers=compare_headers(*outlines),
+        history=tuple(compare_histories(*outlines)),
+        tolerance=tolerance,
+        beyond=() if tolerance is None else beyond,
     )
 
 
@@ -138,12 +165,12 @@ def _same_bytes(first: Path, other: Path) -> bool:
     return first.stat().st_size == other.stat().st_size and sha256_of(first) == sha256_of(other)
 
 
-def _alone(first: Exposure, other: Exposure) -> Iterator[str]:
+def _alone(first: Planes, other: Planes) -> Iterator[str]:
     """Yield what one of two exposures has and the other has not."""
-    names = {*planes_of(first)} ^ {*planes_of(other)}
-    yield from (f"{name} is in the {'first' if name in planes_of(first) else 'other'} only" for name in sorted(names))
-    if (first.wcs is None) != (other.wcs is None):
-        yield f"only the {'other' if first.wcs is None else 'first'} has a gWCS"
+    for name in sorted({*first.planes} ^ {*other.planes}):
+        yield f"{name} is in the {'first' if name in first.planes else 'other'} only"
+    if (first.outline.wcs is None) != (other.outline.wcs is None):
+        yield f"only the {'other' if first.outline.wcs is None else 'first'} has a gWCS"
 
 
 def _causes(first: Path, other: Path, verdict: Verdict, *products: Exposure) -> tuple[str, ...]:
@@ -184,7 +211,7 @@ def _names(first: Path, other: Path) -> tuple[str, str]:
     return f"{first.absolute().parent.name}/", f"{other.absolute().parent.name}/"
 
 
-def _diff_tables(first: Path, other: Path, plot: Path | None) -> ProductDifference:
+def _diff_tables(first: Path, other: Path, plot: Path | None, tolerance: float | None) -> ProductDifference:
     here, there = read_table(first), read_table(other)
     change = compare_catalogs(here, there)
     verdict, reasons = judge_catalogs(change)
@@ -192,6 +219,7 @@ def _diff_tables(first: Path, other: Path, plot: Path | None) -> ProductDifferen
         verdict = Verdict.IDENTICAL
     if plot is not None:
         draw_catalogs(here, there, change, plot, names=_names(first, other))
+    beyond = () if tolerance is None else tuple(catalogs_beyond(here, there, change, tolerance))
     return ProductDifference(
         first=first,
         other=other,
@@ -200,4 +228,6 @@ def _diff_tables(first: Path, other: Path, plot: Path | None) -> ProductDifferen
         causes=_causes(first, other, verdict),
         catalog=change,
         headers=compare_values(here.meta, there.meta),
+        tolerance=tolerance,
+        beyond=beyond,
     )

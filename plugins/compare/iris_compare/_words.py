@@ -1,4 +1,4 @@
-"""What `iris diff` prints: what matters first."""
+"""What `iris diff` and `iris replay` print: what matters first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 from iris_compare._catalogs import CatalogChange
 from iris_compare._difference import Difference, Spread
 from iris_compare._products import ProductDifference
+from iris_compare._replay import Replay
 from iris_core import print_rows, printable
 
-__all__ = ["show"]
+__all__ = ["show", "show_replay"]
 
 _LONGEST = 40  # characters of a value of a header
 Rows = Sequence[Mapping[str, Any]]
@@ -21,7 +22,7 @@ Rows = Sequence[Mapping[str, Any]]
 def show(found: ProductDifference) -> None:
     """Print what differs between two products."""
     click.echo(click.style(printable(found.verdict.value), bold=True))
-    _print("", (*found.reasons, ""))
+    _print("", (*found.reasons, *_tolerance_lines(found), ""))
     _print("causes", found.causes)
     _print("planes that differ", _plane_lines(found))
     _print("data", _data_lines(found))
@@ -31,6 +32,23 @@ def show(found: ProductDifference) -> None:
         _table("fluxes, in units of their errors", _flux_rows(found.catalog))
     _print("headers", _header_lines(found))
     _print("history", found.history)
+
+
+def show_replay(found: Replay) -> None:
+    """Print what came of making a product again."""
+    is_other = found.difference is not None
+    verdict = "what is made now (other) is not the same as it is (first)" if is_other else found.verdict
+    click.echo(click.style(printable(f"{found.product}: {verdict}"), bold=True))
+    _print("", found.problems)
+    _print("", (f"not found: {one.label}" for one in found.missing))
+    if found.changes:
+        _print("made with other code", found.changes)
+    if found.install:
+        _print("to have the versions that made it", [found.install])
+    elif found.changes and found.difference is None and not found.is_same:
+        _print("", ["no other version would help: --anyway makes it again with what is here"])
+    if found.difference is not None:
+        show(found.difference)
 
 
 def _print(title: str, lines: Iterable[str]) -> None:
@@ -49,6 +67,12 @@ def _print(title: str, lines: Iterable[str]) -> None:
 def _table(title: str, rows: Rows) -> None:
     if rows:
         print_rows(title, rows)
+
+
+def _tolerance_lines(found: ProductDifference) -> Iterator[str]:
+    if found.tolerance is not None:
+        limit = f"{found.tolerance:g}sigma"
+        yield f"beyond {limit}: {'; '.join(found.beyond)}" if found.beyond else f"within {limit}"
 
 
 def _plane_lines(found: ProductDifference) -> Iterator[str]:

@@ -84,17 +84,12 @@ def take_median(exposures: Exposures, grid: Grid, levels: Sequence[float], least
     rows, columns = grid.shape
     made = Median(np.full(grid.shape, np.nan, dtype=np.float32), np.zeros(grid.shape, dtype=np.uint8))
     step = max(1, min(rows, exposures.pool.budget // (4 * len(exposures) * columns)))
-    back = [place.pixels.inverse(place.shape) for place in grid.places]
+    places = [(place, place.pixels.inverse(place.shape)) for place in grid.places]
     stack = np.empty((len(exposures), step, columns), dtype=np.float32)
     for start in range(0, rows, step):
         strip = slice(start, min(start + step, rows))
         values = stack[:, : strip.stop - start]
-
-        def put(index: int, values: Image = values, strip: slice = strip) -> None:
-            where = grid.places[index], back[index]
-            _put(values[index], exposures, index, where, strip, levels[index], least)
-
-        list(in_threads(put, range(len(exposures))))
+        _fill(values, exposures, places, strip, levels, least)
         for part, those in _parts(grid.places, strip):
             made.median[strip, part], made.count[strip, part] = median_of([values[index][:, part] for index in those])
     return made
@@ -113,6 +108,22 @@ def _parts(places: Sequence[Place], strip: slice) -> Iterator[tuple[slice, list[
         those = [index for index, one in there.items() if one.start <= start and stop <= one.stop]
         if those:
             yield slice(start, stop), those
+
+
+def _fill(
+    values: Image,
+    exposures: Exposures,
+    places: Sequence[tuple[Place, PixelMap]],
+    strip: slice,
+    levels: Sequence[float],
+    least: float,
+) -> None:
+    """Put the values of all exposures into a strip of the grid, several at a time."""
+
+    def put(index: int) -> None:
+        _put(values[index], exposures, index, places[index], strip, levels[index], least)
+
+    list(in_threads(put, range(len(exposures))))
 
 
 def _put(

@@ -1,5 +1,7 @@
 """The public names of the package, and the modules they come from."""
 
+from ._contents import faults as faults
+from ._contents import written_name as written_name
 from ._files import files_under as files_under
 from ._hashes import Hashes as Hashes
 from ._prov import prov_document as prov_document

@@ -12,9 +12,10 @@ __all__ = ["KNOWN", "files_under", "named_files"]
 KNOWN = (".fits", ".asdf", ".ecsv", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fits.Z")
 
 
-def files_under(folder: Path) -> list[Path]:
-    """Return the FITS, ASDF and ECSV files in a folder and below, in order; what is hidden is no product."""
-    found = (path for path in sorted(folder.rglob("*")) if path.name.endswith(KNOWN) and path.is_file())
+def files_under(folder: Path, every: bool = False) -> list[Path]:
+    """Return the FITS, ASDF and ECSV files in a folder and below, or `every` file; what is hidden is no product."""
+    endings = "" if every else KNOWN
+    found = (path for path in sorted(folder.rglob("*")) if path.name.endswith(endings) and path.is_file())
     return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 

@@ -19,7 +19,7 @@ class Ingredient:
     Parameters
     ----------
     role
-        ``science``, ``background`` ... of an exposure; the type of a reference.
+        ``science``, ``background`` ... of an exposure; the type of a reference; ``plugin`` of a single file of code.
     name
         Its name, without folders; ``""`` where only its hash was kept.
     sha256
@@ -33,10 +33,16 @@ class Ingredient:
     sha256: str
     is_reference: bool = False
 
+    def __post_init__(self) -> None:
+        # It is looked for beside the product, and a replay makes a link of this name.
+        if Path(self.name).name != self.name or self.name == ".." or "\0" in self.name:
+            raise ValueError(f"{self.name!r} is no name of a file")
+
     @property
     def label(self) -> str:
         """What it is, in words."""
-        what = f"reference {self.role}" if self.is_reference else f"{self.role} exposure"
+        other = self.role if self.role == "plugin" else f"{self.role} exposure"
+        what = f"reference {self.role}" if self.is_reference else other
         return f"{what} {self.name or f'with SHA-256 {self.sha256[:12]}...'}"
 
 

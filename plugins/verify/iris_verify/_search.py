@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from pathlib import Path
 
 from iris_core import key_of
-from iris_verify._files import files_under
+from iris_verify._files import KNOWN, files_under
 from iris_verify._hashes import Hashes
 from iris_verify._records import Ingredient, Record
 
@@ -29,8 +28,9 @@ class Search:
     def __init__(self, folders: Iterable[Path], hashes: Hashes) -> None:
         self.hashes = hashes
         self._named: dict[str, list[Path]] = defaultdict(list)
+        self._by_hash: dict[str | tuple[str, ...], dict[str, Path]] = {}
         for folder in folders:
-            for path in files_under(folder):
+            for path in files_under(folder, every=True):  # of regions, say, or plugins
                 self._named[path.name].append(path)
 
     def begin(self, record: Record) -> None:
@@ -56,7 +56,7 @@ class Search:
             if self.hashes.of(path) == ingredient.sha256:
                 return path, []
             others.append(path)
-        found = self._by_hash.get(ingredient.sha256) if renamed else None
+        found = self._hashed(Path(ingredient.name)).get(ingredient.sha256) if renamed else None
         return found, [] if found else others
 
     def _candidates(self, record: Record, ingredient: Ingredient) -> Iterator[Path]:
@@ -68,10 +68,15 @@ class Search:
             if path not in (beside, record.path) and (not key_of(path) or key_of(path) != record.key):
                 yield path
 
-    @cached_property
-    def _by_hash(self) -> dict[str, Path]:
-        """All files of the folders: read when something is not found under its name."""
-        paths = [path for found in self._named.values() for path in found]
-        for path in paths:
-            self.hashes.begin(path)
-        return {self.hashes.of(path): path for path in paths}
+    def _hashed(self, like: Path) -> dict[str, Path]:
+        """Return the files that may be a renamed one, by hash: images and tables, or all with the ending of another.
+
+        They are read when something is not found under its name.
+        """
+        ending = like.suffix if like.name and not like.name.endswith(KNOWN) else KNOWN
+        if ending not in self._by_hash:
+            paths = [path for found in self._named.values() for path in found if path.name.endswith(ending)]
+            for path in paths:
+                self.hashes.begin(path)
+            self._by_hash[ending] = {self.hashes.of(path): path for path in paths}
+        return self._by_hash[ending]

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from iris_verify import Hashes, Search, Verdict, read_record, verify_files
+from iris_verify import Hashes, Ingredient, Record, Search, Verdict, read_record, verify_files
 from iris_verify._sums import SUMS
 
-from iris_core import InputError, records_of
+from iris_core import InputError, read_fits, records_of, sha256_of, write_fits
 
 
 def problems(made: SimpleNamespace, *paths: Path) -> dict[str, list[str]]:
@@ -44,6 +44,34 @@ def test_what_was_just_made_is_fine_and_all_is_found(made: SimpleNamespace) -> N
     assert [one.path for one in verdicts] == made.paths
     assert not any(one.problems or one.notes or one.missing for one in verdicts)
     assert all(len(one.key) == 64 for one in verdicts)
+
+
+@pytest.mark.parametrize("name", ["../x.fits", "/x.fits", "a/b", "..", ".", "a\0b"])
+def test_a_product_cannot_send_the_search_to_another_folder(name: str) -> None:
+    with pytest.raises(ValueError, match="no name of a file"):
+        Ingredient("science", name, "0" * 64)
+
+
+def test_a_product_whose_members_have_folders_is_damaged(made: SimpleNamespace) -> None:
+    (path, *_) = (one for one in made.paths if one.name.endswith("cal.fits"))
+    product = read_fits(path)
+    members = [{**one, "file": f"../{one['file']}"} for one in product.provenance["members"]]
+    write_fits(product.replace(provenance={**product.provenance, "members": members}), path)
+    found = of_file(verify_files([path]), path)
+    assert any("makes no sense" in one for one in found.problems)
+
+
+def test_references_that_are_no_images_are_found_too(made: SimpleNamespace, tmp_path: Path) -> None:
+    """Regions of objects are text; they are found by name and by hash as well."""
+    region = tmp_path / "regions" / "objects.reg"
+    region.parent.mkdir()
+    region.write_text("circle(1, 2, 3)")
+    with Hashes() as hashes:
+        search = Search([region.parent], hashes)
+        record = Record(made.paths[0], "")
+        for name in ("objects.reg", "renamed.reg"):
+            ingredient = Ingredient("objects", name, sha256_of(region), is_reference=True)
+            assert search.find(record, ingredient) == (region, [])
 
 
 def test_200_flipped_bits_are_all_found(made: SimpleNamespace) -> None:

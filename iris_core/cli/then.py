@@ -1,0 +1,42 @@
+"""`iris run --then`: commands that look at what a run has made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from iris_core.report import Report
+
+__all__ = ["find_commands", "run_then"]
+
+
+def find_commands(context: click.Context, _: click.Parameter, names: Sequence[str]) -> dict[str, click.Command]:
+    """Return the commands of some names, before the run.
+
+    Raises
+    ------
+    BadParameter
+        When there is none of a name.
+    """
+    found: dict[str, click.Command] = {}
+    root = context.find_root()
+    for name in names:
+        command = root.command.get_command(root, name) if isinstance(root.command, click.Group) else None
+        if command is None:
+            raise click.BadParameter(f"there is no command '{name}'; 'iris --help' lists them")
+        found[name] = command
+    return found
+
+
+def run_then(commands: Mapping[str, click.Command], report: Report) -> Iterator[int]:
+    """Run commands on each folder of the products of a run, and yield their exit codes."""
+    for folder in dict.fromkeys(path.parent for path in report.products) if commands else ():
+        for name, command in commands.items():
+            try:
+                command.main([str(folder)], prog_name=f"iris {name}", standalone_mode=False)
+                yield 0
+            except SystemExit as end:
+                yield end.code if isinstance(end.code, int) else int(end.code is not None)
