@@ -110,17 +110,18 @@ def test_a_second_interruption_waits_for_nothing(
     cluster: Any, write_recipe: Write, write_exposures: Write, stages: Path, tmp_path: Path, wait_until: Write
 ) -> None:
     recipe = write_recipe("flat_field", f"executor: {{name: dask, address: '{cluster.address}'}}")
-    running = begin(recipe, *write_exposures("slow", "slow"), stages=stages)
+    log = tmp_path / "run.log"
+    running = begin(recipe, *write_exposures("slow", "slow"), stages=stages, options=("--log-file", log))
     try:
         assert wait_until(lambda: len(list(tmp_path.glob("*_rate.[0-9]*"))) == 2)
         running.send_signal(signal.SIGINT)
-        time.sleep(2)
+        assert wait_until(lambda: "waiting for 2 tasks" in log.read_text())
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
         assert running.returncode == 130
         assert "Traceback" not in errors
         assert sums(tmp_path / "out") == {}
-        assert [key for key in cluster.left() if "-exposure" in key] == []
+        assert wait_until(lambda: cluster.left() == [])
     finally:
         (tmp_path / "go").touch()  # the workers are free for the next test
 
@@ -130,7 +131,9 @@ def test_a_cluster_of_this_machine_ends_with_the_run(
     write_recipe: Write, write_exposures: Write, stages: Path, tmp_path: Path, wait_until: Write, by: signal.Signals
 ) -> None:
     """An interruption from the keyboard goes to all processes: the workers finish what they have begun."""
-    running = begin(write_recipe("flat_field"), *write_exposures(*["slow"] * 5), stages=stages)
+    log = tmp_path / "run.log"
+    files = write_exposures(*["slow"] * 5)
+    running = begin(write_recipe("flat_field"), *files, stages=stages, options=("--log-file", log))
 
     def workers() -> list[int]:
         return [int(path.suffix[1:]) for path in tmp_path.glob("*_rate.[0-9]*")]
@@ -138,7 +141,7 @@ def test_a_cluster_of_this_machine_ends_with_the_run(
     assert wait_until(lambda: len(workers()) == 2)
     if by is signal.SIGINT:
         os.killpg(running.pid, by)
-        time.sleep(1)
+        assert wait_until(lambda: "waiting for 2 tasks" in log.read_text())
         (tmp_path / "go").touch()
     else:
         running.send_signal(by)
