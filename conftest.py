@@ -6,6 +6,12 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A folder of the test may serve all its examples; a slow machine is no failure.
+settings.register_profile("iris", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("thorough", settings.get_profile("iris"), max_examples=3000)  # --hypothesis-profile=thorough
+settings.load_profile("iris")
 
 # Rules of the kit that start processes or write files for every plugin, and how long they take.
 MARKS = {

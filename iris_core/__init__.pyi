@@ -38,6 +38,7 @@ from .errors import choices as choices
 from .errors import did_you_mean as did_you_mean
 from .errors import one_line as one_line
 from .exposure import Exposure as Exposure
+from .exposure import planes_of as planes_of
 from .exposures import Exposures as Exposures
 from .exposures import Result as Result
 from .exposures import Rows as Rows

@@ -392,8 +392,11 @@ def instrument_modes() -> Sequence[InstrumentMode]:
 
 
 @hookspec
-def executors() -> Mapping[str, Callable[[int], Executor]]:
+def executors() -> Mapping[str, Callable[..., Executor]]:
     """Return executors by name: functions from the number of workers to a `concurrent.futures.Executor`.
+
+    What else a function names as arguments are keys of ``executor:`` in a recipe: those of its own, which are left to
+    their defaults where the recipe has none, and `memory` [byte], `workers` and `scratch` as given there, or None.
 
     Examples
     --------

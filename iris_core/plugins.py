@@ -370,7 +370,7 @@ class Plugins:
         """Return the installed recipes by name."""
         return self._offered("recipes", "recipe")
 
-    def executors(self) -> Offered[Callable[[int], Executor]]:
+    def executors(self) -> Offered[Callable[..., Executor]]:
         """Return the installed executors by name."""
         return self._offered("executors", "executor")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -74,7 +75,9 @@ def parse_size(text: object) -> object:
 
 
 class ExecutorOptions(Options):
-    """How several exposures are calibrated."""
+    """How several exposures are calibrated; other keys are those of the executor's own."""
+
+    model_config = ConfigDict(extra="allow")
 
     name: str = Field("serial", description="serial, processes, or an executor that a plugin brings.")
     scratch: str | None = Field(
@@ -84,6 +87,11 @@ class ExecutorOptions(Options):
         None, description="What the whole run may take, like 4G; by default half of what there is.", ge=1 << 26
     )
     workers: int | None = Field(None, description="Exposures at a time, by default 2; not with serial.", ge=1)
+
+
+def options_of(start: Callable[..., Any]) -> list[str]:
+    """Return the names of the options that the function of an executor takes beside the number of workers."""
+    return list(signature(start).parameters)[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +127,8 @@ class Recipe:
     ----------
     name, steps, backgrounds, output, executor
         See the keys of a recipe.
-    label
-        What to call it in errors.
+    label, executor_place
+        What to call it in errors, and where its executor was set.
     instrument
         Name of the instrument mode; `forced` where it counts even against the header.
     references, reference_places
@@ -155,6 +163,7 @@ class Recipe:
     plugins: tuple[str, ...] = ()
     output: OutputOptions = field(default_factory=OutputOptions)
     executor: ExecutorOptions = field(default_factory=ExecutorOptions)
+    executor_place: str = ""
 
 
 class PartialRecipe(Problems):

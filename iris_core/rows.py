@@ -67,7 +67,7 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
     return exposure.replace(**pixels, notes=(*exposure.notes, *notes))
 
 
-def in_threads(function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+def in_threads(function: Callable[[Item], Made], items: Iterable[Item], most: int = 0) -> Iterator[Made]:
     """Yield what a function returns for each item, in their order; several are worked on at a time, over threads.
 
     Parameters
@@ -75,9 +75,12 @@ def in_threads(function: Callable[[Item], Made], items: Iterable[Item]) -> Itera
     function
         What takes long in it has to leave the interpreter to others, as numpy does with large arrays.
     items
-        Taken as they are needed: at no time are many of the results in memory.
+        Taken as they are needed: at no time are many of the results in memory. After an error no more are begun.
+    most
+        How many are worked on at a time where that takes memory; by default as many as there are cores.
     """
     number, rest = usable_threads(), iter(items)
+    number = min(number, most or number)
     first = list(islice(rest, 2))
     if number == 1 or len(first) < 2:
         yield from map(function, chain(first, rest))
@@ -86,9 +89,12 @@ def in_threads(function: Callable[[Item], Made], items: Iterable[Item]) -> Itera
         # np.errstate is of the context.
         submitted = (pool.submit(copy_context().run, function, one) for one in chain(first, rest))
         waiting = deque(islice(submitted, 2 * number))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(islice(submitted, 1))
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(islice(submitted, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def usable_threads() -> int:

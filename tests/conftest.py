@@ -9,15 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from iris_testkit import make_exposure
 
 from iris_core import Exposure, Plugins, as_plugin, load_plugins, parse_unit, stage, write_fits
-
-# A folder of the test may serve all its examples; a slow machine is no failure.
-settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-settings.register_profile("thorough", settings.get_profile("core"), max_examples=3000)  # --hypothesis-profile=thorough
-settings.load_profile("core")
 
 UNITS = {"photom": "MJy / sr"}
 IRIS = {"INSTRUME": "IRIS", "TELESCOP": "TMT", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import asdf
@@ -12,7 +14,7 @@ import pytest
 import yaml
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, InputError, Plugins, StageRecord, read_asdf, run, write_asdf
+from iris_core import Exposure, InputError, Plugins, StageRecord, read_asdf, run, write_asdf, write_fits
 from iris_core.io.asdf_files import restore_tree
 from iris_core.io.asdf_open import load_asdf
 
@@ -61,6 +63,29 @@ def test_a_header_card_that_is_damaged_is_refused_when_it_is_read(tmp_path: Path
     path.write_bytes(content.replace(b"'Rubin", b";Rubin"))
     with pytest.raises(InputError, match=r"x\.asdf: .*OBSERVER"):
         read_asdf(path)
+
+
+@pytest.mark.parametrize("write", [write_asdf, write_fits])
+def test_two_threads_never_write_asdf_at_a_time(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The filters of warnings, which its libraries change meanwhile, are those of all threads."""
+    at_work, most = list[str](), list[int]()
+    own = asdf.AsdfFile.write_to
+
+    def write_to(self: Any, *arguments: Any, **options: Any) -> None:
+        at_work.append("")
+        sleep(0.02)
+        most.append(len(at_work))
+        own(self, *arguments, **options)
+        at_work.pop()
+
+    monkeypatch.setattr(asdf.AsdfFile, "write_to", write_to)
+    exposure = make_exposure((4, 5))
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda name: write(exposure, tmp_path / name), "abcd"))
+    assert most == [1, 1, 1, 1]
+    assert len({path.read_bytes() for path in paths}) == 1
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])

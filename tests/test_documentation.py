@@ -50,6 +50,11 @@ NOT_RUN = {
     "--output-dir references": "the tables are not ours; plugins/nirc2/tests/test_distortion.py has some of their form",
     "sbatch night.sh": "needs Slurm; the tests of iris-workflow start the commands of such a script",
     "snakemake --cores 8": "a test of iris-workflow runs a Snakefile where snakemake is installed",
+    "dask scheduler --host head --port 8786 --no-dashboard": "of three machines, and it does not end",
+    "dask worker tcp://head:8786 --nthreads 1 --nworkers 16 --memory-limit 4GiB --no-dashboard": "as the scheduler",
+    "IRIS_DASK_ADDRESS=tcp://head:8786 iris run image2 night/*_asn.json --output-dir out --executor dask --resume": (
+        "needs the scheduler; the tests of the package start one"
+    ),
     "cd my-dark": "installs a package; the tests of the package type these commands",
     '(cd my-camera && pip install -e ".[test]" && pytest)': "installs a package; the tests of new-plugin do that",
 }

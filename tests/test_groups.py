@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,15 @@ from iris_core import (
     hookimpl,
     load_plugins,
     read_exposure,
+    rows,
     run,
     stage,
     write_asn,
     write_fits,
 )
 from iris_core.report import Job
+from iris_core.workers import here
+from iris_core.workers.here import stamp_product
 
 Install = Callable[..., None]
 Write = Callable[..., Path]
@@ -373,6 +377,26 @@ def test_a_stage_of_many_that_is_skipped_says_why_in_each_exposure(
     made = read_exposure(tmp_path / "out" / "f3_mean.fits")
     assert made.header["S_LEVEL"] == "SKIPPED"
     assert made.history[1].notes == ("no need",)
+
+
+def test_two_products_are_written_at_a_time_however_many_cores_there_are(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More would take more memory than what is foretold."""
+    at_work, most = list[str](), list[int]()
+
+    def stamped(*arguments: Any) -> Exposure:
+        at_work.append("")
+        sleep(0.05)
+        most.append(len(at_work))
+        at_work.pop()
+        return stamp_product(*arguments)
+
+    monkeypatch.setattr(rows, "usable_threads", lambda: 8)
+    monkeypatch.setattr(here, "stamp_product", stamped)
+    report = run(write_recipe("[halve, level: {save: true}]"), *frames, plugins=plugins)
+    assert sorted(path.name for path in report.products) == LEVELED
+    assert max(most) <= 2
 
 
 def test_a_product_keeps_which_file_was_for_which_exposure(

@@ -24,7 +24,7 @@ from iris_core import (
     Step,
     run,
 )
-from iris_core.io.hashing import HashedFiles
+from iris_core.io.hashing import HashedFiles, state_of
 from iris_core.provenance import record_step, sha256_of
 from iris_core.workers.here import stamp_product
 from iris_core.workers.identity import Identity
@@ -171,6 +171,21 @@ def test_hashes_of_files_that_have_changed_since_are_not_told(tmp_path: Path) ->
         moved.rename(tmp_path / "elsewhere")
         found = files.unchanged([same, changed, moved, unknown])
         assert {path: one.sha256 for path, one in found.items()} == {same: sha256(b"a").hexdigest()}
+
+
+def test_what_is_watched_already_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run of many exposures asks for all of them again and again, and file servers are slow."""
+    from iris_core.io import hashing
+
+    asked = list[Path]()
+    monkeypatch.setattr(hashing, "state_of", lambda path: (asked.append(path), state_of(path))[1])
+    path = tmp_path / "x_cal.fits"
+    path.write_bytes(b"a")
+    with closing(HashedFiles()) as files:
+        for _ in range(5):
+            files.hash(path)
+            files.watch(path)
+    assert asked == [path]
 
 
 def test_a_product_that_is_moved_on_at_once_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

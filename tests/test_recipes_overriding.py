@@ -100,6 +100,15 @@ def test_output_and_executor_are_changed_option_by_option() -> None:
     assert applied(base, executor="serial").executor == ExecutorOptions()
 
 
+def test_options_of_an_executor_s_own_are_kept_unless_another_one_is_chosen() -> None:
+    base = recipe(executor=ExecutorOptions(name="mine", workers=3, host="a"))
+    assert applied(base).executor.model_extra == {"host": "a"}
+    assert applied(base, executor="mine", workers=4).executor == ExecutorOptions(name="mine", workers=4, host="a")
+    assert applied(base, executor="processes").executor == ExecutorOptions(name="processes", workers=3)
+    unnamed = recipe(executor=ExecutorOptions(host="a"))
+    assert applied(unnamed, executor="mine").executor == ExecutorOptions(name="mine", host="a")
+
+
 def test_a_step_that_stands_twice_is_changed_in_both_places() -> None:
     base = recipe(steps=(*recipe().steps, recipe().steps[2]))
     changed = applied(base, use={"flat_field": "x"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event, Lock
 from typing import Any
 
 import numpy as np
@@ -123,3 +125,44 @@ def test_what_goes_wrong_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(rows, "usable_threads", lambda: threads)
     with pytest.raises(ZeroDivisionError):
         list(in_threads(lambda one: 1 / one, [1, 0, 1]))
+
+
+def test_no_more_are_worked_on_at_a_time_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes memory is given a limit, however many cores there are."""
+    monkeypatch.setattr(rows, "usable_threads", lambda: 8)
+    lock, two, at_work, most = Lock(), Barrier(2), set[int](), list[int]()
+
+    def work(one: int) -> int:
+        with lock:
+            at_work.add(one)
+            most.append(len(at_work))
+        two.wait(timeout=60)  # that many there are
+        with lock:
+            at_work.remove(one)
+        return one
+
+    assert list(in_threads(work, range(20), most=2)) == list(range(20))
+    assert max(most) == 2
+
+
+def test_after_an_error_no_more_are_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise files would be written that belong to no product."""
+    cancelled, begun = Event(), list[int]()
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            cancelled.set()
+            super().shutdown(wait)
+
+    def work(one: int) -> None:
+        begun.append(one)
+        if one == 0:
+            raise OSError("the disk is full")
+        cancelled.wait(60)
+
+    monkeypatch.setattr(rows, "usable_threads", lambda: 2)
+    monkeypatch.setattr(rows, "ThreadPoolExecutor", Pool)
+    with pytest.raises(OSError, match="disk"):
+        list(in_threads(work, range(20)))
+    assert 3 not in begun  # two threads were busy with others

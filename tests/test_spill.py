@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -123,3 +124,12 @@ def test_a_plane_of_another_type_or_shape_is_kept_whole(plain: Exposure, tmp_pat
     assert all(isinstance(after.planes[name], Stored) for name in planes)
     assert after.read().planes["MAP"].dtype == np.int64
     assert after.read().planes["CON"].shape == (2, 6, 4)
+
+
+def test_a_scratch_file_that_was_cut_is_an_error(tmp_path: Path) -> None:
+    """And not waited for."""
+    stored = spill(make_exposure((6, 4), value=3.0, seed=1), tmp_path / "planes")
+    os.truncate(tmp_path / "planes", 50)
+    assert stored.rows("data", slice(0, 3)).shape == (3, 4)
+    with pytest.raises(OSError, match="ends before"):
+        stored.rows("data", slice(2, 6))

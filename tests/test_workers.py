@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +19,13 @@ from iris_core import (
     Exposure,
     ExposureResult,
     InstrumentMode,
+    PluginError,
     Plugins,
     References,
     StageSkipped,
     as_plugin,
     calibrate,
+    check,
     hookimpl,
     load_plugins,
     read_fits,
@@ -148,6 +151,99 @@ def test_an_executor_of_a_plugin_is_used(plugins: Plugins, recipe: Path, write_e
     report = run(recipe, write_exposure(), write_exposure("y.fits"), plugins=plugins, executor="threads", workers=7)
     assert asked == [7]
     assert not report.failed
+
+
+class Taking:
+    """Brings an executor with an option of its own, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[object] = []
+
+    @hookimpl
+    def executors(self) -> dict[str, Callable[..., Executor]]:
+        def start(workers: int, host: str = "here", memory: int | None = None) -> Executor:
+            self.given += [workers, host, memory]
+            return ThreadPoolExecutor(1)
+
+        return {"taking": start}
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "given"),
+    [
+        ("{name: taking}", {}, [2, "here", None]),
+        ("{name: taking, host: there, workers: 3, scratch: .}", {}, [3, "there", None]),
+        ("{host: there}", {"executor": "taking", "memory": "1G"}, [2, "there", 1 << 30]),
+    ],
+)
+def test_an_executor_is_given_what_it_names_of_the_options(
+    plugins: Plugins,
+    write_recipe: Write,
+    write_exposure: Write,
+    line: str,
+    options: dict[str, Any],
+    given: list[object],
+) -> None:
+    plugins.add("lab-taking", taking := Taking())
+    report = run(
+        write_recipe("background: {save: true}", f"executor: {line}"), write_exposure(), plugins=plugins, **options
+    )
+    assert not report.failed
+    assert taking.given == given
+
+
+@pytest.mark.parametrize(
+    ("line", "facts"),
+    [
+        ("{name: taking, hots: x}", ["line 4", "'taking' has no 'hots'", "did you mean 'host'?", "host, memory, name"]),
+        ("{worker: 3}", ["line 4", "'serial' has no 'worker'", "did you mean 'workers'?"]),
+        ("{name: processes, host: x}", ["line 4", "'processes' has no 'host'", "memory, name, scratch, workers"]),
+    ],
+)
+def test_an_option_that_the_executor_does_not_know_is_an_error_with_its_line(
+    plugins: Plugins, write_recipe: Write, write_exposure: Write, line: str, facts: list[str]
+) -> None:
+    plugins.add("lab-taking", Taking())
+    recipe = write_recipe("background: {save: true}", f"executor: {line}")
+    (error,) = check(recipe, write_exposure(), plugins=plugins).errors
+    assert all(fact in str(error) for fact in facts), error
+
+
+def test_options_of_an_unknown_executor_are_not_judged(
+    plugins: Plugins, write_recipe: Write, write_exposure: Write
+) -> None:
+    recipe = write_recipe("background", "executor: {name: takng, host: x}")
+    (error,) = check(recipe, write_exposure(), plugins=plugins).errors
+    assert "no executor 'takng'" in str(error)
+
+
+def test_an_exposure_for_which_no_worker_can_be_had_again_fails_alone(
+    plugins: Plugins, recipe: Path, write_exposure: Write
+) -> None:
+    """Its process died, and the executor cannot be started a second time."""
+
+    class Broken(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor())
+            return future
+
+    class Once:
+        started = False
+
+        @hookimpl
+        def executors(self) -> dict[str, Callable[..., Executor]]:
+            def start(workers: int) -> Executor:
+                if self.started:
+                    raise PluginError("the scheduler has gone")
+                self.started = True
+                return Broken()
+
+            return {"once": start}
+
+    plugins.add("lab-once", Once())
+    report = run(recipe, write_exposure(), write_exposure("y_rate.fits"), plugins=plugins, executor="once")
+    assert ["the scheduler has gone" in result.error for result in report.results] == [True, True]
 
 
 class Counting:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from gwcs import WCS
 
-__all__ = ["dump_tree", "read_asdf", "restore_tree", "write_asdf"]
+__all__ = ["ONE_AT_A_TIME", "dump_tree", "read_asdf", "restore_tree", "write_asdf"]
 
 log = logging.getLogger(__name__)
+
+# astropy and gwcs change the filters of warnings while they write, and all threads have the same ones.
+ONE_AT_A_TIME = Lock()
 
 _CARD = 80
 # The list of extensions is at the start of the tree, and a tree at the start of its file.
@@ -35,7 +39,8 @@ _EXTENSION, _HEAD = re.compile(rb"  - !core/extension_metadata[^\n]*\n(?:    [^\
 def dump_tree(exposure: Exposure) -> bytes:
     """Return the ASDF extension of a product: ``meta.wcs`` (the gWCS) and ``iris`` (the provenance)."""
     buffer = BytesIO()
-    load_asdf().AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
+    with ONE_AT_A_TIME:
+        load_asdf().AsdfFile({"meta": {"wcs": exposure.wcs}, "iris": describe(exposure)}).write_to(buffer)
     return _in_order(buffer.getvalue())
 
 
@@ -97,7 +102,8 @@ def write_asdf(exposure: Exposure, path: str | Path) -> Path:
     }
     # Given a name, asdf would write to a hidden file of its own first, and leave it there when it is killed.
     with Path(path).open("w+b") as file:
-        load_asdf().AsdfFile(tree).write_to(file)
+        with ONE_AT_A_TIME:
+            load_asdf().AsdfFile(tree).write_to(file)
         file.seek(0)
         head = file.read(_HEAD)
         file.seek(0)

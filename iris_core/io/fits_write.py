@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from iris_core.arrays import Array, Image, blank_plane, root_of_sum, row_blocks
 from iris_core.exposure import Exposure
 from iris_core.headers import with_wcs
-from iris_core.io.asdf_files import dump_tree
+from iris_core.io.asdf_files import ONE_AT_A_TIME, dump_tree
 from iris_core.io.cards import mended
 from iris_core.io.checksums import DataSum, encoded
 from iris_core.io.fits_structure import BLOCK
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 __all__ = ["write_fits"]
-
-# astropy and gwcs change the filters of warnings while they write, and all threads have the same ones.
-_ONE_AT_A_TIME = Lock()
 
 # Without the time that astropy puts there: two runs give the same bytes.
 _SUMS = {"CHECKSUM": "sum of the HDU: -0", "DATASUM": "sum of the data"}
@@ -54,8 +50,7 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
                 _append_table(file, name, plane)
             else:
                 _append_image(file, name, plane, _error_header(name, exposure))
-        with _ONE_AT_A_TIME:
-            content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
+        content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
         column = fits.Column(name="ASDF_METADATA", format=f"{content.size}B", array=content[np.newaxis])
         _append(file, fits.BinTableHDU.from_columns([column], name="ASDF"), [content.tobytes()])
     return path
@@ -74,7 +69,7 @@ def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
     from astropy.io import fits
 
     described, whole = fits.BinTableHDU(rows, name=name), BytesIO()
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         fits.HDUList([fits.PrimaryHDU(), described]).writeto(whole)
     with fits.open(BytesIO(whole.getvalue())) as hdus:
         start = hdus[1].fileinfo()["datLoc"]

@@ -44,7 +44,8 @@ class HashedFiles:
 
     def watch(self, path: Path) -> None:
         """From now on the file must not change."""
-        self._states.setdefault(path, state_of(path))
+        if path not in self._states:
+            self._states[path] = state_of(path)
 
     def hash(self, path: Path) -> None:
         """Begin to compute the hash of a file, if that has not begun yet; from now on it must not change."""

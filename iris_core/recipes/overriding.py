@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
-from iris_core.recipe import ExecutorOptions, OutputOptions, Overrides, PartialRecipe, Recipe, StepOptions, explain
+from iris_core.recipe import (
+    ExecutorOptions,
+    OutputOptions,
+    Overrides,
+    PartialRecipe,
+    Recipe,
+    StepOptions,
+    explain,
+    options_of,
+)
 from iris_core.recipes.merging import merge_step
 from iris_core.recipes.reading import find_recipe, load_recipe
 
@@ -44,6 +53,7 @@ def resolve_recipe(recipe: str | Recipe, overrides: Overrides, plugins: Plugins)
         raise Problems([error]) from None
     use = _use_files(loaded, overrides.use, plugins, problems)
     changed, found = apply_overrides(loaded, overrides.model_copy(update={"use": use}))
+    found += _unknown_options(changed, plugins)
     if problems or found:
         raise PartialRecipe([*problems, *found], changed)
     return changed
@@ -68,6 +78,20 @@ def apply_overrides(recipe: Recipe, overrides: Overrides) -> tuple[Recipe, list[
             except ValidationError as error:
                 problems += explain(error, StepOptions, _at(place), (stage,))
     return replace(recipe, steps=tuple(steps), **_top(recipe, overrides, problems)), problems
+
+
+def _unknown_options(recipe: Recipe, plugins: Plugins) -> list[IrisError]:
+    """Return an error for each key of `executor` that the executor does not know."""
+    executors, name = plugins.executors(), recipe.executor.name
+    given = recipe.executor.model_extra if name in {"serial", *executors} else None
+    own = options_of(executors[name]) if given and name in executors else []
+    known = {*own, *ExecutorOptions.model_fields}
+    place = recipe.executor_place or f"recipe {recipe.label}"
+    return [
+        RecipeError(f"{place}: executor '{name}' has no '{key}'{did_you_mean(key, known)} Keys: {choices(known)}")
+        for key in given or ()
+        if key not in own
+    ]
 
 
 def _at(place: str) -> Callable[[Any], str]:
@@ -97,7 +121,9 @@ def _top(recipe: Recipe, overrides: Overrides, problems: list[IrisError]) -> dic
         "accept": overrides.accept or recipe.output.accept,
     }
     theirs = None if overrides.executor == "serial" else recipe.executor.workers
+    same = overrides.executor in ("", recipe.executor.name) or recipe.executor.name == "serial"
     executor = {
+        **((recipe.executor.model_extra if same else None) or {}),
         "name": overrides.executor or recipe.executor.name,
         "workers": theirs if overrides.workers is None else overrides.workers,
         "memory": overrides.memory or recipe.executor.memory,

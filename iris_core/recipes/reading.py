@@ -141,6 +141,7 @@ class _Reader:
             plugins=tuple(dict.fromkeys((*base.plugins, *content.with_))),
             output=content.output if "output" in given else base.output,
             executor=content.executor if "executor" in given else base.executor,
+            executor_place=self.document.place(("executor",)) if "executor" in given else base.executor_place,
         )
 
     def _validate(self) -> RecipeFile:

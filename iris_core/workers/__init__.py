@@ -76,7 +76,7 @@ def calibrate_jobs(run: Run, plans: Mapping[Job, Plan | GroupPlan]) -> Iterator[
 
 
 @hookimpl
-def executors() -> Mapping[str, Callable[[int], Executor]]:
+def executors() -> Mapping[str, Callable[..., Executor]]:
     """Return the executor that starts processes on this machine."""
     return {"processes": start_processes}
 

@@ -18,7 +18,7 @@ from iris_core.loading import load_plugins
 from iris_core.plan import Plan
 from iris_core.plugins import STORE, WATCH
 from iris_core.prepare import Run, start_run
-from iris_core.recipe import ExecutorOptions, Overrides, Recipe
+from iris_core.recipe import ExecutorOptions, Overrides, Recipe, options_of
 from iris_core.report import ExposureResult, Job
 from iris_core.workers.group_plan import GroupPlan, plan_part
 from iris_core.workers.groups import calibrate_groups
@@ -33,11 +33,19 @@ def groups_with_executor(run: Run, plans: Mapping[Job, GroupPlan]) -> Iterator[t
     """Yield the results of what is made of many exposures, which an executor works on."""
     if not plans:
         return
-    executor = run.plugins.executors()[run.recipe.executor.name](run.recipe.executor.workers or 2)
+    executor = _start(run)
     try:
         yield from calibrate_groups(run, plans, executor, partial(_part_in_worker, *_needed(run)))
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _start(run: Run, workers: int = 0) -> Executor:
+    """Return the executor of a run, with the number of workers that its recipe asks for, or another."""
+    options = run.recipe.executor
+    start = run.plugins.executors()[options.name]
+    named = {*options_of(start), *(options.model_extra or ())}
+    return start(workers or options.workers or 2, **{name: value for name, value in options if name in named})
 
 
 def _needed(run: Run) -> tuple[Recipe, tuple[str, ...], tuple[Path, ...]]:
@@ -51,11 +59,9 @@ def calibrate_with_executor(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tup
     """Yield the results of an executor; an exposure whose process died is tried once more, in one of its own."""
     if not plans:
         return
-    options = run.recipe.executor
-    start = run.plugins.executors()[options.name]
     recipe, names, files = _needed(run)
     lost: list[Job] = []
-    for job, result in _submit(start(options.workers or 2), plans, partial(_plan_in_worker, recipe, names, files)):
+    for job, result in _submit(_start(run), plans, partial(_plan_in_worker, recipe, names, files)):
         if result is None:
             lost.append(job)
         else:
@@ -63,9 +69,13 @@ def calibrate_with_executor(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tup
     for job in lost:
         may = recipe.output.overwrite or _made_by_this_run(plans[job], run)
         again = replace(recipe, output=recipe.output.model_copy(update={"overwrite": may}))
-        for _, result in _submit(start(1), [job], partial(_plan_in_worker, again, names, files)):
-            died = PluginError("the worker process crashed twice (out of memory?)")
-            yield job, result or failure(job.path, died, 0.0)
+        died: IrisError = PluginError("the worker process crashed twice (out of memory?)")
+        result = None
+        try:
+            ((_, result),) = _submit(_start(run, 1), [job], partial(_plan_in_worker, again, names, files))
+        except IrisError as error:  # there is no worker to be had any more
+            died = error
+        yield job, result or failure(job.path, died, 0.0)
 
 
 def _made_by_this_run(plan: Plan, run: Run) -> bool:

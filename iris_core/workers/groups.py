@@ -32,6 +32,9 @@ __all__ = ["calibrate_groups", "members_of_group"]
 
 log = logging.getLogger(__name__)
 
+# An exposure that is written takes its planes twice at most; what is foretold of one at work (needs.py) is 4 times.
+_WRITTEN_AT_A_TIME = 2
+
 # From the job of one exposure, the number of the part and the outline, to its plan and the run, in a worker.
 Replan = Callable[[Job, int, Exposure], tuple[Plan, Run]]
 
@@ -179,7 +182,7 @@ class _Line:
             one = made[index]
             return self._written(Result(exposure=one), outputs[one.meta.path], f"{one.name} {planned.step.save}", {})
 
-        for written in in_threads(write, range(len(made) if outputs else 0)):
+        for written in in_threads(write, range(len(made) if outputs else 0), _WRITTEN_AT_A_TIME):
             self._take(written)
         if planned.beside:
             self._take(self._written(replace(result, exposure=made.outlines[0]), None, "", planned.beside))
@@ -201,7 +204,7 @@ class _Line:
     def _take(self, written: Written) -> None:
         """Add what has been written, and begin to hash it."""
         self.written.add(written)
-        self.written.begin_hashes(self.files)
+        written.begin_hashes(self.files)
 
 
 def members_of_group(plan: GroupPlan) -> list[tuple[str, Path]]:

@@ -85,6 +85,8 @@ def _read_into(descriptor: int, rows: Array, offset: int) -> None:
     if hasattr(os, "preadv"):
         while view:
             number = os.preadv(descriptor, [view], offset)
+            if not number:
+                raise OSError("a scratch file ends before its planes do: it was cut, or the disk is full")
             view, offset = view[number:], offset + number
     else:  # not on every system
         os.lseek(descriptor, offset, os.SEEK_SET)

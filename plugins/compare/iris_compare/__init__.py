@@ -1,4 +1,4 @@
-"""Compares implementations of a stage: the same recipe and exposure, one fresh process for each."""
+"""Compares products with each other and with what would be made now, and implementations of a stage."""
 
 import lazy_loader
 

@@ -86,7 +86,9 @@ def compare_catalogs(first: Table, other: Table) -> CatalogChange:
         other_only=len(other) - len(here),
         apart=float(apart.max()) if apart.size else None,
         rms=float(np.sqrt(np.mean(np.square(apart)))) if apart.size else None,
-        fluxes=tuple(_flux_change(name, *flux_differences(first[here], other[there], name)) for name in _fluxes(both)),
+        fluxes=tuple(
+            _flux_change(name, here, *flux_differences(first[here], other[there], name)) for name in _fluxes(both)
+        ),
         changed=(*(name for name, most in steps.items() if most), *alone),
         beyond=(*(name for name, most in steps.items() if most > LAST_BITS), *alone),
     )
@@ -127,7 +129,7 @@ def _numbers(column: Any) -> Doubles:
     return np.ma.filled(np.ma.asarray(getattr(column, "value", column)).astype(np.float64), np.nan)
 
 
-def _flux_change(name: str, over: Doubles, both: Doubles) -> FluxChange:
+def _flux_change(name: str, rows: Array, over: Doubles, both: Doubles) -> FluxChange:
     known = np.isfinite(over) & np.isfinite(both)
     if not known.any():
         return FluxChange(column=name, sources=0, median=0.0, largest=0.0, label=0, spread=0.0)
@@ -137,7 +139,7 @@ def _flux_change(name: str, over: Doubles, both: Doubles) -> FluxChange:
         sources=int(known.sum()),
         median=float(np.median(over[known])),
         largest=float(over[at]),
-        label=at,
+        label=int(rows[at]),
         spread=MAD_TO_SIGMA * float(np.median(np.abs(both[known]))),
     )
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from iris_verify import Plane
 
-from iris_compare._stored import Plane, Planes
+from iris_compare._stored import Planes
 from iris_core import Array, Exposure, Mask, row_blocks
 
 __all__ = ["LAST_BITS", "PlaneChange", "compare_planes", "differ", "steps_apart"]

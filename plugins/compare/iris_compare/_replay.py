@@ -111,19 +111,19 @@ def replay_product(
     if damage := faults(path):
         return Replay(product=path, problems=tuple(damage))
     record = _record_of(path)
-    if not record.is_of_its_key:
-        changed = "IRISKEY is not the hash of its members and components: its provenance was changed"
-        return Replay(product=path, problems=(changed,))
-    found, lacking = _find(record, [Path(one) for one in search])
-    if lacking.problems or lacking.missing:
-        return replace(lacking, product=path)
+    if record.key_fault:
+        return Replay(product=path, problems=(record.key_fault,))
+    with Hashes() as hashes:
+        located = Search(map(Path, search), hashes).locate(record, ingredients_of(record))
+    if located.changed or located.missing:
+        return Replay(product=path, problems=tuple(located.changed), missing=tuple(located.missing))
     own = _plugins(record) if plugins is None else plugins.copy()
     others = other_versions(record.provenance["key"], own)
     known = Replay(product=path, changes=tuple(map(str, others)), install=install_line(others))
     if others and not anyway:
         return known
     with _folder(keep) as folder:
-        done = _remake(known, record, lay_out(folder, record, found), own, anyway)
+        done = _remake(known, record, lay_out(folder, record, located.found), own, anyway)
         if keep is not None and done.verdict == _NOT_MADE:
             rmtree(folder)  # it can be named again
     return done
@@ -140,23 +140,6 @@ def _record_of(path: Path) -> Record:
     if record.is_empty:
         raise InputError(f"{path}: a catalogue keeps its key alone; an image of the same run has to lie beside it")
     return record
-
-
-def _find(record: Record, search: Iterable[Path]) -> tuple[dict[Ingredient, Path], Replay]:
-    """Return where all that went into a product is now, and what is missing or is another."""
-    found: dict[Ingredient, Path] = {}
-    problems, missing = [], []
-    with Hashes() as hashes:
-        looked = Search(search, hashes)
-        for one in ingredients_of(record):
-            path, others = looked.find(record, one)
-            if path is not None:
-                found[one] = path
-            elif others:
-                problems.append(f"the {one.label} is another now: {others[0]} has other bytes")
-            else:
-                missing.append(one)
-    return found, Replay(product=record.path, problems=tuple(problems), missing=tuple(missing))
 
 
 def _plugins(record: Record) -> Plugins:

@@ -41,6 +41,7 @@ def show_replay(found: Replay) -> None:
     click.echo(click.style(printable(f"{found.product}: {verdict}"), bold=True))
     _print("", found.problems)
     _print("", (f"not found: {one.label}" for one in found.missing))
+    _print("", ["--search FOLDER looks for what is missing there, too"] if found.missing else [])
     if found.changes:
         _print("made with other code", found.changes)
     if found.install:

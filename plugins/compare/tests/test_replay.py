@@ -185,7 +185,7 @@ def test_a_changed_reference_is_named(cal: Path, raw: Path) -> None:
     edit(flat, lambda hdus: hdus[0].header.update(AUTHOR="another"))
     result = replay(cal, "--search", raw)
     assert result.exit_code == 1
-    assert f"the reference flat {flat.name} is another now" in result.output
+    assert f"the reference flat {flat.name} has changed" in result.output
 
 
 def test_a_flipped_bit_is_named(calibrated: SimpleNamespace, cal: Path) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from iris_compare import diff_products, measure_difference
-from iris_compare._stored import Planes, StoredPlane, leave_in_file
+from iris_compare._stored import Planes, leave_in_file
 from iris_testkit import make_exposure
+from iris_verify import StoredPlane
 
 from iris_core import DQ, Exposure, read_asdf, read_fits, row_blocks, write_asdf, write_fits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -207,8 +208,8 @@ class Content:
             "stacks": [_stack(one) for one in self.night.stacks],
             "calibrations": [_calibration(one) for one in self.night.calibrations],
             "failures": [asdict(one) for one in self.night.failures],
-            "damaged": {path.name: words for path, words in self.night.damaged.items()},
-            "unreadable": {path.name: words for path, words in self.night.unreadable.items()},
+            "damaged": _named(self.night.damaged),
+            "unreadable": _named(self.night.unreadable),
             "bad_over_group": excess_of_bad(self._entries),
             "exposures": [asdict(one) for one in self._entries],
         }
@@ -224,6 +225,12 @@ def _anchors(names: list[str]) -> dict[str, str]:
             unique, number = f"{plain}-{number}", number + 1
         found[name] = unique
     return found
+
+
+def _named(said: Mapping[Path, str]) -> dict[str, str]:
+    """Return what is said of files by their names, with folders where two have one name."""
+    counts = Counter(path.name for path in said)
+    return {path.name if counts[path.name] == 1 else str(path): words for path, words in said.items()}
 
 
 def _calibration(product: Product) -> dict[str, Any]:

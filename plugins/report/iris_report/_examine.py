@@ -8,12 +8,12 @@ from math import isfinite, log10, sqrt
 from typing import Any
 
 import numpy as np
+from iris_verify import image_planes
 
 from iris_report._gallery import SIDE, Picture, pictures_of, scale_of, unit_of
 from iris_report._limits import Breach, Limits, breaches
 from iris_report._night import Observation, Product
 from iris_report._pictures import encode, find_stretch, mean_of_blocks
-from iris_report._planes import open_planes
 from iris_report._references import UsedReference, UsedReferences, ages
 from iris_report._statistics import Sky, count_flags, measure_sky, thinned_level
 
@@ -123,8 +123,7 @@ def rate_level(product: Product) -> float | None:
     InputError
         When the file is damaged.
     """
-    with open_planes(product.path) as planes:
-        level = thinned_level(planes) / scale_of(product.outline)
+    level = thinned_level(image_planes(product.path)["SCI"]) / scale_of(product.outline)
     return level if isfinite(level) else None
 
 
@@ -156,9 +155,8 @@ def examine(
         Side [pixel] and bytes of the small picture; 0 for none.
     """
     main = observation.main
-    with open_planes(main.path) as planes:
-        measured, flags = measure_sky(planes), count_flags(planes)
-        image = mean_of_blocks(planes, SIDE)
+    planes = image_planes(main.path)
+    measured, flags, image = measure_sky(planes), count_flags(planes), mean_of_blocks(planes["SCI"], SIDE)
     used = references.of(main)
     figures = dict(_figures(main, measured, flags, sky, used))
     entry = _entry(observation, page, files, figures, flags, used, _breaches(main, figures, limits))

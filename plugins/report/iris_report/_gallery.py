@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from iris_verify import image_planes
+
 from iris_core import Array, Exposure, InputError, read_exposure, unit_string
 from iris_report._night import Observation, Product
 from iris_report._pictures import Stretch, data_uri, encode, find_stretch, mean_of_blocks, median_of
-from iris_report._planes import open_planes
 
 __all__ = ["SIDE", "Picture", "pictures_of", "scale_of", "stack_picture", "unit_of"]
 
@@ -78,8 +79,7 @@ class _Shared:
 
 
 def _means_of(path: Path) -> Array:
-    with open_planes(path) as planes:
-        return mean_of_blocks(planes, SIDE)
+    return mean_of_blocks(image_planes(path)["SCI"], SIDE)
 
 
 def _draw(path: Path, title: str, outline: Exposure, image: Array, shared: _Shared) -> Picture:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
+from iris_verify import Plane
 
 from iris_core import Array
-from iris_report._planes import Planes
 
 __all__ = ["BAD", "Stretch", "data_uri", "encode", "find_stretch", "mean_of_blocks", "median_of"]
 
@@ -36,16 +36,16 @@ class Stretch:
         return np.asarray(np.nan_to_num(255 * np.arcsinh(part / _SOFT) / np.arcsinh(1 / _SOFT)), dtype=np.uint8)
 
 
-def mean_of_blocks(planes: Planes, most: int) -> Array:
+def mean_of_blocks(plane: Plane, most: int) -> Array:
     """Return the means of what is valid in square blocks, NaN where nothing is; no side has more than `most` blocks.
 
     Of a cube that of its first integration. The plane is read by strips of rows.
     """
-    rows, columns = planes.shape[-2:]
+    rows, columns = plane.shape[-2:]
     side = -(-max(rows, columns) // most)
-    first = (0,) * (len(planes.shape) - 2)
+    first = (0,) * (len(plane.shape) - 2)
     step = side * max(1, 64 // side)
-    strips = (planes.read("SCI", (*first, slice(row, min(row + step, rows)))) for row in range(0, rows, step))
+    strips = (plane[(*first, slice(row, min(row + step, rows)))] for row in range(0, rows, step))
     return np.concatenate([_means(strip, side) for strip in strips])
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from iris_verify import Plane
 
 from iris_core import DQ, Array, Mask, row_blocks
-from iris_report._planes import Index, Planes
 
 __all__ = ["EDGES", "Sky", "count_flags", "measure_sky", "thinned_level"]
+
+_Index = tuple[int | slice, ...]
 
 # Standard deviation over median absolute deviation, for a normal distribution.
 _MAD_TO_SIGMA = 1.482602
@@ -48,13 +50,13 @@ class Sky:
     shifted: tuple[int, ...]
 
 
-def measure_sky(planes: Planes) -> Sky | None:
+def measure_sky(planes: Mapping[str, Plane]) -> Sky | None:
     """Measure the pixels between the sources; None where no pixel is valid.
 
     A source is what lies 3 standard deviations above the median, with 3 pixels around it, found once. Of more than two
     million pixels bands of 64 rows are looked at, all over the image.
     """
-    bands = [_band(planes, index) for index in _bands(planes.shape)]
+    bands = [_band(planes, index) for index in _bands(planes["SCI"].shape)]
     level, noise = _spread(np.concatenate([data[good] for data, _, good in bands]))
     if not np.isfinite(level):
         return None
@@ -64,7 +66,7 @@ def measure_sky(planes: Planes) -> Sky | None:
     if not values.size:
         return None
     level, noise = _spread(values)
-    if "ERR" not in planes.names:
+    if "ERR" not in planes:
         counts = _count((values - np.float32(level)) / np.float32(noise or 1))
         return Sky(level, noise, None, values.size, counts, counts)
     err = np.concatenate([part[sky] for _, part, sky in kept])
@@ -73,38 +75,38 @@ def measure_sky(planes: Planes) -> Sky | None:
     return Sky(level, noise, _spread(shifted)[1], values.size, _count(values / err), _count(shifted))
 
 
-def thinned_level(planes: Planes) -> float:
+def thinned_level(plane: Plane) -> float:
     """Return the median of every 16th row: the level of a sky that was not subtracted. NaN where nothing is valid."""
-    rows = range(0, planes.shape[-2], 16)
-    first = (0,) * (len(planes.shape) - 2)
-    values = np.concatenate([planes.read("SCI", (*first, slice(row, row + 1))).ravel() for row in rows])
+    rows = range(0, plane.shape[-2], 16)
+    first = (0,) * (len(plane.shape) - 2)
+    values = np.concatenate([plane[(*first, slice(row, row + 1))].ravel() for row in rows])
     return _spread(values[np.isfinite(values)])[0]
 
 
-def count_flags(planes: Planes) -> dict[str, float]:
+def count_flags(planes: Mapping[str, Plane]) -> dict[str, float]:
     """Return for each DQ bit that is set anywhere the fraction of the pixels that have it."""
-    if "DQ" not in planes.names:
+    if "DQ" not in planes:
         return {}
     counts = dict.fromkeys(DQ, 0)
-    for block in row_blocks(planes.shape):
-        flags = planes.read("DQ", block)
+    for block in row_blocks(planes["SCI"].shape):
+        flags = planes["DQ"][block]
         present = int(np.bitwise_or.reduce(flags, axis=None))
         for bit in DQ(present):
             counts[bit] += int(np.count_nonzero(flags & np.uint32(bit)))
-    return {str(bit.name): count / prod(planes.shape) for bit, count in counts.items() if count}
+    return {str(bit.name): count / prod(planes["SCI"].shape) for bit, count in counts.items() if count}
 
 
-def _band(planes: Planes, index: Index) -> tuple[Array, Array, Mask]:
+def _band(planes: Mapping[str, Plane], index: _Index) -> tuple[Array, Array, Mask]:
     """Return the data, the errors and which are valid; without errors, errors of 1."""
-    data = planes.read("SCI", index)
-    err = planes.read("ERR", index) if "ERR" in planes.names else np.ones_like(data)
+    data = planes["SCI"][index]
+    err = planes["ERR"][index] if "ERR" in planes else np.ones_like(data)
     good = np.isfinite(data) & (err > 0)
-    if "DQ" in planes.names:
-        good &= (planes.read("DQ", index) & np.uint32(DQ.DO_NOT_USE)) == 0
+    if "DQ" in planes:
+        good &= (planes["DQ"][index] & np.uint32(DQ.DO_NOT_USE)) == 0
     return data, err, good
 
 
-def _bands(shape: tuple[int, ...]) -> Iterator[Index]:
+def _bands(shape: tuple[int, ...]) -> Iterator[_Index]:
     *cube, rows, columns = shape
     integrations = list(np.ndindex(*cube))
     if prod(shape) <= _SAMPLE or rows <= _BAND:

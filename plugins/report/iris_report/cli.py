@@ -39,7 +39,7 @@ def report(
 
     The index begins with what needs attention: exposures that failed, files that are damaged, numbers beyond their
     limits. Each exposure has a page with pictures after each saved stage, its noise, its reference files and its log.
-    The pages need no network, and run no program.
+    The pages need no network, and run no script.
 
     \b
     iris report out --search references

@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iris_report._pictures import BAD, Stretch, data_uri, encode, find_stretch, mean_of_blocks, median_of
-from iris_report._planes import Planes
 from PIL import Image
 
 from iris_core import Array
-
-
-def planes_of(data: Array) -> Planes:
-    return Planes(data.shape, frozenset({"SCI"}), lambda _name, index: data[index])
 
 
 def pixels_of(jpeg: bytes) -> Array:
@@ -29,7 +24,7 @@ def test_means_of_blocks_are_the_means_of_what_is_valid(rows: int, columns: int,
     data = np.random.default_rng(rows).random((rows, columns)).astype(np.float32)
     data[::3, ::2] = np.nan
     side = -(-max(rows, columns) // most)
-    image = mean_of_blocks(planes_of(data), most)
+    image = mean_of_blocks(data, most)
     assert image.shape == (-(-rows // side), -(-columns // side))
     assert max(image.shape) <= most
     for row, column in ((0, 0), (image.shape[0] - 1, image.shape[1] - 1)):
@@ -40,7 +35,7 @@ def test_means_of_blocks_are_the_means_of_what_is_valid(rows: int, columns: int,
 
 def test_of_a_cube_the_first_integration_is_shown() -> None:
     data = np.stack([np.full((30, 30), 1.0), np.full((30, 30), 9.0)]).astype(np.float32)
-    assert (mean_of_blocks(planes_of(data), 10) == 1).all()
+    assert (mean_of_blocks(data, 10) == 1).all()
 
 
 def test_the_first_row_is_at_the_bottom_and_what_is_bad_has_its_colour() -> None:

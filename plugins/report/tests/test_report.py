@@ -119,6 +119,18 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(copied: Path, lab: S
     assert made.attention[0].words in text_of(made.index)
 
 
+def test_damaged_products_of_one_name_are_all_told(copied: Path) -> None:
+    """Two detectors, or two nights, in folders of their own."""
+    whole = (copied / "sim_IMG1_Kbb_0001_cal.fits").read_bytes()
+    paths = [copied / name / "x_cal.fits" for name in ("one", "two")]
+    for path in (*paths, copied / "y_cal.fits"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(whole[:60000])
+    make_report(copied)
+    told = json.loads((copied / "report" / "night.json").read_text())["damaged"]
+    assert set(told) == {*map(str, paths), "y_cal.fits"}
+
+
 def test_a_header_is_text_whatever_it_says(copied: Path, lab: SimpleNamespace) -> None:
     """E4: markup in OBJECT, in a file name and in a message is shown as it is."""
     evil = "<script>alert(1)</script>"

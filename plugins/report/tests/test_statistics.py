@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from iris_report._planes import Planes, open_planes
 from iris_report._statistics import EDGES, _bands, _grown, count_flags, measure_sky, thinned_level
-from iris_testkit import make_exposure
 
-from iris_core import DQ, Array, write_asdf, write_fits
+from iris_core import DQ, Array
 
 
-def planes_of(data: Array, err: Array | None = None, dq: Array | None = None) -> Planes:
+def planes_of(data: Array, err: Array | None = None, dq: Array | None = None) -> dict[str, Array]:
     planes = {"SCI": data.astype(np.float32)}
     if err is not None:
         planes["ERR"] = err.astype(np.float32)
     if dq is not None:
         planes["DQ"] = dq.astype(np.uint32)
-    return Planes(data.shape, frozenset(planes), lambda name, index: planes[name][index])
+    return planes
 
 
 def noise(shape: tuple[int, ...], seed: int = 0) -> Array:
@@ -100,9 +96,9 @@ def test_the_fraction_of_each_bit_is_counted_over_all_integrations() -> None:
 def test_a_sky_that_is_still_there_is_measured_in_every_16th_row() -> None:
     data = noise((320, 320)) + 7.5
     data[1:16] = np.nan
-    assert thinned_level(planes_of(data)) == pytest.approx(7.5, abs=0.05)
-    assert thinned_level(planes_of(np.stack([data, data * 100]))) == pytest.approx(7.5, abs=0.05)
-    assert np.isnan(thinned_level(planes_of(np.full((10, 10), np.nan))))
+    assert thinned_level(data) == pytest.approx(7.5, abs=0.05)
+    assert thinned_level(np.stack([data, data * 100])) == pytest.approx(7.5, abs=0.05)
+    assert np.isnan(thinned_level(np.full((10, 10), np.nan)))
 
 
 def test_a_mask_grows_by_three_pixels_and_not_around_the_edge() -> None:
@@ -134,29 +130,3 @@ def test_bands_lie_in_the_image_do_not_overlap_and_are_not_too_many(
     if rows > 64:
         height = bands[0][-1].stop - bands[0][-1].start
         assert len(bands) * height * columns <= max(1 << 21, 64 * columns)
-
-
-@pytest.mark.parametrize("suffix", [".fits", ".asdf"])
-@pytest.mark.parametrize("nint", [0, 2])
-def test_planes_are_those_of_the_file_by_any_rows(suffix: str, nint: int, tmp_path: Path) -> None:
-    exposure = make_exposure((40, 30), nint=nint, seed=1, bad=np.eye(40, 30, dtype=bool))
-    path = tmp_path / f"x_cal{suffix}"
-    (write_asdf if suffix == ".asdf" else write_fits)(exposure, path)
-    first = (0,) if nint else ()
-    with open_planes(path) as planes:
-        assert planes.shape == exposure.data.shape
-        assert planes.names == {"SCI", "ERR", "DQ"}
-        for name, plane in (("SCI", exposure.data), ("ERR", exposure.err), ("DQ", exposure.dq)):
-            part = planes.read(name, (*first, slice(7, 19)))
-            assert part.dtype == plane.dtype
-            np.testing.assert_array_equal(part, plane[(*first, slice(7, 19))])
-
-
-def test_an_exposure_of_another_layout_is_read_by_its_reader(tmp_path: Path) -> None:
-    from astropy.io import fits
-
-    data = np.arange(600, dtype=np.float32).reshape(20, 30)
-    fits.writeto(tmp_path / "raw.fits", data, fits.Header({"BUNIT": "electron/s"}))
-    with open_planes(tmp_path / "raw.fits") as planes:
-        np.testing.assert_array_equal(planes.read("SCI", (slice(3, 5),)), data[3:5])
-        assert "ERR" not in planes.names

@@ -4,6 +4,10 @@ from ._contents import faults as faults
 from ._contents import written_name as written_name
 from ._files import files_under as files_under
 from ._hashes import Hashes as Hashes
+from ._planes import Plane as Plane
+from ._planes import StoredPlane as StoredPlane
+from ._planes import image_planes as image_planes
+from ._planes import stored_planes as stored_planes
 from ._prov import prov_document as prov_document
 from ._records import Ingredient as Ingredient
 from ._records import Record as Record

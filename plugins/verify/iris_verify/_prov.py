@@ -1,4 +1,4 @@
-"""The making of a product as W3C PROV-JSON (submission of 2013): entities, activities, agents."""
+"""The provenance of a product as W3C PROV-JSON (submission of 2013): entities, activities, agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PREFIXES = {"sha256": "urn:sha256:", "iris": "urn:iris:"}
 
 
 def prov_document(path: Path) -> dict[str, Any]:
-    """Return what stands in a product of its making as PROV-JSON.
+    """Return the provenance that a product keeps as PROV-JSON.
 
     Entities are the product, its exposures and its references, by SHA-256; activities the stages, in their order;
     agents the plugins with their versions.

@@ -61,9 +61,11 @@ class Record:
         return not self.provenance.get("key")
 
     @property
-    def is_of_its_key(self) -> bool:
-        """Whether the key is the hash of the components and the members."""
-        return Identity.fits(self.provenance, self.key)
+    def key_fault(self) -> str:
+        """What is wrong with its key, in words; ``""`` where it is the hash of the components and the members."""
+        if self.is_empty or Identity.fits(self.provenance, self.key):
+            return ""
+        return "IRISKEY is not the hash of its members and components: its provenance was changed"
 
     @property
     def ingredients(self) -> list[Ingredient]:
@@ -98,7 +100,7 @@ def read_record(path: Path) -> Record:
         raise InputError(f"{path}: its provenance cannot be read")
     record = Record(path, key, found.get("provenance", {}), found.get("history", ()))
     try:  # a damaged file may give anything
-        dict.fromkeys([record.is_of_its_key, *record.ingredients])
+        dict.fromkeys([record.key_fault, *record.ingredients])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: its provenance makes no sense: {one_line(error)}") from error
     return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from iris_core import key_of
@@ -11,7 +12,26 @@ from iris_verify._files import KNOWN, files_under
 from iris_verify._hashes import Hashes
 from iris_verify._records import Ingredient, Record
 
-__all__ = ["Search"]
+__all__ = ["Located", "Search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What was found of that which a product was made of.
+
+    Parameters
+    ----------
+    found
+        Where it is.
+    changed
+        In words, what only bears the name of a file that was used.
+    missing
+        What was not found.
+    """
+
+    found: dict[Ingredient, Path] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    missing: list[Ingredient] = field(default_factory=list)
 
 
 class Search:
@@ -39,6 +59,19 @@ class Search:
             for path in self._candidates(record, ingredient):
                 self.hashes.begin(path)
 
+    def locate(self, record: Record, ingredients: Iterable[Ingredient]) -> Located:
+        """Return where ingredients of a product are, and which have changed or were not found."""
+        made = Located()
+        for one in ingredients:
+            path, others = self.find(record, one)
+            if path is not None:
+                made.found[one] = path
+            elif others:
+                made.changed.append(f"the {one.label} has changed: {others[0]} has other bytes")
+            else:
+                made.missing.append(one)
+        return made
+
     def find(self, record: Record, ingredient: Ingredient, renamed: bool = True) -> tuple[Path | None, list[Path]]:
         """Return the file that is an ingredient of a product, and those that only bear its name.
 
@@ -49,7 +82,7 @@ class Search:
         ingredient
             What is looked for.
         renamed
-            Whether a file of another name will do, for which all files of the folders are hashed.
+            Whether a file of another name will do; to find it, files of the folders are hashed.
         """
         others = []
         for path in self._candidates(record, ingredient):

@@ -118,24 +118,20 @@ def _content(path: Path, is_listed: bool, looked: Search) -> tuple[Verdict, Reco
     except InputError as error:
         record = Record(path, "")
         problems = problems or [str(error).removeprefix(f"{path}: ")]
-    if not record.is_empty and not record.is_of_its_key:
-        problems.append("IRISKEY is not the hash of its members and components: its provenance was changed")
+    if record.key_fault:
+        problems.append(record.key_fault)
     return Verdict(path, record.key, tuple(problems)), record
 
 
 def _whole(verdict: Verdict, record: Record, listed: _Listed, looked: Search) -> Verdict:
     """Add what other files say of a file: SHA256SUMS, and those it was made of."""
-    problems, notes, missing = list(verdict.problems), list(_notes(verdict, listed)), []
-    digest = listed.of(verdict.path)
+    problems, digest = list(verdict.problems), listed.of(verdict.path)
     if digest and digest != looked.hashes.of(verdict.path):
         problems.append(f"its SHA-256 is not that of {SUMS}: it is damaged, or was replaced or edited")
-    for ingredient in record.ingredients:
-        found, others = looked.find(record, ingredient)
-        if others:
-            problems.append(f"the {ingredient.label} is another now: {others[0]} has other bytes")
-        elif found is None:
-            missing.append(ingredient)
-    return replace(verdict, problems=tuple(problems), notes=tuple(notes), missing=tuple(missing))
+    located = looked.locate(record, record.ingredients)
+    problems += located.changed
+    notes, missing = tuple(_notes(verdict, listed)), tuple(located.missing)
+    return replace(verdict, problems=tuple(problems), notes=notes, missing=missing)
 
 
 def _notes(verdict: Verdict, listed: _Listed) -> Iterator[str]:

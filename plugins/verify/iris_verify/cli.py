@@ -59,7 +59,9 @@ def _plain(verdicts: list[Verdict], failed: list[Verdict], strict: bool) -> dict
     missing = {part for one in verdicts for part in one.missing}
     summary = f"{len(verdicts) - len(failed)} of {len(verdicts)} files are fine ({size / 1e9:.2f} GB)"
     summary += f", {len(failed)} are not" if failed else ""
-    summary += f"; {len(missing)} inputs and references were not found" if missing else ""
+    summary += (
+        f"; {len(missing)} inputs and references were not found; --search FOLDER looks there, too" if missing else ""
+    )
     return {
         "ok": not failed,
         "strict": strict,
@@ -127,10 +129,10 @@ def used(file: str, under: Path, as_json: bool) -> None:
         click.echo(f"{Path(file).name} went into no product under {under}")
 
 
-@click.command(short_help="Print the making of a product as W3C PROV-JSON.")
+@click.command(short_help="Print the provenance of a product as W3C PROV-JSON.")
 @click.argument("file", type=_PATH)
 def prov(file: Path) -> None:
-    """Print what stands in a product of its making as W3C PROV-JSON: entities, activities, agents.
+    """Print the provenance that a product keeps as W3C PROV-JSON: entities, activities, agents.
 
     \b
     iris prov out/x_cal.fits > x_cal.prov.json

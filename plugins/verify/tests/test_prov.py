@@ -1,4 +1,4 @@
-"""The making of a product as PROV-JSON, and the package prov reads it."""
+"""The provenance of a product as PROV-JSON, and the package prov reads it."""
 
 from __future__ import annotations
 

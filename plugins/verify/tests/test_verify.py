@@ -121,14 +121,14 @@ def test_a_cut_file_is_found(made: SimpleNamespace, name: str, part: float) -> N
 def test_a_reference_that_was_exchanged_is_named(made: SimpleNamespace) -> None:
     made.night.write_flat(2.5)
     found = problems(made, made.out / "a_cal.fits")
-    assert "reference flat flat.fits is another now" in found["a_cal.fits"][0]
+    assert "reference flat flat.fits has changed" in found["a_cal.fits"][0]
 
 
 def test_so_is_an_exposure_beside_its_product(made: SimpleNamespace) -> None:
     shutil.copy(made.night.raw / "b_rate.fits", made.out / "a_rate.fits")
     found = {one.path.name: one.problems for one in verify_files([made.out]) if one.problems}
     assert found.keys() == {"a_cal.fits", "a_segm.fits"}
-    assert all("a_rate.fits is another now" in one[0] for one in found.values())
+    assert all("a_rate.fits has changed" in one[0] for one in found.values())
     assert not problems(made), "the right one is under --search"
 
 
