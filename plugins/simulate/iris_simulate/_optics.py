@@ -57,15 +57,21 @@ class Distortion:
         return polyval2d(u, v, self.cx), polyval2d(u, v, self.cy)
 
     def to_pixel(self, p: ArrayLike, q: ArrayLike) -> Pair:
-        """Return the pixel of a focal-plane position, by iteration to 1e-10 pixel."""
+        """Return the pixel of a focal-plane position, by iteration to 1e-10 pixel.
+
+        So far off the detector that this does not converge, it is that without the distortion.
+        """
         p, q = np.asarray(p), np.asarray(q)
-        u, v = self._normalised(p, q)
-        for _ in range(50):
-            du = (p - polyval2d(u, v, self.cx)) / self.cx[1, 0]
-            dv = (q - polyval2d(u, v, self.cy)) / self.cy[0, 1]
-            u, v = u + du, v + dv
-            if np.max(np.abs([du, dv]), initial=0.0) * self.half < 1e-10:
-                break
+        linear = u, v = self._normalised(p, q)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(50):
+                du = (p - polyval2d(u, v, self.cx)) / self.cx[1, 0]
+                dv = (q - polyval2d(u, v, self.cy)) / self.cy[0, 1]
+                u, v = u + du, v + dv
+                if np.max(np.abs([du, dv]), initial=0.0) * self.half < 1e-10:
+                    break
+        known = np.isfinite(u) & np.isfinite(v)
+        u, v = np.where(known, u, linear[0]), np.where(known, v, linear[1])
         return u * self.half + self.x0, v * self.half + self.y0
 
     def _normalised(self, p: ArrayLike, q: ArrayLike) -> Pair:

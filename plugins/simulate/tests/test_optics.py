@@ -42,6 +42,14 @@ def test_the_way_back_is_exact() -> None:
     np.testing.assert_allclose(back, (x, y), atol=1e-8)
 
 
+def test_what_is_too_far_off_to_be_distorted_is_far_off() -> None:
+    """Stars of the first exposure, seen from the last of many dithers."""
+    away = np.array([50.0, -400.0, 9000.0])  # detectors
+    x, y = OPTICS.to_pixel(OFFSET[0] + away * 320 * 0.004, OFFSET[1] + away[::-1] * 256 * 0.004)
+    assert x - 159.5 == pytest.approx(away * 320)
+    assert y - 127.5 == pytest.approx(away[::-1] * 256)
+
+
 def test_the_reference_model_says_the_same_and_its_inverse_is_good_to_1e_4_pixel() -> None:
     x, y = grid((256, 320))
     model = OPTICS.model()
