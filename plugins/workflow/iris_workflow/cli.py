@@ -72,9 +72,9 @@ def plan(
     and writes, and with estimates of time, memory and disk. What is wrong is reported as by 'iris check'.
 
     \b
-    iris plan image2 night/*_asn.json --reference store=references --output-dir out --resume --json > plan.json
-    iris plan image2 night/*_asn.json --output-dir out --snakefile Snakefile && snakemake --cores 2
-    iris plan image2 night/*_asn.json --output-dir out --resume --slurm night.sh && sbatch night.sh
+    iris plan image2 night.json --reference store=references --output-dir out --resume --json > plan.json
+    iris plan image2 night.json --output-dir out --snakefile Snakefile && snakemake --cores 2
+    iris plan image2 night.json --output-dir out --resume --slurm night.sh && sbatch night.sh
     """  # noqa: D301 - click wants the character, not a backslash
     from iris_workflow._slurm import slurm_script
     from iris_workflow._snakefile import snakefile as snakefile_of
