@@ -128,6 +128,7 @@ def test_show_a_file_tells_what_it_is_and_what_was_done_to_it(product: Path) -> 
     text = output("show", product)
     for words in ("IRIS IMG1", "12.5 s", "2026-01-02", "8 x 9", "electron / s", "flat_field", "COMPLETE", "carefully"):
         assert words in text
+    assert "--json shows key, resolved" in " ".join(text.split())  # pages of hashes, for programs
     content = parsed("show", product)
     assert content["history"][0]["by"] == "lab-flat 3.1"
     assert content["references"][0]["type"] == "flat"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
@@ -83,7 +83,7 @@ def show(what: str, as_json: bool) -> None:
         raise InputError(f"no stage, recipe, mode or file '{what}'{did_you_mean(what, known)} Known: {choices(known)}")
     for make in found[:1] if as_json else found:
         content = make(what, plugins)
-        for part in _stage_as_text(content) if make is _stage and not as_json else [content]:
+        for part in [content] if as_json else _AS_TEXT.get(make, _alone)(content):
             present(part, as_json)
 
 
@@ -95,6 +95,18 @@ def _stage_as_text(content: Content) -> Iterator[Content]:
             "reference files": {"needed": one["references"] or "none", "used if found": one["optional"]},
             "parameters": one["params"],
         }
+
+
+def _file_as_text(content: Content) -> Iterator[Content]:
+    """Leave out what is for programs: hashes and parameters of everything."""
+    whole = content["provenance"]
+    short = {name: value for name, value in whole.items() if not isinstance(value, Mapping)}
+    long = [name for name, value in whole.items() if name not in short and value]
+    yield {**content, "provenance": {**short, "more": f"--json shows {', '.join(long)}"} if long else short}
+
+
+def _alone(content: Content) -> Iterator[Content]:
+    yield content
 
 
 def _prose(documentation: str) -> str:
@@ -217,4 +229,5 @@ def _table(path: str, _: Plugins) -> Content:
     }
 
 
+_AS_TEXT: dict[Maker, Callable[[Content], Iterator[Content]]] = {_stage: _stage_as_text, _file: _file_as_text}
 _BY_SUFFIX: dict[str, Maker] = {".yaml": _recipe, ".yml": _recipe, ".ecsv": _table}
