@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
+
+from iris_core.errors import did_you_mean
 
 if TYPE_CHECKING:
     from iris_core.report import Report
@@ -21,12 +23,13 @@ def find_commands(context: click.Context, _: click.Parameter, names: Sequence[st
     BadParameter
         When there is none of a name.
     """
-    found: dict[str, click.Command] = {}
     root = context.find_root()
+    group, found = cast(click.Group, root.command), dict[str, click.Command]()
     for name in names:
-        command = root.command.get_command(root, name) if isinstance(root.command, click.Group) else None
+        command = group.get_command(root, name)
         if command is None:
-            raise click.BadParameter(f"there is no command '{name}'; 'iris --help' lists them")
+            near = did_you_mean(name, group.list_commands(root))
+            raise click.BadParameter(f"there is no command '{name}'{near} 'iris --help' lists them")
         found[name] = command
     return found
 

@@ -64,7 +64,7 @@ class ReferenceLibrary:
         content = self._outlines[key]
         if isinstance(content, Exposure):
             refuse_faults(_name(reference), unit_faults(image_of(content), self._type(reference)))
-        return reference.with_content(content, self._derived.setdefault(key, {}))
+        return self._filled(reference, content)
 
     def _type(self, reference: Reference) -> ReferenceType:
         return self._plugins.reference_type(reference.reftype, reference.path)
@@ -95,7 +95,10 @@ class ReferenceLibrary:
             self._contents[key] = content
             while sum(map(_size, self._contents.values())) > KEPT_BYTES:
                 del self._contents[next(iter(self._contents))]  # the one that was used least recently
-        return reference.with_content(content, self._derived.setdefault(key, {}))
+        return self._filled(reference, content)
+
+    def _filled(self, reference: Reference, content: Any) -> Reference:
+        return reference.with_content(content, self._derived.setdefault(_key(reference), {}))
 
     def _image(self, reference: Reference) -> ReferenceImage:
         image = image_of(self._plugins.read_reference(*_key(reference)))

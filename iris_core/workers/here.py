@@ -145,7 +145,6 @@ class Written:
 
     def end_hashes(self, files: HashedFiles) -> None:
         """Keep the hashes of what has been written, and is as it was written."""
-        self.begin_hashes(files)
         found = files.unchanged(self.products.values())
         self.hashes = {suffix: found[path] for suffix, path in self.products.items() if path in found}
 
