@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread, current_thread, main_thread
 from time import sleep
 from typing import Any
 
@@ -37,8 +39,8 @@ from iris_core import (
     write_fits,
 )
 from iris_core.report import Job
-from iris_core.workers import here
-from iris_core.workers.here import stamp_product
+from iris_core.workers import written
+from iris_core.workers.written import stamp_product
 
 Install = Callable[..., None]
 Write = Callable[..., Path]
@@ -379,24 +381,40 @@ def test_a_stage_of_many_that_is_skipped_says_why_in_each_exposure(
     assert made.history[1].notes == ("no need",)
 
 
-def test_two_products_are_written_at_a_time_however_many_cores_there_are(
+def test_products_are_written_one_at_a_time_in_a_thread_of_their_own(
     plugins: Plugins, write_recipe: Write, frames: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More would take more memory than what is foretold."""
-    at_work, most = list[str](), list[int]()
+    """More would take more memory than what is foretold; the stages go on meanwhile."""
+    at_work, most, threads = list[str](), list[int](), set[Thread]()
 
     def stamped(*arguments: Any) -> Exposure:
         at_work.append("")
+        threads.add(current_thread())
         sleep(0.05)
         most.append(len(at_work))
         at_work.pop()
         return stamp_product(*arguments)
 
     monkeypatch.setattr(rows, "usable_threads", lambda: 8)
-    monkeypatch.setattr(here, "stamp_product", stamped)
+    monkeypatch.setattr(written, "stamp_product", stamped)
     report = run(write_recipe("[halve, level: {save: true}]"), *frames, plugins=plugins)
     assert sorted(path.name for path in report.products) == LEVELED
-    assert max(most) <= 2
+    assert max(most) == 1
+    assert len(threads) == 1
+    assert main_thread() not in threads
+
+
+def test_a_product_that_cannot_be_written_fails_what_is_made_and_leaves_out_no_exposure(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Exposure:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(written, "stamp_product", full)
+    report = run(write_recipe("[halve: {save: true}, level]", "missing: leave_out"), *frames, plugins=plugins)
+    assert not report.products
+    assert "No space left on device" in report.results[0].error
+    assert "left out" not in report.results[0].error
 
 
 def test_a_product_keeps_which_file_was_for_which_exposure(

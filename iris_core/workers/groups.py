@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,21 +19,18 @@ from iris_core.io.hashing import HashedFiles
 from iris_core.plan import Plan
 from iris_core.prepare import Run
 from iris_core.report import ExposureResult, Job
-from iris_core.rows import in_threads
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
-from iris_core.workers.here import Planned, Written, failure, hashed, read_inputs, recorded
+from iris_core.workers.here import Planned, failure, hashed, read_inputs, recorded
 from iris_core.workers.identity import Identity, Known, Owner, identify
 from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Room, Spilled, spill
+from iris_core.workers.written import Writer, Written
 
 __all__ = ["calibrate_groups", "members_of_group"]
 
 log = logging.getLogger(__name__)
-
-# An exposure that is written takes its planes twice at most; what is foretold of one at work (needs.py) is 4 times.
-_WRITTEN_AT_A_TIME = 2
 
 # From the job of one exposure, the number of the part and the outline, to its plan and the run, in a worker.
 Replan = Callable[[Job, int, Exposure], tuple[Plan, Run]]
@@ -88,10 +85,13 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
         needs = plan.needs
         pool = DiskPool(folder, executor, needs.workers, rows_budget(needs.allowed), needs.held)
-        line = _Line(run, plan, written, pool, replan, stack.enter_context(hashed(members_of_group(plan))))
+        files = stack.enter_context(hashed(members_of_group(plan)))
+        line = _Line(run, plan, pool, replan, files)
+        line.writer = stack.enter_context(Writer(written, run, line, files))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
-        written.end_hashes(line.files)
+        line.writer.wait()
+        written.keep_hashes(files)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
 
 
@@ -101,10 +101,10 @@ class _Line:
 
     run: Run
     plan: GroupPlan
-    written: Written
     pool: DiskPool
     replan: Replan | None
     files: HashedFiles
+    writer: Writer = field(init=False)
     number: int = 0
     left_out: dict[Path, str] = field(default_factory=dict)
     read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class _Line:
         given = [(self.number, member, pool.new_path(), pool.room) for member in members]
         if self.replan is None or (self.number and all(isinstance(member, InMemory) for member in members)):
             for plan, one in zip(plans, given, strict=True):
-                yield _advance(partial(_given, plan, self.run), *one, self)
+                yield _advance(partial(_given, plan, self.run), *one, self.writer)
             return
         outlines = (member.outline for member in members)
         replans = [partial(self.replan, plan.job, self.number, one) for plan, one in zip(plans, outlines, strict=True)]
@@ -143,6 +143,7 @@ class _Line:
     def _together(self, plans: Sequence[Plan], made: Iterable[Any], roles: Mapping[Path, str]) -> Exposures:
         kept: list[Member] = []
         for plan, one in zip(plans, made, strict=True):
+            self.writer.check()  # no product that cannot be written leaves out its exposure
             if isinstance(one, Exception):
                 self._leave_out(plan.job.path, one)
                 continue
@@ -157,6 +158,7 @@ class _Line:
 
     def _discard(self, kept: Sequence[Member]) -> None:
         """Remove the files of planes that are no longer needed."""
+        self.writer.wait()  # for it reads them
         for member in self.current:
             if isinstance(member, Spilled):
                 member.discard(kept)
@@ -173,19 +175,15 @@ class _Line:
         made, planned = result.exposure, part.planned
         if isinstance(made, Exposure):
             result = replace(result, exposure=self._with_members(made))
-            self._take(self._written(result, planned.output, planned.step.save, planned.beside))
+            self.writer.write(result, planned.output, planned.step.save, planned.beside)
             return result
         self._discard(made.members)
         outputs = {plan.job.path: path for plan, path in zip(part.plans, part.outputs, strict=False)}
-
-        def write(index: int) -> Written:
-            one = made[index]
-            return self._written(Result(exposure=one), outputs[one.meta.path], f"{one.name} {planned.step.save}", {})
-
-        for written in in_threads(write, range(len(made) if outputs else 0), _WRITTEN_AT_A_TIME):
-            self._take(written)
+        for index, outline in enumerate(made.outlines if outputs else ()):
+            name = f"{outline.name} {planned.step.save}"
+            self.writer.write_later(partial(_made_one, made, index), outputs[outline.meta.path], name, {})
         if planned.beside:
-            self._take(self._written(replace(result, exposure=made.outlines[0]), None, "", planned.beside))
+            self.writer.write_later(lambda: replace(result, exposure=made.outlines[0]), None, "", planned.beside)
         return result
 
     def _with_members(self, made: Exposure) -> Exposure:
@@ -196,15 +194,15 @@ class _Line:
             provenance["left_out"] = recorded((one for one in members if one[1] in self.left_out), self.files)
         return made.replace(provenance=provenance)
 
-    def _written(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> Written:
-        written = Written()
-        written.write(made, output, suffix, beside, self.run, self)
-        return written
-
     def _take(self, written: Written) -> None:
-        """Add what has been written, and begin to hash it."""
-        self.written.add(written)
-        written.begin_hashes(self.files)
+        """Add what was written elsewhere, and begin to hash it."""
+        for path in written.products.values():
+            self.files.hash(path)
+        self.writer.written.add(written)
+
+
+def _made_one(made: Exposures, index: int) -> Result[Exposure]:
+    return Result(exposure=made[index])
 
 
 def members_of_group(plan: GroupPlan) -> list[tuple[str, Path]]:
@@ -218,7 +216,7 @@ def _given(plan: Plan, run: Run) -> tuple[Plan, Run]:
 
 
 def _advance(
-    planned: Planned, number: int, member: Member, path: Path, room: Room, owner: Owner
+    planned: Planned, number: int, member: Member, path: Path, room: Room, writer: Writer | Owner
 ) -> tuple[Member, Written, tuple[str, ...]] | Exception:
     """Take one exposure through steps, and spill it, with the notes it had before; what goes wrong is the result."""
     written = Written()
@@ -232,7 +230,8 @@ def _advance(
         notes = exposure.notes
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
-        last = written.follow(steps, run, owner)
+        with nullcontext(writer) if isinstance(writer, Writer) else Writer(written, run, writer) as theirs:
+            last = theirs.follow(steps)
         if isinstance(member, InMemory) and number:
             return InMemory(last), written, notes
         return spill(last, path, before, member if isinstance(member, Spilled) else None, room), written, notes

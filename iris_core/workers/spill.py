@@ -33,24 +33,27 @@ class Room:
 
     Parameters
     ----------
-    left
-        How much of it is free [byte]: what a plane took is free again when nobody holds the plane.
+    size
+        How much of it there is [byte]: what a plane took is free again when nobody holds the plane.
     """
 
-    def __init__(self, left: int = 0) -> None:
-        self.left = left
+    def __init__(self, size: int = 0) -> None:
+        self._size, self._taken, self._numbers = size, dict[int, int](), count()
+
+    @property
+    def left(self) -> int:
+        """How much of it is free [byte]."""
+        return self._size - sum(list(self._taken.values()))
 
     def takes(self, plane: Array) -> bool:
         """Whether there is room for a plane, which has it then; a part of a larger array would hold all of that."""
         whole = plane if plane.base is None else plane.base
         if plane.nbytes > self.left or getattr(whole, "nbytes", np.inf) > plane.nbytes:
             return False
-        self.left -= plane.nbytes
-        finalize(plane, self._give, plane.nbytes)
+        number = next(self._numbers)
+        self._taken[number] = plane.nbytes
+        finalize(plane, self._taken.pop, number)  # in any thread, at any time
         return True
-
-    def _give(self, size: int) -> None:
-        self.left += size
 
 
 @dataclass(frozen=True, slots=True)
