@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from iris_core import __version__
+from iris_core.cli.memory import end_start, starting
 from iris_core.installed import COMMANDS, distribution_of, find_entry_points
 
 
@@ -40,6 +41,10 @@ class _Iris(click.Group):
             ctx.with_resource(warnings_in_log())
         return rest
 
+    def invoke(self, ctx: click.Context) -> Any:
+        end_start()
+        return super().invoke(ctx)
+
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command to its end; the exit code is 0 only where nothing went wrong and all was written."""
         # Our matrices are small: threads would wait for each other longer than they work, in each worker.
@@ -48,7 +53,7 @@ class _Iris(click.Group):
             return super().main(args, *more, **options)
         from iris_core.cli.ending import ending
 
-        with ending(sys.argv[1:] if args is None else args):
+        with starting(), ending(sys.argv[1:] if args is None else args):
             raise SystemExit(super().main(args, *more, **{**options, "standalone_mode": False}) or 0)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from iris_core.cli.memory import starting
 from iris_core.cli.options import as_json, complete, recipe_options, run_arguments
 from iris_core.cli.then import find_commands, run_then
 
@@ -20,14 +21,11 @@ _recipe = click.argument("recipe", shell_complete=complete)
 
 @contextmanager
 def _quickly() -> Iterator[None]:
-    """Start no threads of numpy and collect no garbage: both take longer than to print a list."""
+    """Start no threads of numpy and collect little garbage: both take longer than to print a list, or to plan."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     atexit.register(gc.freeze)
-    gc.disable()
-    try:
+    with starting():
         yield
-    finally:
-        gc.enable()
 
 
 @click.command()
@@ -52,6 +50,7 @@ def _quickly() -> Iterator[None]:
 @click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append the log to this file.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log.")
 @click.pass_obj
+@_quickly()
 def run(
     arguments: tuple[str, ...],
     /,
@@ -100,6 +99,7 @@ def run(
 @_recipe
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @recipe_options
+@_quickly()
 def check(recipe: str, files: tuple[Path, ...], as_json: bool, traceback: bool, **options: Any) -> None:
     """Do everything that a run does before it reads the first pixel, and report all errors together."""
     _check(recipe, files, as_json, **options)

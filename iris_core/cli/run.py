@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iris_core import __version__
 from iris_core.cli.ending import EachOnce
+from iris_core.cli.memory import end_start, keep_memory
 from iris_core.cli.tables import print_json, printable, say
 from iris_core.errors import InputError
 from iris_core.stages import hookimpl
@@ -81,6 +82,8 @@ class RunDisplay:
     @hookimpl(wrapper=True)
     def calibrate_jobs(self, plans: Mapping[Any, Any]) -> Generator[None, Any, Any]:
         """Count the exposures; those that cannot be calibrated have been shown before."""
+        end_start()
+        keep_memory()
         self.total = len(self.results) + len(plans)
         self.outputs += [path for plan in plans.values() for path in plan.outputs]
         self._update(total=self.total)

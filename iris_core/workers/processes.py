@@ -13,18 +13,25 @@ from threading import Thread
 
 __all__ = ["executor_of"]
 
-_SAFE_PATH = "PYTHONSAFEPATH"
+# No folder in the path of Python in which a file ``pickle.py`` would be imported; and with glibc, what is freed stays
+# with the process: see `keep_memory`.
+_ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 def executor_of(workers: int) -> Executor:
     """Return an executor of processes that are started anew, not copied."""
-    with _safe_path():  # the locks of an executor start a process already, which keeps an account of them
+    with _environment():  # the locks of an executor start a process already, which keeps an account of them
         return ProcessPoolExecutor(max_workers=workers, mp_context=_Context(), initializer=_end_with_parent)
 
 
 class _Process(SpawnProcess):
     def start(self) -> None:
-        with _safe_path():
+        with _environment():
             super().start()
 
 
@@ -33,17 +40,18 @@ class _Context(SpawnContext):
 
 
 @contextmanager
-def _safe_path() -> Iterator[None]:
-    """Start Python without the current folder in its path, where a file ``pickle.py`` would be imported."""
-    before = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"
+def _environment() -> Iterator[None]:
+    """Start Python in the environment of a worker."""
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_SAFE_PATH]
-        else:
-            os.environ[_SAFE_PATH] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _end_with_parent() -> None:
