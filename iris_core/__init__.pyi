@@ -130,6 +130,7 @@ from .report import Report as Report
 from .report import Standing as Standing
 from .rows import by_rows as by_rows
 from .rows import in_threads as in_threads
+from .rows import thread_safe as thread_safe
 from .runner import run_step as run_step
 from .stages import Params as Params
 from .stages import StageImplementation as StageImplementation

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from multiprocessing import parent_process
@@ -22,6 +22,9 @@ from iris_core.reference import ReferenceImage
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_IN_THREAD = ContextVar("in a thread of in_threads", default=False)
 
 # Of the rows that a thread works on: they stay in a processor's cache with all that is made of them.
 _PIXELS = 1 << 16
@@ -67,6 +70,22 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
     return exposure.replace(**pixels, notes=(*exposure.notes, *notes))
 
 
+def thread_safe(function: Function) -> Function:
+    """Say that several threads may call a function at a time, each with another exposure.
+
+    `Exposures.each` and `Exposures.changed` then call it for two exposures at a time, in a run without an executor.
+
+    Examples
+    --------
+    >>> from iris_core import Exposure, thread_safe
+    >>> @thread_safe
+    ... def without_level(exposure: Exposure, level: float) -> Exposure:
+    ...     return exposure.replace(data=exposure.data - level)
+    """
+    function.__dict__["iris_thread_safe"] = True
+    return function
+
+
 def in_threads(function: Callable[[Item], Made], items: Iterable[Item], most: int = 0) -> Iterator[Made]:
     """Yield what a function returns for each item, in their order; several are worked on at a time, over threads.
 
@@ -87,7 +106,7 @@ def in_threads(function: Callable[[Item], Made], items: Iterable[Item], most: in
         return
     with ThreadPoolExecutor(number) as pool:
         # np.errstate is of the context.
-        submitted = (pool.submit(copy_context().run, function, one) for one in chain(first, rest))
+        submitted = (pool.submit(copy_context().run, _alone, function, one) for one in chain(first, rest))
         waiting = deque(islice(submitted, 2 * number))
         try:
             while waiting:
@@ -97,9 +116,17 @@ def in_threads(function: Callable[[Item], Made], items: Iterable[Item], most: in
             pool.shutdown(cancel_futures=True)
 
 
+def _alone(function: Callable[[Item], Made], item: Item) -> Made:
+    """Call a function, which starts no threads of its own."""
+    _IN_THREAD.set(True)
+    return function(item)
+
+
 def usable_threads() -> int:
-    """Return how many threads this process may start: workers share the cores already."""
-    return 1 if parent_process() else len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    """Return how many threads this process, or this thread, may start: those there are share the cores already."""
+    if parent_process() or _IN_THREAD.get():
+        return 1
+    return len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
 
 
 def _rows_of(image: ReferenceImage | Array, rows: slice) -> ReferenceImage | Array:

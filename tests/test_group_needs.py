@@ -49,8 +49,8 @@ def test_memory_is_that_of_exposures_at_work_and_of_what_is_made() -> None:
     """Four times an exposure, or twice the rows of all of them; three times the product."""
     one, product = big(4096), big(8500, WHT=np.float32, CON=np.int32)
     options = ExecutorOptions(memory=32 << 30)
-    for workers, name in ((1, "serial"), (3, "processes")):
-        needs = needs_of([one] * 8, [product], options.model_copy(update={"name": name, "workers": workers}))
+    for workers, name, asked in ((2, "serial", None), (3, "processes", 3)):
+        needs = needs_of([one] * 8, [product], options.model_copy(update={"name": name, "workers": asked}))
         assert needs.workers == workers
         assert needs.memory == 4 * workers * BYTES * 4096**2 + 3.5 * (BYTES + 8) * 8500**2
     small = needs_of([big(100)] * 8, [], options)
@@ -60,7 +60,7 @@ def test_memory_is_that_of_exposures_at_work_and_of_what_is_made() -> None:
 def test_background_exposures_are_in_memory_with_each_exposure() -> None:
     options = ExecutorOptions(memory=32 << 30)
     alone, with_sky = (needs_of([big(4096)], [], options, backgrounds=number).memory for number in (0, 3))
-    assert with_sky - alone == 3 * BYTES * 4096**2
+    assert with_sky - alone == 2 * 3 * BYTES * 4096**2
 
 
 def test_fewer_exposures_are_worked_on_where_memory_is_short() -> None:
@@ -74,7 +74,7 @@ def test_fewer_exposures_are_worked_on_where_memory_is_short() -> None:
 def test_more_memory_and_disk_are_needed_for_more_exposures(sides: list[int], memory: int, workers: int) -> None:
     options = ExecutorOptions(name="processes", workers=workers, memory=memory << 20)
     less, more = (needs_of([big(side) for side in some], [], options) for some in (sides, [*sides, 1000]))
-    assert less.scratch == 3 * BYTES * sum(side**2 for side in sides) < more.scratch
+    assert less.scratch == 4 * BYTES * sum(side**2 for side in sides) < more.scratch
     assert 1 <= less.workers <= workers
     assert less.memory >= 4 * BYTES * max(sides) ** 2
 
@@ -103,7 +103,7 @@ def test_a_check_tells_sizes_and_needs(night: tuple[Path, list[Path]]) -> None:
     found = check(recipe, *files, memory="1G")
     (plan,) = found.plans.values()
     assert plan.facts["size after combine_frames"] == "64 x 48 pixels"
-    assert "(1.00 allowed, exposures at a time: 1)" in plan.facts["needs"]
+    assert "(1.00 allowed, exposures at a time: 2)" in plan.facts["needs"]
 
 
 def refused(recipe: Path, files: Sequence[Path], **options: object) -> list[str]:

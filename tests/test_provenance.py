@@ -26,8 +26,8 @@ from iris_core import (
 )
 from iris_core.io.hashing import HashedFiles, state_of
 from iris_core.provenance import record_step, sha256_of
-from iris_core.workers.written import stamp_product
 from iris_core.workers.identity import Identity
+from iris_core.workers.written import stamp_product
 
 
 class Numbers(Params):

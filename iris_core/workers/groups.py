@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, wait
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -109,6 +109,7 @@ class _Line:
     left_out: dict[Path, str] = field(default_factory=dict)
     read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     current: tuple[Member, ...] = ()
+    discarded: Future[Any] | None = None
 
     @cached_property
     def identity(self) -> Identity:
@@ -157,11 +158,10 @@ class _Line:
         return Exposures(kept, [roles[member.outline.meta.path] for member in kept], self.pool)
 
     def _discard(self, kept: Sequence[Member]) -> None:
-        """Remove the files of planes that are no longer needed."""
-        self.writer.wait()  # for it reads them
-        for member in self.current:
-            if isinstance(member, Spilled):
-                member.discard(kept)
+        """Remove the files of planes that are no longer needed, when all is written that is read from them."""
+        if self.discarded:
+            wait([self.discarded])  # of two stages there are files, not of more
+        self.discarded = self.writer.call_later(_discard, self.current, kept)
         self.current = tuple(kept)
 
     def _leave_out(self, path: Path, error: Exception) -> None:
@@ -201,6 +201,12 @@ class _Line:
         self.writer.written.add(written)
 
 
+def _discard(members: Sequence[Member], kept: Sequence[Member]) -> None:
+    for member in members:
+        if isinstance(member, Spilled):
+            member.discard(kept)
+
+
 def _made_one(made: Exposures, index: int) -> Result[Exposure]:
     return Result(exposure=made[index])
 
@@ -231,10 +237,12 @@ def _advance(
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
         with nullcontext(writer) if isinstance(writer, Writer) else Writer(written, run, writer) as theirs:
-            last = theirs.follow(steps)
-        if isinstance(member, InMemory) and number:
-            return InMemory(last), written, notes
-        return spill(last, path, before, member if isinstance(member, Spilled) else None, room), written, notes
+            last = theirs.follow(steps, plan.steps[-1] if plan.steps else None)
+            stored = member if isinstance(member, Spilled) else None
+            is_one = isinstance(member, InMemory) and number
+            kept = InMemory(last) if is_one else spill(last, path, before, stored, room)
+            theirs.write_last(kept)
+        return kept, written, notes
     except IrisError as error:
         return error
     except Exception as error:

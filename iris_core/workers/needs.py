@@ -16,10 +16,10 @@ __all__ = ["Needs", "needs_of"]
 # So many times their planes a stage takes that works on an exposure, on rows of all of them, on what is made of all:
 # measured, 1 to 4 times less (docs/recipes.md).
 _AT_WORK, _OF_ROWS, _MADE = 4, 2, 3.5
-# A stage writes what it changes while the planes of the two before it may still be needed.
-_ON_DISK = 3
+# A stage writes what it changes while the planes of the three before it may still be needed.
+_ON_DISK = 4
 # What changes may stay in memory as far as it is allowed: with more, memory would grow with the number of exposures.
-_HELD = 1 << 30
+_HELD = 2 << 30
 _GIB = 2**30
 
 
@@ -81,7 +81,7 @@ def needs_of(
         How many background exposures each of them has.
     """
     allowed, sizes = options.memory or memory_of_machine(), [_size(one) for one in members]
-    largest, asked = max(sizes), 1 if options.name == "serial" else options.workers or 2
+    largest, asked = max(sizes), options.workers or 2
     workers = workers_within(allowed, asked, largest)
     rows = min(rows_budget(allowed), sum(sizes))
     at_work = workers * (_AT_WORK + backgrounds) * largest

@@ -19,6 +19,7 @@ import numpy as np
 from iris_core.arrays import Array, blank_plane
 from iris_core.exposure import Exposure, planes_of, with_planes
 from iris_core.exposures import Member, Pool, outline_of, rows_of
+from iris_core.rows import in_threads
 from iris_core.workers.warned import logged, replay
 
 __all__ = ["DiskPool", "Room", "Spilled", "spill"]
@@ -280,7 +281,7 @@ class DiskPool(Pool):
     ) -> Iterator[Any]:
         """Yield what a function returns for each exposure, in order."""
         each = zip(members, arguments, strict=True)
-        yield from self.call(_call, [(function, member, given) for member, given in each])
+        yield from self.call(_call, [(function, member, given) for member, given in each], self._together(function))
 
     def change(
         self, function: Callable[..., Exposure], members: Sequence[Member], arguments: Sequence[Mapping[str, Any]]
@@ -288,12 +289,19 @@ class DiskPool(Pool):
         """Return the exposures that a function makes of `members`; only planes that change are written."""
         each = zip(members, arguments, strict=True)
         calls = [(function, member, given, self.new_path(), self.room) for member, given in each]
-        return list(self.call(_change, calls))
+        return list(self.call(_change, calls, self._together(function)))
 
-    def call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-        """Yield what a function of this module, or of one that a worker can import, returns for each call, in order."""
+    def _together(self, function: Callable[..., Any]) -> int:
+        """Return for how many exposures a function may be called at a time in this process."""
+        return self.workers if getattr(function, "iris_thread_safe", False) else 1
+
+    def call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], together: int = 1) -> Iterator[Any]:
+        """Yield what a function of this module, or of one that a worker can import, returns for each call, in order.
+
+        Without an executor, `together` calls are made at a time.
+        """
         if self.executor is None:
-            yield from (function(*one) for one in calls)
+            yield from in_threads(lambda one: function(*one), calls, together)
             return
         rest = iter(calls)
         waiting = deque(self.executor.submit(logged, function, *one) for one in islice(rest, self.workers))

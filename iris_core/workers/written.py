@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
 from iris_core.exposure import Exposure
-from iris_core.exposures import Result
+from iris_core.exposures import Member, Result
 from iris_core.installed import DISTRIBUTION
 from iris_core.io.hashing import HashedFiles
 from iris_core.io.keys import KEY
@@ -77,7 +77,9 @@ class Writer:
 
     def __init__(self, written: Written, run: Run, owner: Owner, files: HashedFiles | None = None) -> None:
         self.written, self.run, self.owner, self.files = written, run, owner, files
-        self._thread, self._begun = ThreadPoolExecutor(1), list[Future[None]]()
+        self._thread, self._begun = ThreadPoolExecutor(1), list[Future[Any]]()
+        self._holding: Future[Any] | None = None
+        self._last: tuple[PlannedStep, Result[Exposure]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -97,26 +99,58 @@ class Writer:
         while self._begun and self._begun[0].done():
             self._begun.pop(0).result()
 
-    def follow(self, steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure]) -> Exposure:
-        """Write what the steps of an exposure make, as it comes, and return the exposure at the end."""
-        last = follow(steps, lambda done, made: self.write(made, done.output, done.suffix, done.beside))
-        self.written.history = last.history
-        return last
+    def follow(
+        self,
+        steps: Generator[tuple[PlannedStep, Result[Exposure]], None, Exposure],
+        last: PlannedStep | None = None,
+    ) -> Exposure:
+        """Write what the steps of an exposure make, as it comes, and return the exposure at the end.
+
+        Parameters
+        ----------
+        steps
+            As `calibrate_exposure` yields them.
+        last
+            The last of them, where `write_last` is to write what it makes.
+        """
+
+        def take(done: PlannedStep, made: Result[Exposure]) -> None:
+            if done is last:
+                self._last = done, made
+            else:
+                self.write(made, done.output, done.suffix, done.beside)
+
+        exposure = follow(steps, take)
+        self.written.history = exposure.history
+        return exposure
+
+    def write_last(self, member: Member) -> None:
+        """Write what the last step made of an exposure, which is read again when its turn comes: nothing holds it."""
+        if self._last is not None:
+            (done, made), self._last = self._last, None
+            beside = replace(made, exposure=member.outline)
+            self.write_later(lambda: replace(beside, exposure=member.read()), done.output, done.suffix, done.beside)
 
     def write(self, made: Result[Any], output: Path | None, suffix: str, beside: Mapping[str, Path]) -> None:
         """Begin to write an exposure, where it has a file, and the tables and images that were made beside it.
 
-        What was begun before is written first: no more than one exposure is held for it.
+        What was begun like this before is written first: no more than one exposure is held for it.
         """
-        wait(self._begun)
+        if self._holding:
+            wait([self._holding])
         self.written.history = made.exposure.history
-        self.write_later(lambda: made, output, suffix, beside)
+        self._holding = self.call_later(self._write, lambda: made, output, suffix, beside)
 
     def write_later(
         self, find: Callable[[], Result[Any]], output: Path | None, suffix: str, beside: Mapping[str, Path]
     ) -> None:
         """Write what a function returns, which is called in the thread, when all before it is written."""
-        self._begun.append(self._thread.submit(copy_context().run, self._write, find, output, suffix, beside))
+        self.call_later(self._write, find, output, suffix, beside)
+
+    def call_later(self, function: Callable[..., None], *arguments: Any) -> Future[Any]:
+        """Call a function in the thread, when all before it is written."""
+        self._begun.append(self._thread.submit(copy_context().run, function, *arguments))
+        return self._begun[-1]
 
     def _write(
         self, find: Callable[[], Result[Any]], output: Path | None, suffix: str, beside: Mapping[str, Path]

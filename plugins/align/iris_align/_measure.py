@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iris_align._detect import Centroids, find_peaks, flattened, measure_widths, spread, windowed
-from iris_core import DQ, Doubles, Exposure, Image, Mask
+from iris_core import DQ, Doubles, Exposure, Image, Mask, thread_safe
 
 __all__ = ["StarList", "measure"]
 
@@ -46,6 +46,7 @@ class StarList:
         return len(self.x)
 
 
+@thread_safe
 def measure(exposure: Exposure, threshold: float, fwhm: float | None, most: int) -> StarList:
     """Return the stars of an exposure.
 

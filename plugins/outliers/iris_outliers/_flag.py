@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_core import DQ, Array, Exposure, Image, InputError, Mask
+from iris_core import DQ, Array, Exposure, Image, InputError, Mask, thread_safe
 from iris_outliers._median import Cut
 from iris_outliers._noise import Noise, noise_of
 from iris_outliers._resample import bands, blot
@@ -31,6 +31,7 @@ _SUSPICIOUS = 0.01
 _STEEP, _MARGIN = 2.2, 2.0
 
 
+@thread_safe
 def flag_exposure(
     exposure: Exposure, cut: Cut, level: float, params: OutlierParams, objects: ObjectMask | None = None
 ) -> Exposure:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from iris_background import MAD_TO_SIGMA, Noise, measure_level
 
-from iris_core import DQ, Doubles, Exposure, Exposures, Image, InputError
+from iris_core import DQ, Doubles, Exposure, Exposures, Image, InputError, thread_safe
 
 if TYPE_CHECKING:
     from iris_core import Mask
@@ -102,6 +102,7 @@ def _tells_errors(variance: Image) -> bool:
     return not valid.size or bool(np.median(valid) > 0)
 
 
+@thread_safe
 def thin_out(exposure: Exposure, step: int) -> tuple[Image, Image | None]:
     """Return every so many rows and columns of an exposure as a row of values, NaN where not valid, and variances."""
     part = slice(None, None, step), slice(None, None, step)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_background import Frame, Noise, Sky, combine, measure_residual
 
-from iris_core import DQ, Exposure, Exposures, Flags, Image, in_threads, unit_string
+from iris_core import DQ, Exposure, Exposures, Flags, Image, in_threads, thread_safe, unit_string
 from iris_sky._notes import notes_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Others:
     every: Others | None = None
 
 
+@thread_safe
 def subtract_sky(
     exposure: Exposure,
     others: Others,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from iris_wcs import PixelMap, Plane
 
-from iris_core import Doubles, Exposure, Removal, unit_string
+from iris_core import Doubles, Exposure, Removal, thread_safe, unit_string
 from iris_skymatch._levels import Found
 
 __all__ = ["Correction", "corrections_of", "subtract_level"]
@@ -74,6 +74,7 @@ def _correction(outline: Exposure, found: Found, index: int, terms: Doubles, sub
     return Correction(terms=terms, level=level, error=error, subtracts=subtracts, notes=(note, *found.notes))
 
 
+@thread_safe
 def subtract_level(exposure: Exposure, correction: Correction, plane: Plane) -> Exposure:
     """Return an exposure without its level, with the keywords."""
     if not correction.subtracts:

@@ -8,7 +8,7 @@ import numpy as np
 from iris_objects import ObjectMask
 from iris_wcs import PixelMap, Plane
 
-from iris_core import Array, Doubles, Exposure, Image, Mask
+from iris_core import Array, Doubles, Exposure, Image, Mask, thread_safe
 from iris_skymatch._cells import Cells, lay_cells
 
 __all__ = ["Tiles", "measure_tiles", "tile_side"]
@@ -52,6 +52,7 @@ def tile_side(shape: tuple[int, int]) -> int:
     return int(np.clip(-(-min(shape) // 128), 8, 32))
 
 
+@thread_safe
 def measure_tiles(exposure: Exposure, plane: Plane, side: int, objects: ObjectMask | None = None) -> Tiles:
     """Return the clipped medians of the tiles of an exposure, sources masked.
 

@@ -80,7 +80,7 @@ class _GroupBench(Bench):
         roles = dict.fromkeys(self.tried.roles, "0+")
         step = {self.step.stage: {"params": dict(self.tried.params), "save": "made"}}
         content = {"recipe": 1, "name": "group", "members": roles, "steps": [step], "instrument": self.mode.name}
-        content["executor"] = {"memory": "160M"}
+        content["executor"] = {"memory": "160M", "workers": 1}  # two at a time take more when they happen to meet
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
 
