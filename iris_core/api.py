@@ -13,7 +13,7 @@ from iris_core.loading import load_plugins
 from iris_core.plugins import WATCH, Plugins
 from iris_core.prepare import Check, Run, check_jobs, start_run
 from iris_core.recipe import Overrides, Recipe
-from iris_core.report import ExposureResult, Report
+from iris_core.report import ExposureResult, Job, Report
 
 File = str | Path
 Many = File | Sequence[File]
@@ -71,7 +71,8 @@ def check(
         When nothing of the recipe can be used.
     """
     options = Overrides.model_validate(locals())
-    return _start(recipe, files, backgrounds, options, plugins)[1]
+    started = start_run(recipe, options, load_plugins() if plugins is None else plugins.copy())
+    return check_jobs(started, _jobs(started, files, backgrounds, options))
 
 
 def run(
@@ -160,23 +161,27 @@ def run(
         When the recipe is wrong, or no exposure at all can be calibrated, with every reason.
     """
     options = Overrides.model_validate(locals())
-    started, found = _start(recipe, files, backgrounds, options, plugins)
-    if watch is not None:
-        started.plugins.add(WATCH, watch)
-        started.plugins.active |= {WATCH}
-    if started.problems or not found.plans:
-        raise Problems(found.errors or (RecipeError("no exposure was given; name one or more files"),))
+    started = start_run(recipe, options, load_plugins() if plugins is None else plugins.copy())
     tell = on_result or (lambda _result: None)
-    results = {
-        job: ExposureResult(path=job.path, products={}, error="\n".join(map(str, errors)))
-        for job, errors in found.bad.items()
-    }
-    results |= {job: one.kept for job, one in found.standing.items() if one.kept}
-    for result in results.values():
-        tell(result)
-    plans = {job: plan for job, plan in found.plans.items() if job not in results}
-    with closing(started.references):
-        for job, result in started.plugins.ask_one("calibrate_jobs", recipe, run=started, plans=plans):
+    with closing(started.products.hashes), closing(started.references):
+        jobs = _jobs(started, files, backgrounds, options)
+        for path in jobs[0].files if jobs and started.recipe.executor.name == "serial" else ():
+            started.products.hashes.hash(path)  # beside planning, which leaves a core to it
+        found = check_jobs(started, jobs)
+        if started.problems or not found.plans:
+            raise Problems(found.errors or (RecipeError("no exposure was given; name one or more files"),))
+        if watch is not None:
+            started.plugins.add(WATCH, watch)
+            started.plugins.active |= {WATCH}
+        results = {
+            job: ExposureResult(path=job.path, products={}, error="\n".join(map(str, errors)))
+            for job, errors in found.bad.items()
+        }
+        results |= {job: one.kept for job, one in found.standing.items() if one.kept}
+        for result in results.values():
+            tell(result)
+        plans = {job: plan for job, plan in found.plans.items() if job not in results}
+        for job, result in started.plugins.ask_one("calibrate_jobs", started.recipe.label, run=started, plans=plans):
             results[job] = result
             tell(result)
     report = Report(recipe=started.recipe.name, results=tuple(results[job] for job in dict.fromkeys(found.jobs)))
@@ -184,14 +189,11 @@ def run(
     return report
 
 
-def _start(
-    recipe: File | Recipe, files: Many, backgrounds: Many, options: Overrides, plugins: Plugins | None
-) -> tuple[Run, Check]:
-    own = load_plugins() if plugins is None else plugins.copy()
-    started = start_run(recipe, options, own)
+def _jobs(started: Run, files: Many, backgrounds: Many, options: Overrides) -> Sequence[Job]:
+    """Return the exposures that are to be calibrated."""
     given = {"files": _paths(files), "backgrounds": _paths(backgrounds), "allow_outside": options.allow_outside}
-    jobs = own.ask_one("read_jobs", recipe, recipe=started.recipe, plugins=own, **given) or []
-    return started, check_jobs(started, jobs)
+    recipe, plugins = started.recipe, started.plugins
+    return plugins.ask_one("read_jobs", recipe.label, recipe=recipe, plugins=plugins, **given) or []
 
 
 def _paths(files: Many) -> tuple[Path, ...]:

@@ -148,11 +148,6 @@ class Checked:
     function: Callable[..., Exposure]
     check: Check
 
-    @property
-    def iris_thread_safe(self) -> bool:
-        """See `thread_safe`."""
-        return getattr(self.function, "iris_thread_safe", False)
-
     def __call__(self, exposure: Exposure, **arguments: Any) -> Exposure:
         """Return what the function makes of an exposure."""
         return self.check(exposure, self.function(exposure, **arguments))

@@ -189,8 +189,8 @@ def _check_executor(recipe: Recipe, plugins: Plugins) -> list[IrisError]:
     added = [name for name in here if plugins.hooks_of(name) - {"executors", "run_finished"}]
     problem = ""
     if options.name == "serial":
-        more = options.workers is not None and options.workers > 1
-        problem = f"{options.workers} workers need the executor 'processes', or a plugin's" if more else ""
+        more = f"{options.workers} workers need the executor 'processes', or a plugin's"
+        problem = more if (options.workers or 1) > 1 else ""
     elif options.name not in known:
         names, near = choices([*known, "serial"]), did_you_mean(options.name, known)
         problem = f"no executor '{options.name}'{near} Executors: {names}"

@@ -44,6 +44,11 @@ class Job:
     members: tuple[tuple[str, Path], ...] = ()
     references: tuple[tuple[str, Path], ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of all exposures that are read."""
+        return tuple(dict.fromkeys((self.path, *(path for _, path in self.members), *self.backgrounds)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureResult:
@@ -146,7 +151,9 @@ class Report:
 
 
 class Products(Protocol):
-    """Where the products of a run go, as the hook ``open_products`` opens it."""
+    """Where the products of a run go, as the hook ``open_products`` opens it; `hashes` computes those of its files."""
+
+    hashes: Any
 
     def name(self, job: Job, outline: Exposure, suffix: str) -> Path:
         """Return the file of a product of an exposure."""

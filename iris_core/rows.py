@@ -6,11 +6,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from multiprocessing import parent_process
-from threading import Lock
+from threading import Lock, current_thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,14 +20,15 @@ from iris_core.errors import StageContractError
 from iris_core.exposure import Exposure, planes_of, with_planes
 from iris_core.reference import ReferenceImage
 
+# Of the rows that a thread works on: with more, planes leave a processor's cache; with fewer, threads wait for Python.
+_PIXELS = 1 << 18
+
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_IN_THREAD = ContextVar("in a thread of in_threads", default=False)
-
-# Of the rows that a thread works on: they stay in a processor's cache with all that is made of them.
-_PIXELS = 1 << 16
+# The name of our threads: they start no others.
+_THREADS = "iris-rows"
 
 
 def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: ReferenceImage | Array) -> Exposure:
@@ -104,9 +105,9 @@ def in_threads(function: Callable[[Item], Made], items: Iterable[Item], most: in
     if number == 1 or len(first) < 2:
         yield from map(function, chain(first, rest))
         return
-    with ThreadPoolExecutor(number) as pool:
+    with ThreadPoolExecutor(number, _THREADS) as pool:
         # np.errstate is of the context.
-        submitted = (pool.submit(copy_context().run, _alone, function, one) for one in chain(first, rest))
+        submitted = (pool.submit(copy_context().run, function, one) for one in chain(first, rest))
         waiting = deque(islice(submitted, 2 * number))
         try:
             while waiting:
@@ -116,15 +117,9 @@ def in_threads(function: Callable[[Item], Made], items: Iterable[Item], most: in
             pool.shutdown(cancel_futures=True)
 
 
-def _alone(function: Callable[[Item], Made], item: Item) -> Made:
-    """Call a function, which starts no threads of its own."""
-    _IN_THREAD.set(True)
-    return function(item)
-
-
 def usable_threads() -> int:
     """Return how many threads this process, or this thread, may start: those there are share the cores already."""
-    if parent_process() or _IN_THREAD.get():
+    if parent_process() or current_thread().name.startswith(_THREADS):
         return 1
     return len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
 

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from time import perf_counter
 
 from iris_core.contract import check_contract, check_step, result_of
@@ -17,6 +19,7 @@ from iris_core.plan import Plan, PlannedStep
 from iris_core.plugins import BUILTIN, Plugins
 from iris_core.provenance import record_step
 from iris_core.reference import ReferenceFiles, ReferenceImage, References
+from iris_core.rows import by_rows
 from iris_core.state import is_removed
 from iris_core.step import StageInputs, Step
 
@@ -238,11 +241,14 @@ def noting(step: Step, what: str) -> Iterator[None]:
 
 def _flags_only(step: Step, inputs: StageInputs) -> Exposure:
     """Return the exposure with the DQ of the reference images of a step whose work is done already."""
-    exposure, dq = inputs.exposure, inputs.exposure.dq
-    images = {
-        name: one for name, one in inputs.references.items() if isinstance(one.content, Exposure | ReferenceImage)
-    }
-    for reference in images.values():
-        dq = dq | reference.image(exposure).dq
-    used = f"; of the {', '.join(images)} only the data-quality flags are used" if images else ""
-    return exposure.replace(dq=dq).mask_invalid().note(f"{step.spec.removes} already removed by an earlier stage{used}")
+    exposure = inputs.exposure
+    found = [one for one in inputs.references.values() if isinstance(one.content, Exposure | ReferenceImage)]
+    images = [reference.image(exposure) for reference in found]
+
+    def flagged(rows: Exposure, *images: ReferenceImage) -> Exposure:
+        return rows.replace(dq=reduce(or_, (image.dq for image in images), rows.dq)).mask_invalid()
+
+    names = ", ".join(reference.reftype for reference in found)
+    used = f"; of the {names} only the data-quality flags are used" if found else ""
+    note = f"{step.spec.removes} already removed by an earlier stage{used}"
+    return by_rows(flagged, exposure, *images).note(note)

@@ -39,11 +39,8 @@ class _Iris(click.Group):
             from iris_core.workers.warned import warnings_in_log
 
             ctx.with_resource(warnings_in_log())
-        return rest
-
-    def invoke(self, ctx: click.Context) -> Any:
         end_start()
-        return super().invoke(ctx)
+        return rest
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command to its end; the exit code is 0 only where nothing went wrong and all was written."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from iris_core.errors import InputError, IrisError, RecipeError
 from iris_core.exposure import Exposure
 from iris_core.io.atomic import atomic, no_room, real_path, scratch_folder, unusable
+from iris_core.io.hashing import HashedFiles
 from iris_core.io.keys import key_of
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
@@ -88,10 +89,16 @@ class ProductFiles:
         Gives the folder, the format, and whether files may be replaced.
     plugins
         Their writers write.
+
+    Attributes
+    ----------
+    hashes
+        Of the exposures and the products of the run.
     """
 
     def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
         self._output, self._plugins, self._scratch = recipe.output, plugins, recipe.executor.scratch
+        self.hashes = HashedFiles()
 
     def name(self, job: Job, outline: Exposure, suffix: str) -> Path:
         """Return the file of a product of an exposure."""

@@ -102,8 +102,8 @@ class ReferenceFolder:
 
     folder: Path
     find_type: Callable[[str], ReferenceType]
-    entries: list[Entry] = field(default_factory=list)
-    unreadable: list[Candidate] = field(default_factory=list)
+    unreadable: list[Candidate] = field(default_factory=list, init=False)
+    _entries: list[Entry] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         index = self.folder / INDEX
@@ -114,18 +114,28 @@ class ReferenceFolder:
                 f"{self.folder} has an index, {INDEX}, which the package {PACKAGE} reads: "
                 f"install it ('iris plugins' lists what is installed, and what is broken)"
             )
+
+    def entries(self) -> list[Entry]:
+        """Return the files that can be read, which are looked at when the first exposure needs one."""
+        if self._entries is None:
+            self._entries = self._read_headers()
+        return self._entries
+
+    def _read_headers(self) -> list[Entry]:
+        found = []
         for path in reference_files(self.folder):
             try:
                 name = path.relative_to(self.folder).as_posix()
-                self.entries.append(Entry(name=name, header=read_reference_header(path)))
-                if not _has_time(self.entries[-1]):
-                    log.warning("%s is not used: USEAFTER %r is not a time", path, self.entries[-1].header["USEAFTER"])
+                found.append(Entry(name=name, header=read_reference_header(path)))
+                if not _has_time(found[-1]):
+                    log.warning("%s is not used: USEAFTER %r is not a time", path, found[-1].header["USEAFTER"])
             except InputError as error:
                 log.warning("%s", error)
                 self.unreadable.append(Candidate(path, "cannot be read"))
+        return found
 
     def _rank(self, reftype: str, exposure: Exposure) -> Ranking:
-        entries = [one for one in self.entries if one.reftype == reftype.casefold()]
+        entries = [one for one in self.entries() if one.reftype == reftype.casefold()]
         return rank(self.folder, self.find_type(reftype), entries, exposure)
 
     @hookimpl
@@ -139,7 +149,7 @@ class ReferenceFolder:
         return [*self._rank(reftype, exposure).rejected(), *self.unreadable, *self._untyped()]
 
     def _untyped(self) -> list[Candidate]:
-        names = [one.name for one in self.entries if not one.reftype]
+        names = [one.name for one in self.entries() if not one.reftype]
         more = f" and {len(names) - 1} other files have" if len(names) > 1 else " has"
         return [Candidate(self.folder, f"{names[0]}{more} no keyword REFTYPE")] if names else []
 

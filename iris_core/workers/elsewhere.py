@@ -22,7 +22,7 @@ from iris_core.recipe import ExecutorOptions, Overrides, Recipe, options_of
 from iris_core.report import ExposureResult, Job
 from iris_core.workers.group_plan import GroupPlan, plan_part
 from iris_core.workers.groups import calibrate_groups
-from iris_core.workers.here import calibrate_job, failure, hashed, members_of, recorded
+from iris_core.workers.here import begin_hashes, calibrate_job, failure, members_of, recorded
 from iris_core.workers.identity import identify
 from iris_core.workers.warned import logged, replay
 
@@ -80,11 +80,10 @@ def calibrate_with_executor(run: Run, plans: Mapping[Job, Plan]) -> Iterator[tup
 
 def _made_by_this_run(plan: Plan, run: Run) -> bool:
     """Whether all that is there of the products of an exposure was written by the process that died."""
-    members = members_of(plan)
     try:
         found = [run.plugins.read_exposure(path, False) for path in plan.outputs if lexists(path)]
-        with hashed(members) as files:
-            key = identify(plan, run, recorded(members, files)).key
+        begin_hashes(run, plan.job)
+        key = identify(plan, run, recorded(members_of(plan), run.products.hashes)).key
     except IrisError:
         return False
     return all(one.header.get(KEY) == key for one in found)

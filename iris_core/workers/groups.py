@@ -15,14 +15,13 @@ from typing import Any
 from iris_core.errors import InputError, IrisError
 from iris_core.exposure import Exposure
 from iris_core.exposures import Exposures, InMemory, Member, Result
-from iris_core.io.hashing import HashedFiles
 from iris_core.plan import Plan
 from iris_core.prepare import Run
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
 from iris_core.workers.group_plan import GroupPart, GroupPlan
 from iris_core.workers.group_run import calibrate_group
-from iris_core.workers.here import Planned, failure, hashed, read_inputs, recorded
+from iris_core.workers.here import Planned, begin_hashes, failure, read_inputs, recorded
 from iris_core.workers.identity import Identity, Known, Owner, identify
 from iris_core.workers.memory import rows_budget
 from iris_core.workers.spill import DiskPool, Room, Spilled, spill
@@ -85,13 +84,13 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
         needs = plan.needs
         pool = DiskPool(folder, executor, needs.workers, rows_budget(needs.allowed), needs.held)
-        files = stack.enter_context(hashed(members_of_group(plan)))
-        line = _Line(run, plan, pool, replan, files)
-        line.writer = stack.enter_context(Writer(written, run, line, files))
+        begin_hashes(run, plan.job)
+        line = _Line(run, plan, pool, replan)
+        line.writer = stack.enter_context(Writer(written, run, line, run.products.hashes))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps
         calibrate_group(plan, Exposures(members, plan.roles, line.pool), line, run.plugins, run.references)
         line.writer.wait()
-        written.keep_hashes(files)
+        written.keep_hashes(run.products.hashes)
     return "\n".join(f"made without {path}: {why}" for path, why in line.left_out.items())
 
 
@@ -103,7 +102,6 @@ class _Line:
     plan: GroupPlan
     pool: DiskPool
     replan: Replan | None
-    files: HashedFiles
     writer: Writer = field(init=False)
     number: int = 0
     left_out: dict[Path, str] = field(default_factory=dict)
@@ -114,7 +112,7 @@ class _Line:
     @cached_property
     def identity(self) -> Identity:
         """What all products have in common; this waits for the hashes of the exposures."""
-        return identify(self.plan, self.run, recorded(members_of_group(self.plan), self.files))
+        return identify(self.plan, self.run, recorded(members_of_group(self.plan), self.run.products.hashes))
 
     def advance(self, plans: Sequence[Plan], exposures: Exposures) -> Exposures:
         """Return the exposures as the steps leave them; the files of those before are removed."""
@@ -188,16 +186,17 @@ class _Line:
 
     def _with_members(self, made: Exposure) -> Exposure:
         members = members_of_group(self.plan)
-        kept = recorded((one for one in members if one[1] not in self.left_out), self.files)
+        kept = recorded((one for one in members if one[1] not in self.left_out), self.run.products.hashes)
         provenance = {**made.provenance, "members": kept}
         if self.left_out:  # the key is of all that was given
-            provenance["left_out"] = recorded((one for one in members if one[1] in self.left_out), self.files)
+            left = (one for one in members if one[1] in self.left_out)
+            provenance["left_out"] = recorded(left, self.run.products.hashes)
         return made.replace(provenance=provenance)
 
     def _take(self, written: Written) -> None:
         """Add what was written elsewhere, and begin to hash it."""
         for path in written.products.values():
-            self.files.hash(path)
+            self.run.products.hashes.hash(path)
         self.writer.written.add(written)
 
 

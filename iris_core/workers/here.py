@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,15 +50,16 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     start, written = perf_counter(), Written()
     try:
         plan, run = planned()
-        members = members_of(plan)
-        with hashed(members) as files:
-            exposure, backgrounds = read_inputs(plan, run)
-            steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
-            del exposure, backgrounds  # the stages need the memory
-            owner = Unknown(lambda: identify(plan, run, recorded(members, files)))
-            with Writer(written, run, owner, files) as writer:
-                writer.follow(steps)
-            written.keep_hashes(files)
+        begin_hashes(run, plan.job)
+        exposure, backgrounds = read_inputs(plan, run)
+        steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
+        del exposure, backgrounds  # the stages need the memory
+        owner = Unknown(lambda: identify(plan, run, recorded(members_of(plan), run.products.hashes)))
+        with Writer(written, run, owner, run.products.hashes) as writer:
+            for done, made in steps:
+                writer.write(made, done.output, done.suffix, done.beside)
+                del made  # the stages to come need the memory
+        written.keep_hashes(run.products.hashes)
     except Exception as error:
         failed = failure(job.path, error, perf_counter() - start)
         return replace(failed, products=written.products, history=written.history)
@@ -78,12 +78,10 @@ def members_of(plan: Plan) -> list[tuple[str, Path]]:
     return [("science", plan.job.path), *(("background", path) for path in plan.job.backgrounds)]
 
 
-def hashed(members: Iterable[tuple[str, Path]]) -> closing[HashedFiles]:
-    """Begin to hash the files of exposures, given with their roles, beside the stages."""
-    files = HashedFiles()
-    for _, path in members:
-        files.hash(path)
-    return closing(files)
+def begin_hashes(run: Run, job: Job) -> None:
+    """Begin to hash the files of exposures, beside the stages."""
+    for path in job.files:
+        run.products.hashes.hash(path)
 
 
 def recorded(members: Iterable[tuple[str, Path]], files: HashedFiles) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from iris_core.arrays import Array, blank_plane
 from iris_core.exposure import Exposure, planes_of, with_planes
-from iris_core.exposures import Member, Pool, outline_of, rows_of
+from iris_core.exposures import Checked, Member, Pool, outline_of, rows_of
 from iris_core.rows import in_threads
 from iris_core.workers.warned import logged, replay
 
@@ -293,7 +293,8 @@ class DiskPool(Pool):
 
     def _together(self, function: Callable[..., Any]) -> int:
         """Return for how many exposures a function may be called at a time in this process."""
-        return self.workers if getattr(function, "iris_thread_safe", False) else 1
+        own = function.function if isinstance(function, Checked) else function
+        return self.workers if getattr(own, "iris_thread_safe", False) else 1
 
     def call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], together: int = 1) -> Iterator[Any]:
         """Yield what a function of this module, or of one that a worker can import, returns for each call, in order.

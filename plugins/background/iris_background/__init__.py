@@ -15,7 +15,7 @@ from iris_background._level import Level, Residual, measure_level, measure_resid
 from iris_background._noise import MAD_TO_SIGMA, Noise
 from iris_background._sky import Sky, net_variance, shared_components
 from iris_background._stack import Stack, combine
-from iris_core import DQ, Exposure, Params, Removal, StageSkipped, parameter, stage, unit_string
+from iris_core import DQ, Exposure, Params, Removal, StageSkipped, by_rows, parameter, stage, unit_string
 
 if TYPE_CHECKING:
     from iris_core import Flags, Mask
@@ -145,7 +145,7 @@ def subtract_background(
         When no background can be found.
     """
     # The sky is let go before the copies are made that the mask needs.
-    return _without_sky(exposure, params, background_exposures).mask_invalid()
+    return by_rows(Exposure.mask_invalid, _without_sky(exposure, params, background_exposures))
 
 
 def _without_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Exposure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iris_background._noise import MAD_TO_SIGMA
-from iris_core import row_blocks
+from iris_core import in_threads, row_blocks
 
 if TYPE_CHECKING:
     from iris_core import Exposure, Image, Mask
@@ -156,10 +157,13 @@ def too_dark(exposure: Exposure, left: float) -> Mask:
         pulls = (thinned(exposure.data) - np.float32(left)) / np.sqrt(total)
     wide = max(1.0, measure_level(pulls).scatter)
     dark = np.zeros(exposure.data.shape, dtype=np.bool_)
-    for block in row_blocks(exposure.data.shape):
+
+    def put(block: tuple[int | slice, ...]) -> None:
         depth = np.float32(left) - exposure.data[block]
         limit = np.float32(_CERTAIN * wide) * np.sqrt(np.sum([plane[block] for plane in variance], axis=0))
         dark[block] = (depth > limit) & (limit > 0)
+
+    deque(in_threads(put, row_blocks(exposure.data.shape)), maxlen=0)
     return dark
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from iris_background._clip import bits_of, consistent, count_kept, sum_kept
 from iris_background._frame import Frame, Part
 from iris_background._noise import Noise, measure_noise
-from iris_core import DQ
+from iris_core import DQ, in_threads
 
 if TYPE_CHECKING:
     from iris_core import Array, Flags, Image, Mask
@@ -76,17 +76,17 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
     mean, variance, *errors = np.empty((2 + len(frames[0].shared), *frames[0].shape), dtype=np.float32)
     shared = dict(zip(frames[0].shared, errors, strict=True))
     dq = np.zeros(frames[0].shape, dtype=np.uint32)
-    valid, kept = np.zeros((2, len(frames)), dtype=np.int64)
-    for part in _chunks(frames):
+
+    def put(part: Part) -> Array:
         values = _planes(frames, part)
         for frame, plane in zip(frames, values, strict=True):
             frame.values(part, out=plane)
         variances = _variances(frames, part, noise)
         keep = np.isfinite(values)
-        valid += _each(keep)
+        valid = _each(keep)
         if noise is not None:
             keep = _agreeing(values, variances, noise, sigma)
-        kept += _each(keep)
+        kept = _each(keep)
         number = _number(keep)
         bits = bits_of(keep)
         mean[part] = sum_kept(values, bits) / number
@@ -96,6 +96,9 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
         variance[part] = sum_kept(variances, bits) / (number * number)
         for name, error in shared.items():
             error[part] = sum_kept([frame.shared_error(name, part) for frame in frames], bits) / number
+        return np.array([valid, kept])
+
+    valid, kept = sum(in_threads(put, _chunks(frames)), np.zeros((2, len(frames)), dtype=np.int64))
     rejected = tuple((1 - kept / np.maximum(valid, 1)).tolist())
     unknown = noise is None and not frames[0].variance
     known = None if unknown else variance
