@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from hashlib import sha256
+from os.path import isfile
 from pathlib import Path
 
 from iris_core.errors import InputError
 from iris_core.meta import FileHash
+from iris_core.provenance import sha256_of
 
 __all__ = ["HashedFiles", "state_of"]
-
-# Of a file that is hashed: what of it is in memory at a time [byte].
-_PIECE = 1 << 20
 
 
 def state_of(path: Path) -> tuple[int, ...]:
@@ -25,7 +23,7 @@ def state_of(path: Path) -> tuple[int, ...]:
     """
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
@@ -39,19 +37,11 @@ class HashedFiles:
     def __init__(self) -> None:
         self._states: dict[Path, tuple[int, ...]] = {}
         self._digests: dict[Path, Future[str]] = {}
-        self._hashing, self._is_closed = ThreadPoolExecutor(max_workers=1), False
+        self._hashing = ThreadPoolExecutor(max_workers=1)
 
     def close(self) -> None:
         """Stop; what is not hashed yet will not be."""
-        self._is_closed = True
         self._hashing.shutdown(cancel_futures=True)
-
-    def _sha256(self, path: Path) -> str:
-        digest = sha256()
-        with path.open("rb", buffering=0) as file:
-            while (piece := file.read(_PIECE)) and not self._is_closed:
-                digest.update(piece)
-        return digest.hexdigest()
 
     def watch(self, path: Path) -> None:
         """From now on the file must not change."""
@@ -61,8 +51,8 @@ class HashedFiles:
     def hash(self, path: Path) -> None:
         """Begin to compute the hash of a file, if that has not begun yet; from now on it must not change."""
         self.watch(path)
-        if self._states[path] and path not in self._digests:  # a plugin may read what is no file
-            self._digests[path] = self._hashing.submit(self._sha256, path)
+        if isfile(path) and path not in self._digests:  # a plugin may read what is none, and a pipe has no end
+            self._digests[path] = self._hashing.submit(sha256_of, path)
 
     def sha256(self, path: Path) -> str:
         """Return the hash of a file, ``""`` where it was only watched or is no file.

@@ -93,6 +93,8 @@ class ReferenceFolder:
         The folder; those in it are searched, too.
     find_type
         Returns the declared type of a name.
+    listed, unreadable
+        The files, and those that cannot be read; by default found when the first exposure needs one.
 
     Raises
     ------
@@ -102,8 +104,8 @@ class ReferenceFolder:
 
     folder: Path
     find_type: Callable[[str], ReferenceType]
-    unreadable: list[Candidate] = field(default_factory=list, init=False)
-    _entries: list[Entry] | None = field(default=None, init=False)
+    listed: list[Entry] | None = None
+    unreadable: list[Candidate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         index = self.folder / INDEX
@@ -117,9 +119,9 @@ class ReferenceFolder:
 
     def entries(self) -> list[Entry]:
         """Return the files that can be read, which are looked at when the first exposure needs one."""
-        if self._entries is None:
-            self._entries = self._read_headers()
-        return self._entries
+        if self.listed is None:
+            self.listed = self._read_headers()
+        return self.listed
 
     def _read_headers(self) -> list[Entry]:
         found = []

@@ -121,7 +121,7 @@ class Writer:
                 self.write(made, done.output, done.suffix, done.beside)
 
         exposure = follow(steps, take)
-        self.written.history = exposure.history
+        self.call_later(setattr, self.written, "history", exposure.history)
         return exposure
 
     def write_last(self, member: Member) -> None:
@@ -138,7 +138,6 @@ class Writer:
         """
         if self._holding:
             wait([self._holding])
-        self.written.history = made.exposure.history
         self._holding = self.call_later(self._write, lambda: made, output, suffix, beside)
 
     def write_later(
@@ -156,6 +155,7 @@ class Writer:
         self, find: Callable[[], Result[Any]], output: Path | None, suffix: str, beside: Mapping[str, Path]
     ) -> None:
         made = find()
+        self.written.history = made.exposure.history
         images = {name: (image, beside[name]) for name, image in made.images.items()}
         if output is not None:
             images = {suffix: (made.exposure, output), **images}
