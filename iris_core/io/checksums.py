@@ -16,7 +16,7 @@ class DataSum:
     def __init__(self) -> None:
         self._total, self._size = 0, 0
 
-    def add(self, piece: bytes) -> None:
+    def add(self, piece: bytes | memoryview) -> None:
         """Add the bytes that follow."""
         data = np.frombuffer(piece, dtype=np.uint8)
         before, after = self._size % 4, -(self._size + data.size) % 4

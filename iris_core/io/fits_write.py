@@ -62,7 +62,8 @@ def _append_image(file: BinaryIO, name: str, plane: Any, header: Header) -> None
 
     described = fits.ImageHDU(blank_plane(plane.shape, plane.dtype), header=header, name=name)
     blocks = (_as_stored(plane[block], described.header) for block in row_blocks(plane.shape))
-    _append(file, described, (block.astype(block.dtype.newbyteorder(">")).tobytes() for block in blocks))
+    swapped = (np.ascontiguousarray(block, block.dtype.newbyteorder(">")) for block in blocks)
+    _append(file, described, (block.reshape(-1).view(np.uint8).data for block in swapped))
 
 
 def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
@@ -76,7 +77,7 @@ def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
     _append(file, described, [whole.getvalue()[start:]])
 
 
-def _append(file: BinaryIO, described: Any, pieces: Iterable[bytes]) -> None:
+def _append(file: BinaryIO, described: Any, pieces: Iterable[bytes | memoryview]) -> None:
     """Append an HDU, and write its header again when the sums over its data are known."""
     # astropy warns of each long keyword that it writes as HIERARCH; it came so and goes so.
     described.verify("silentfix")
