@@ -134,8 +134,11 @@ def test_workers_run_no_code_of_the_current_folder(
 
 def test_what_the_environment_said_before_it_says_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONSAFEPATH", "0")
-    start_processes(1).shutdown()
-    assert os.environ["PYTHONSAFEPATH"] == "0"
+    before = dict(os.environ)
+    with start_processes(1) as workers:
+        assert workers.submit(os.getenv, "PYTHONSAFEPATH").result() == "1"
+        assert workers.submit(os.getenv, "MALLOC_ARENA_MAX").result() == "1"
+    assert dict(os.environ) == before
 
 
 def test_what_libraries_warn_of_in_workers_is_one_line_once(write_recipe: Write, write_exposure: Write) -> None:

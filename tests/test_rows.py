@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event, Lock
+from threading import Barrier, Event, Lock, current_thread
 from typing import Any
 
 import numpy as np
@@ -166,3 +166,15 @@ def test_after_an_error_no_more_are_begun(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(OSError, match="disk"):
         list(in_threads(work, range(20)))
     assert 3 not in begun  # two threads were busy with others
+
+
+def test_threads_start_no_threads_of_their_own() -> None:
+    """What works on several exposures at a time leaves no core to parts of one of them."""
+    here = current_thread()
+
+    def names(_: int) -> set[str]:
+        return {current_thread().name, *in_threads(lambda _: current_thread().name, range(4))}
+
+    for found in in_threads(names, range(4)):
+        assert len(found) == 1
+        assert here.name not in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, Exposures, Image
-from iris_core.workers.spill import Patched, Room, Stored, spill
+from iris_core import Exposure, Exposures, Image, thread_safe
+from iris_core.workers.spill import DiskPool, Patched, Room, Stored, spill
 
 
 @pytest.fixture
@@ -55,6 +56,33 @@ def test_planes_stay_in_memory_while_there_is_room_and_give_it_back(tmp_path: Pa
     np.testing.assert_array_equal(stored.read().variance["poisson"], poisson)
     del stored
     assert room.left == 2 * size + size // 2
+
+
+MEETING = Barrier(2)
+
+
+def meet(exposure: Exposure, add: float) -> Exposure:
+    """Return a changed exposure when another thread is here, too."""
+    MEETING.wait(1)
+    return exposure.replace(data=exposure.data + np.float32(add))
+
+
+@thread_safe
+def meet_safely(exposure: Exposure, add: float) -> Exposure:
+    return meet(exposure, add)
+
+
+def test_a_thread_safe_function_is_called_for_two_exposures_at_a_time_and_no_other_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iris_core.rows.usable_threads", lambda: 8)
+    given = [make_exposure((6, 4), value=float(at)) for at in range(4)]
+    exposures = Exposures.of(given, pool=DiskPool(tmp_path, workers=2))
+    changed = exposures.changed(meet_safely, per={"add": [1.0, 2.0, 3.0, 4.0]})
+    for before, after, add in zip(given, changed, (1, 2, 3, 4), strict=True):
+        np.testing.assert_array_equal(after.data, before.data + np.float32(add))
+    with pytest.raises(BrokenBarrierError):
+        exposures.changed(meet, per={"add": [1.0, 2.0, 3.0, 4.0]})
 
 
 def test_a_part_of_a_larger_array_is_written_and_does_not_hold_the_whole(plain: Exposure, tmp_path: Path) -> None:
