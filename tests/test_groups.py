@@ -349,6 +349,19 @@ def test_an_exposure_that_fails_fails_the_product_and_is_named(
     assert not (tmp_path / "out" / "f3_mean.fits").exists()
 
 
+def test_what_was_made_before_a_failure_is_whole(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], write_exposure: Write, tmp_path: Path
+) -> None:
+    """Also what waited for its turn to be written."""
+    last = {"header": {"OBJECT": "bad"}, "start_time": START + timedelta(hours=1)}
+    bad = write_exposure("bad_rate.fits", shape=(40, 30), **last)
+    recipe = write_recipe("[halve: {save: half}, level]")
+    report = run(recipe, *frames, bad, directory=tmp_path / "out", plugins=plugins)
+    assert "no luck" in report.failed[0].error
+    assert sorted(path.name for path in report.products) == [f"f{at}_half.fits" for at in range(4)]
+    assert all(np.isfinite(read_exposure(path).data).any() for path in report.products)
+
+
 def test_an_exposure_that_fails_is_left_out_where_the_recipe_says_so(
     plugins: Plugins,
     write_recipe: Write,

@@ -82,7 +82,7 @@ def _made_by_this_run(plan: Plan, run: Run) -> bool:
     """Whether all that is there of the products of an exposure was written by the process that died."""
     try:
         found = [run.plugins.read_exposure(path, False) for path in plan.outputs if lexists(path)]
-        begin_hashes(run, plan.job)
+        begin_hashes(run, members_of(plan))
         key = identify(plan, run, recorded(members_of(plan), run.products.hashes)).key
     except IrisError:
         return False

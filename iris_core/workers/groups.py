@@ -84,7 +84,7 @@ def _calibrate(run: Run, plan: GroupPlan, written: Written, executor: Executor |
         folder = stack.enter_context(run.products.scratch(plan.outputs[0].parent, plan.needs.scratch))
         needs = plan.needs
         pool = DiskPool(folder, executor, needs.workers, rows_budget(needs.allowed), needs.held)
-        begin_hashes(run, plan.job)
+        begin_hashes(run, members_of_group(plan))
         line = _Line(run, plan, pool, replan)
         line.writer = stack.enter_context(Writer(written, run, line, run.products.hashes))
         members = [InMemory(one.outline) for one in plan.plans]  # read by the first steps

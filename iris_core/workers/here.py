@@ -50,11 +50,12 @@ def calibrate_job(job: Job, planned: Planned) -> ExposureResult:
     start, written = perf_counter(), Written()
     try:
         plan, run = planned()
-        begin_hashes(run, plan.job)
+        members = members_of(plan)
+        begin_hashes(run, members)
         exposure, backgrounds = read_inputs(plan, run)
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds  # the stages need the memory
-        owner = Unknown(lambda: identify(plan, run, recorded(members_of(plan), run.products.hashes)))
+        owner = Unknown(lambda: identify(plan, run, recorded(members, run.products.hashes)))
         with Writer(written, run, owner, run.products.hashes) as writer:
             for done, made in steps:
                 writer.write(made, done.output, done.suffix, done.beside)
@@ -78,9 +79,9 @@ def members_of(plan: Plan) -> list[tuple[str, Path]]:
     return [("science", plan.job.path), *(("background", path) for path in plan.job.backgrounds)]
 
 
-def begin_hashes(run: Run, job: Job) -> None:
-    """Begin to hash the files of exposures, beside the stages."""
-    for path in job.files:
+def begin_hashes(run: Run, members: Iterable[tuple[str, Path]]) -> None:
+    """Begin to hash the files of exposures, given with their roles, beside the stages."""
+    for _, path in members:
         run.products.hashes.hash(path)
 
 

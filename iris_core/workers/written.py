@@ -84,8 +84,9 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, *error: object) -> None:
-        self._thread.shutdown(cancel_futures=kind is not None)
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        is_interrupted = kind is not None and not issubclass(kind, Exception)  # what a stage after it fails at is whole
+        self._thread.shutdown(cancel_futures=is_interrupted)
         if kind is None:
             self.wait()
 
