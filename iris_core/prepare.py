@@ -213,7 +213,7 @@ def check_jobs(run: Run, jobs: Sequence[Job]) -> Check:
         with collect(run.problems, f"recipe {run.recipe.label}"):
             name = run.recipe.instrument
             run.compile(find_mode(run.modes, name) if name else None)
-    inputs = [path for job in bad for path in (job.path, *job.backgrounds, *(path for _, path in job.members))]
+    inputs = [path for job in bad for path in job.files]
     inputs += [path for plan in plans.values() for path in plan.inputs]
     for job, error in run.products.conflicts({job: plan.outputs for job, plan in plans.items()}, inputs):
         bad[job] = (error,)

@@ -139,13 +139,13 @@ class Writer:
         """
         if self._holding:
             wait([self._holding])
-        self._holding = self.call_later(self._write, lambda: made, output, suffix, beside)
+        self._holding = self.write_later(lambda: made, output, suffix, beside)
 
     def write_later(
         self, find: Callable[[], Result[Any]], output: Path | None, suffix: str, beside: Mapping[str, Path]
-    ) -> None:
+    ) -> Future[Any]:
         """Write what a function returns, which is called in the thread, when all before it is written."""
-        self.call_later(self._write, find, output, suffix, beside)
+        return self.call_later(self._write, find, output, suffix, beside)
 
     def call_later(self, function: Callable[..., None], *arguments: Any) -> Future[Any]:
         """Call a function in the thread, when all before it is written."""

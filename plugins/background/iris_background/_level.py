@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -163,7 +162,7 @@ def too_dark(exposure: Exposure, left: float) -> Mask:
         limit = np.float32(_CERTAIN * wide) * np.sqrt(np.sum([plane[block] for plane in variance], axis=0))
         dark[block] = (depth > limit) & (limit > 0)
 
-    deque(in_threads(put, row_blocks(exposure.data.shape)), maxlen=0)
+    list(in_threads(put, row_blocks(exposure.data.shape)))
     return dark
 
 
