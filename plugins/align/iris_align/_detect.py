@@ -200,7 +200,8 @@ def windowed(
     """Return centroids in a Gaussian window of the FWHM of the stars, with their errors.
 
     x' = x + 2 sum(w I (x_i - x))/sum(w I), repeated until it stands (Bertin's XWIN); where the star is a Gaussian as
-    wide as the window this is as precise as a fit. Its variance is 4 sum(w^2 v (x_i - x)^2)/sum(w I)^2.
+    wide as the window this is as precise as a fit. Its variance is (1 + s^2/w^2)^2 sum(w^2 v (x_i - x)^2)/sum(w I)^2
+    for the widths s of the source and w of the window: a broad source is moved farther by the same noise.
 
     Parameters
     ----------
@@ -226,13 +227,14 @@ def windowed(
         step_x, step_y = (2 * np.sum(weight * values * d, axis=(1, 2)) / total for d in (dx, dy))
         x, y = x + np.clip(step_x, -1, 1), y + np.clip(step_y, -1, 1)
     weight, total, dx, dy = _weighted(values, known, off_x, off_y, x, y, fwhm)
-    spread = [4 * np.sum(weight**2 * noise * d**2, axis=(1, 2)) / total**2 for d in (dx, dy)]
+    width = _width(weight, values, dx, dy, total, fwhm)
+    moved = (1 + (width / fwhm) ** 2) / total
+    errors = [moved * np.sqrt(np.sum(weight**2 * noise * d**2, axis=(1, 2))) for d in (dx, dy)]
     snr = total / np.sqrt(np.maximum(np.sum(weight**2 * noise, axis=(1, 2)), 1e-30))
     near = np.hypot(dx, dy) <= max(fwhm, 1.5)
     settled = np.hypot(step_x, step_y) < 0.01
     good = settled & ~np.any(near & ~known, axis=(1, 2)) & (np.hypot(x, y) <= max(fwhm, 1.5)) & (total > 0)
-    width = _width(weight, values, dx, dy, total, fwhm)
-    error = np.sqrt((spread[0] + spread[1]) / 2)
+    error = np.hypot(*errors) / np.sqrt(2)
     good &= np.isfinite(error) & np.isfinite(width) & (error > 0)
     return Centroids(x=x0 + x, y=y0 + y, error=error, flux=total, snr=snr, width=width, good=good)
 

@@ -73,6 +73,19 @@ def test_errors_of_the_places_are_true(peak: float, fwhm: float) -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parametrize("fwhm", [2.4, 5.0, 6.5])
+def test_errors_of_galaxies_are_true(fwhm: float) -> None:
+    """Sources narrower and broader than the window of 3 pixels, in which the same noise moves them less and more."""
+    x, y = grid()
+    pulls = []
+    for seed in range(12):
+        off, error = nearest(found(exposure_of(gaussians(x, y, 40.0, fwhm) + 100, seed=seed), 3.0), x, y)
+        assert len(off) > 0.9 * len(x)
+        pulls.append(off / error[:, None])
+    assert np.concatenate(pulls).std() == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.acceptance
 def test_the_photon_noise_of_a_star_is_in_its_error() -> None:
     """Bright stars, where the variance of the exposure has the light of the star."""
     x, y = grid()
