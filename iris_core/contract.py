@@ -118,13 +118,10 @@ def _base_of(before: Exposures, made: Any) -> Exposure:
 def result_of(step: Step, returned: Any) -> Result[Any]:
     """Return what a stage returned with the tables and images that its specification declares, and no others."""
     made = returned if isinstance(returned, Result) else Result(exposure=returned)
-    for what, given, declared in (
-        ("tables", made.tables, step.spec.tables),
-        ("images", made.images, step.spec.images),
-    ):
+    for what in ("tables", "images"):
+        given, declared = getattr(made, what), getattr(step.spec, what)
         if set(given) != set(declared):
-            remedy = f"its specification declares {choices(declared)}"
-            raise StageContractError(f"{step} made the {what} {choices(given)}; {remedy}")
+            raise StageContractError(f"{step} made the {what} {choices(given)}; it declares {choices(declared)}")
     return made
 
 

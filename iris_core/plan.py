@@ -18,6 +18,7 @@ from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
 from iris_core.reference import Choice, ReferenceFiles, References, references_of
 from iris_core.report import Job, Products
+from iris_core.rows import by_rows
 from iris_core.stages import StageSpec
 from iris_core.state import pass_through, prepare_exposure
 from iris_core.step import StageInputs, Step
@@ -103,7 +104,7 @@ class Plan:
 
     def prepare(self, exposure: Exposure, *notes: str) -> Exposure:
         """Return an exposure as its first step is given it."""
-        return prepare_exposure(exposure.mask_invalid(), self.mode, self.specs, notes)
+        return prepare_exposure(by_rows(Exposure.mask_invalid, exposure), self.mode, self.specs, notes)
 
     @property
     def facts(self) -> Mapping[str, str]:

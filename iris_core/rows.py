@@ -62,13 +62,11 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
 
     blocks = row_blocks(exposure.data.shape, _PIXELS)
     first, *others = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
-    notes = work(first)
-    for more in in_threads(work, others):
-        notes |= more
+    notes = [*work(first), *chain.from_iterable(in_threads(work, others))]
     planes = {name: (made.after if name in made.after else made.before)[name] for name in made.facts["planes"]}
     after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), planes)
     pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
-    return exposure.replace(**pixels, notes=(*exposure.notes, *notes))
+    return exposure.replace(**pixels, notes=(*exposure.notes, *dict.fromkeys(notes)))
 
 
 def thread_safe(function: Function) -> Function:
@@ -137,24 +135,28 @@ class _Made:
     before: Mapping[str, Array]
     after: dict[str, Array] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    taken: list[tuple[slice, ...]] = field(default_factory=list)
     lock: Any = field(default_factory=Lock)
 
     def take(self, rows: Exposure, result: Exposure, where: tuple[slice, ...]) -> dict[str, None]:
         """Put the result of some rows into its place, and return its notes."""
         old, new = planes_of(rows), planes_of(result)
         facts = {"unit": result.unit, "common": result.common, "planes": list(new), "shape": rows.shape}
-        is_first, self.facts = not self.facts, self.facts or facts  # the first rows are alone
-        if {**self.facts, "shape": result.shape} != facts:
-            raise StageContractError(f"{rows.name}: rows have results of different units, components or shapes")
-        for name, plane in new.items():
-            if plane is not old.get(name) or name in self.after:
-                self._whole(name, plane, is_first)[where] = plane
+        with self.lock:
+            self.facts = self.facts or facts  # the first rows are alone
+            if {**self.facts, "shape": result.shape} != facts:
+                raise StageContractError(f"{rows.name}: rows have results of different units, components or shapes")
+            for name in (name for name, plane in new.items() if plane is not old.get(name)):
+                self._begin(name, new[name].dtype)
+            self.taken.append(where)
+        for name in new.keys() & self.after.keys():
+            self.after[name][where] = new[name]
         return dict.fromkeys(result.notes)
 
-    def _whole(self, name: str, rows: Array, is_first: bool) -> Array:
-        """Return the plane that rows go into; rows before the first ones that change are those of the exposure."""
-        with self.lock:
-            if name not in self.after:
-                shape = self.before["data"].shape
-                self.after[name] = np.empty(shape, rows.dtype) if is_first else np.array(self.before[name])
-            return self.after[name]
+    def _begin(self, name: str, dtype: np.dtype[Any]) -> None:
+        """Begin a plane with the rows that were taken before: in these it has not changed."""
+        if name not in self.after:
+            kind = self.before[name].dtype if self.taken else dtype  # whichever thread comes first
+            self.after[name] = np.empty(self.before["data"].shape, kind)
+            for earlier in self.taken:
+                self.after[name][earlier] = self.before[name][earlier]

@@ -25,6 +25,10 @@ class DataSum:
             data = np.pad(data, (before, after))
         self._total += int(data.view(_WORD).sum(dtype=np.uint64))
 
+    def add_words(self, total: int) -> None:
+        """Add a sum of words of 32 bits, in which their order does not matter; bytes before them fill whole words."""
+        self._total += total
+
     @property
     def value(self) -> int:
         """The sum so far, from 0 to 2**32 - 1."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from iris_core.errors import InputError, IrisError, RecipeError
 from iris_core.exposure import Exposure
 from iris_core.io.atomic import atomic, no_room, real_path, scratch_folder, unusable
-from iris_core.io.hashing import HashedFiles
+from iris_core.io.followed import FollowedPath
+from iris_core.io.hashing import HashedFiles, state_of
 from iris_core.io.keys import key_of
+from iris_core.meta import FileHash
 from iris_core.plugins import Plugins
 from iris_core.recipe import Recipe
 from iris_core.report import Job
@@ -159,7 +161,11 @@ class ProductFiles:
     def write(self, product: Exposure | Table, path: Path) -> None:
         """Write a product so that under its name it is whole or not there, and replaces one only if it may."""
         with atomic(path, replace=self._may_replace(path)) as temporary:
+            followed = FollowedPath(temporary)
             if isinstance(product, Exposure):
-                self._plugins.write_product(product, temporary)
+                self._plugins.write_product(product, followed)
             else:
                 product.write(temporary, format="ascii.ecsv")
+            digest = followed.sha256()
+        if digest:
+            self.hashes.know(path, FileHash(digest, state_of(path)))

@@ -12,8 +12,9 @@ from iris_core.arrays import Array, Flags, Image, blank_plane
 from iris_core.dq import DQ
 from iris_core.errors import InputError
 from iris_core.io.fits_layout import Layout, name_of
+from iris_core.io.fits_raw import read_pixels
 
-__all__ = ["let_go", "read_flags", "read_image", "read_variance"]
+__all__ = ["read_flags", "read_image", "read_variance"]
 
 _BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
 # DRAGONS, geminidr/doc: bad pixel, nonlinear, saturated, cosmic ray, no data, overlap (no fault), unilluminated.
@@ -39,24 +40,18 @@ def read_image(hdu: Any, pixels: bool, path: Path) -> Image:
     """Return an image as float32, NaN where it is blank; an outline takes no memory."""
     if not pixels:
         return blank_plane(tuple(hdu.shape))
+    blank = hdu.header.get("BLANK")
     with np.errstate(over="ignore"):
         try:
-            image = _without_blank(hdu, np.asarray(hdu.data, dtype=np.float32))
+            return read_pixels(hdu, path, np.float32) if blank is None else _without(blank, read_pixels(hdu, path))
         except (TypeError, ValueError) as error:
             raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
-    let_go(hdu)
-    return image
 
 
-def let_go(hdu: Any) -> None:
-    """Release the pixels of astropy as soon as there is a copy of them: both together are twice the file."""
-    del hdu.data
-
-
-def _without_blank(hdu: Any, image: Image) -> Image:
+def _without(blank: int, raw: Array) -> Image:
     """Return an image with NaN for BLANK, which astropy overlooks in unsigned integers."""
-    blank, raw = hdu.header.get("BLANK"), hdu.data
-    if blank is None or raw.dtype.kind != "u":
+    image = np.asarray(raw, dtype=np.float32)
+    if raw.dtype.kind != "u":
         return image
     return np.where(raw == blank + (1 << (8 * raw.dtype.itemsize - 1)), np.float32(np.nan), image)
 
@@ -77,10 +72,10 @@ def read_flags(layout: Layout, pixels: bool, path: Path) -> Flags:
     is_dragons = layout.total is not None and name_of(layout.total[0]) == "VAR"
     meanings = _DRAGONS if is_dragons else {}
     first, *others = (
-        _mask(hdu) if name == "MASK" else _bits(hdu, path, meanings) for name, hdu in layout.flags.items()
+        _mask(hdu, path) if name == "MASK" else _bits(hdu, path, meanings) for name, hdu in layout.flags.items()
     )
     flags = first | others[0] if others else first
-    return np.broadcast_to(flags, shape)
+    return flags if flags.shape == shape else np.broadcast_to(flags, shape)
 
 
 def _check_flags(name: str, hdu: Any, shape: tuple[int, ...], path: Path) -> None:
@@ -92,8 +87,7 @@ def _check_flags(name: str, hdu: Any, shape: tuple[int, ...], path: Path) -> Non
 
 
 def _bits(hdu: Any, path: Path, meanings: Mapping[int, DQ]) -> Flags:
-    raw = np.asarray(hdu.data)
-    let_go(hdu)
+    raw = read_pixels(hdu, path)
     if raw.dtype.kind not in "iub":
         raise InputError(f"{path}: DQ has {raw.dtype} pixels; they have to be integers")
     # A signed word of fewer bits has to keep its top bit and no more.
@@ -112,10 +106,9 @@ def _translated(bits: Array, meanings: Mapping[int, DQ]) -> Flags:
     return flags
 
 
-def _mask(hdu: Any) -> Flags:
+def _mask(hdu: Any, path: Path) -> Flags:
     """Return the flags of a mask: LSST's by the names of its bits, any other (CCDData's) bad where it is not 0."""
-    raw = np.asarray(hdu.data)
-    let_go(hdu)
+    raw = read_pixels(hdu, path)
     if any(name.startswith("MP_") for name in hdu.header):
         meanings = {int(hdu.header[name]): meaning for name, meaning in _LSST.items() if name in hdu.header}
         return _translated(raw.astype(np.int64).astype(np.uint32), meanings)
@@ -128,7 +121,7 @@ def read_variance(layout: Layout, pixels: bool, path: Path, remarks: list[str], 
     An error below 0 is not known: in an exposure it is NaN, in a reference file it is refused.
     """
     if pixels and reftype:
-        _refuse_negative(layout, f"the {reftype} {path}")
+        _refuse_negative(layout, reftype, path)
     variance = {name: _positive(read_image(hdu, pixels, path)) for name, hdu in layout.components.items()}
     if layout.total is not None and (pixels or not variance):
         variance |= _beyond(layout.total, variance, pixels, path, remarks)
@@ -138,25 +131,25 @@ def read_variance(layout: Layout, pixels: bool, path: Path, remarks: list[str], 
     return variance
 
 
-def _refuse_negative(layout: Layout, what: str) -> None:
+def _refuse_negative(layout: Layout, reftype: str, path: Path) -> None:
     errors = [*layout.components.values(), *([layout.total[0]] if layout.total else [])]
-    negative = sum(int(np.count_nonzero(hdu.data < 0)) for hdu in errors)
+    negative = sum(int(np.count_nonzero(read_image(hdu, True, path) < 0)) for hdu in errors)
     if negative:
-        raise InputError(f"{what} cannot be used: {negative} errors are negative; NaN stands for no value")
+        raise InputError(
+            f"the {reftype} {path} cannot be used: {negative} errors are negative; NaN stands for no value"
+        )
 
 
 def _beyond(
     total: tuple[Any, str], variance: dict[str, Image], pixels: bool, path: Path, remarks: list[str]
 ) -> dict[str, Image]:
     hdu, kind = total
-    if variance:
-        some = np.asarray(hdu.data[..., ::16, :], dtype=np.float32)
-        let_go(hdu)
-        if not _exceeds(_as_variance(some, kind), variance):
-            return {}
+    image = read_image(hdu, pixels, path)
+    if variance and not _exceeds(_as_variance(image[..., ::16, :].copy(), kind), variance):
+        return {}
     if not pixels:
-        return {"total": read_image(hdu, pixels, path)}
-    whole = _as_variance(read_image(hdu, pixels, path), kind)
+        return {"total": image}
+    whole = _as_variance(image, kind)
     if not variance:
         return {"total": whole}
     remarks.append(f"{hdu.name} is larger than its components; the rest of its variance becomes VAR_OTHER")

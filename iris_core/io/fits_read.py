@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core.arrays import Array, blank_plane, mask_together
+from iris_core.arrays import Array, Flags, Image, blank_plane, mask_together, row_blocks
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure
 from iris_core.headers import is_wcs_keyword
 from iris_core.io.fits_layout import INT_TIMES, find_layout
 from iris_core.io.fits_open import open_fits
-from iris_core.io.fits_pixels import let_go, read_flags, read_image, read_variance
+from iris_core.io.fits_pixels import read_flags, read_image, read_variance
+from iris_core.io.fits_raw import read_pixels
 from iris_core.io.times import doubts, in_utc, with_times
 from iris_core.io.tree import common_elsewhere, removed_before
 from iris_core.io.wheels import with_filter
 from iris_core.keywords import meta_of_headers, parse_unit
+from iris_core.rows import in_threads
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList, Header
@@ -79,12 +81,11 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
         )
     extension = hdus["ASDF"] if pixels and "ASDF" in hdus else None
     remarks += _lost(hdus, (*layout.hdus, extension)) if pixels else []
-    further = {name: _plane(hdu, pixels) for name, hdu in layout.further.items()}
+    further = {name: _plane(hdu, pixels, path) for name, hdu in layout.further.items()}
     data, variance = read_image(science, pixels, path), read_variance(layout, pixels, path, remarks, reftype)
     dq = read_flags(layout, pixels, path)
     if pixels and masked and all(plane.shape == data.shape for plane in variance.values()):
-        # Nobody else holds these planes yet, so they are changed in place.
-        dq, (data, *components) = mask_together(dq, (data, *variance.values()))
+        dq, (data, *components) = _masked(dq, (data, *variance.values()))
         variance = dict(zip(variance, components, strict=True))
     return Exposure(
         data=data,
@@ -102,6 +103,15 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
             **_restored(extension, sci_header if "CTYPE1" in sci_header else header, path),
         },
     )
+
+
+def _masked(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image]]:
+    """Put NaN and DO_NOT_USE together, in place: nobody else holds these planes yet."""
+    if not all(plane.flags.writeable for plane in (dq, *planes)):
+        return mask_together(dq, planes)
+    for _ in in_threads(lambda at: mask_together(dq[at], [plane[at] for plane in planes]), row_blocks(dq.shape)):
+        pass
+    return dq, list(planes)
 
 
 def _headers(primary: Any, science: Any, remarks: list[str]) -> tuple[Header, Header]:
@@ -135,16 +145,15 @@ def _lost(hdus: HDUList, kept: Iterable[Any]) -> list[str]:
     return [f"these extensions do not go into the products: {', '.join(lost)}"] if lost else []
 
 
-def _plane(hdu: Any, pixels: bool) -> Array:
+def _plane(hdu: Any, pixels: bool, path: Path) -> Array:
     columns = getattr(hdu, "columns", None)
     if columns is not None and not getattr(hdu, "is_image", False):
         table = np.asarray(hdu.data)
         return table.astype(table.dtype.newbyteorder("="))
     if not pixels:
         return blank_plane(tuple(hdu.shape), np.int32)
-    data = np.asarray(hdu.data)
-    let_go(hdu)
-    return data.astype(data.dtype.newbyteorder("="))
+    data = read_pixels(hdu, path)
+    return data.astype(data.dtype.newbyteorder("="), copy=False)
 
 
 def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,6 +17,7 @@ from iris_core.io.cards import mended
 from iris_core.io.checksums import DataSum, encoded
 from iris_core.io.fits_structure import BLOCK
 from iris_core.keywords import unit_string
+from iris_core.rows import in_threads
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -40,10 +40,11 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
     """
     from astropy.io import fits
 
-    path, planes, header = Path(path), _planes(exposure), _current(exposure.header, exposure)
+    path = path if isinstance(path, Path) else Path(path)
+    planes, header = _planes(exposure), _current(exposure.header, exposure)
     header["NEXTEND"] = (len(planes) + 2, "number of extensions")
     with path.open("wb") as file:
-        _append(file, fits.PrimaryHDU(header=header), ())
+        _append_bytes(file, fits.PrimaryHDU(header=header), b"")
         _append_image(file, "SCI", exposure.data, _science_header(exposure))
         for name, plane in planes.items():
             if getattr(plane, "dtype", np.dtype(float)).names:
@@ -52,7 +53,7 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
                 _append_image(file, name, plane, _error_header(name, exposure))
         content = np.frombuffer(dump_tree(exposure), dtype=np.uint8)
         column = fits.Column(name="ASDF_METADATA", format=f"{content.size}B", array=content[np.newaxis])
-        _append(file, fits.BinTableHDU.from_columns([column], name="ASDF"), [content.tobytes()])
+        _append_bytes(file, fits.BinTableHDU.from_columns([column], name="ASDF"), content.tobytes())
     return path
 
 
@@ -61,9 +62,26 @@ def _append_image(file: BinaryIO, name: str, plane: Any, header: Header) -> None
     from astropy.io import fits
 
     described = fits.ImageHDU(blank_plane(plane.shape, plane.dtype), header=header, name=name)
-    blocks = (_as_stored(plane[block], described.header) for block in row_blocks(plane.shape))
-    swapped = (np.ascontiguousarray(block, block.dtype.newbyteorder(">")) for block in blocks)
-    _append(file, described, (block.reshape(-1).view(np.uint8).data for block in swapped))
+
+    def stored(block: tuple[int | slice, ...]) -> Array:
+        return np.ascontiguousarray(_as_stored(plane[block], described.header))
+
+    def pieces() -> Iterator[memoryview]:
+        for block in map(stored, row_blocks(plane.shape)):
+            yield block.astype(block.dtype.newbyteorder(">"), copy=False).reshape(-1).view(np.uint8).data
+
+    data = DataSum()
+    if plane.dtype.itemsize % 4:
+        for piece in pieces():
+            data.add(piece)
+    else:
+        blocks = row_blocks(plane.shape)
+        data.add_words(sum(in_threads(lambda block: _sum_of_words(stored(block)), blocks)))
+    _append(file, described, data, pieces())
+
+
+def _sum_of_words(block: Array) -> int:
+    return int(block.reshape(-1).view(np.uint32).sum(dtype=np.uint64))
 
 
 def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
@@ -74,33 +92,28 @@ def _append_table(file: BinaryIO, name: str, rows: Array) -> None:
         fits.HDUList([fits.PrimaryHDU(), described]).writeto(whole)
     with fits.open(BytesIO(whole.getvalue())) as hdus:
         start = hdus[1].fileinfo()["datLoc"]
-    _append(file, described, [whole.getvalue()[start:]])
+    _append_bytes(file, described, whole.getvalue()[start:])
 
 
-def _append(file: BinaryIO, described: Any, pieces: Iterable[bytes | memoryview]) -> None:
-    """Append an HDU, and write its header again when the sums over its data are known."""
+def _append_bytes(file: BinaryIO, described: Any, content: bytes) -> None:
+    data = DataSum()
+    data.add(content)
+    _append(file, described, data, [content])
+
+
+def _append(file: BinaryIO, described: Any, data: DataSum, pieces: Iterable[bytes | memoryview]) -> None:
+    """Append an HDU, of whose data the sum is known: what is written is never changed, and may be followed."""
     # astropy warns of each long keyword that it writes as HIERARCH; it came so and goes so.
     described.verify("silentfix")
-    start, header, data = file.tell(), described.header.copy(), DataSum()
-    for keyword, value in (("CHECKSUM", "0" * 16), ("DATASUM", "0".ljust(10))):
+    header, whole = described.header.copy(), DataSum()
+    for keyword, value in (("CHECKSUM", "0" * 16), ("DATASUM", str(data.value))):
         header.set(keyword, value, _SUMS[keyword])
+    whole.add(_bytes_of(header))
+    header["CHECKSUM"] = encoded((whole.value + data.value) % 0xFFFFFFFF)
     file.write(_bytes_of(header))
     for piece in pieces:
         file.write(piece)
-        data.add(piece)
-    fill = -file.tell() % BLOCK
-    file.write(b"\0" * fill)
-    _stamp(file, start, header, data.value)
-
-
-def _stamp(file: BinaryIO, start: int, header: Header, data: int) -> None:
-    """Write a header again with the sums of its HDU."""
-    header["DATASUM"], whole = str(data), DataSum()
-    whole.add(_bytes_of(header))
-    header["CHECKSUM"] = encoded((whole.value + data) % 0xFFFFFFFF)
-    file.seek(start)
-    file.write(_bytes_of(header))
-    file.seek(0, os.SEEK_END)
+    file.write(b"\0" * (-file.tell() % BLOCK))
 
 
 def _bytes_of(header: Header) -> bytes:

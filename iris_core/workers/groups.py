@@ -194,9 +194,9 @@ class _Line:
         return made.replace(provenance=provenance)
 
     def _take(self, written: Written) -> None:
-        """Add what was written elsewhere, and begin to hash it."""
-        for path in written.products.values():
-            self.run.products.hashes.hash(path)
+        """Add what was written elsewhere, with its hashes."""
+        for suffix, found in written.hashes.items():
+            self.run.products.hashes.know(written.products[suffix], found)
         self.writer.written.add(written)
 
 
@@ -235,12 +235,14 @@ def _advance(
         notes = exposure.notes
         steps = calibrate_exposure(plan, exposure, backgrounds, run.plugins, run.references)
         del exposure, backgrounds
-        with nullcontext(writer) if isinstance(writer, Writer) else Writer(written, run, writer) as theirs:
+        files = run.products.hashes
+        with nullcontext(writer) if isinstance(writer, Writer) else Writer(written, run, writer, files) as theirs:
             last = theirs.follow(steps, plan.steps[-1] if plan.steps else None)
             stored = member if isinstance(member, Spilled) else None
             is_one = isinstance(member, InMemory) and number
             kept = InMemory(last) if is_one else spill(last, path, before, stored, room)
             theirs.write_last(kept)
+        written.keep_hashes(files)
         return kept, written, notes
     except IrisError as error:
         return error

@@ -72,10 +72,10 @@ class Writer:
     owner
         Has the identity of the products, which is looked for in the thread: it may wait for the hashes of exposures.
     files
-        Hashes them; None where another process does.
+        Hashes them.
     """
 
-    def __init__(self, written: Written, run: Run, owner: Owner, files: HashedFiles | None = None) -> None:
+    def __init__(self, written: Written, run: Run, owner: Owner, files: HashedFiles) -> None:
         self.written, self.run, self.owner, self.files = written, run, owner, files
         self._thread, self._begun = ThreadPoolExecutor(1), list[Future[Any]]()
         self._holding: Future[Any] | None = None
@@ -171,8 +171,7 @@ class Writer:
     def _put(self, name: str, product: Exposure | Table, path: Path) -> None:
         self.run.products.write(product, path)
         self.written.put(name, path)
-        if self.files:
-            self.files.hash(path)
+        self.files.hash(path)
 
 
 def stamp_product(exposure: Exposure, path: Path, identity: Identity) -> Exposure:

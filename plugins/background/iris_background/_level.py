@@ -113,13 +113,11 @@ def measure_residual(exposure: Exposure, sky: Image) -> Residual:
     sky
         What was subtracted, in any shape.
     """
-    seen = thinned(exposure.data)
-    level = measure_level(seen)
-    blocks = np.array([measure_level(block).value for block in _blocks(seen)])
+    seen, taken = thinned(exposure.data), thinned(sky)
+    level, subtracted, *levels = in_threads(measure_level, (seen, taken, *_blocks(seen)))
+    blocks = np.array([one.value for one in levels])
     blocks = blocks[np.isfinite(blocks)]
     scatter = MAD_TO_SIGMA * float(np.median(np.abs(blocks - np.median(blocks)))) if blocks.size else np.nan
-    taken = thinned(sky)
-    subtracted = measure_level(taken)
     return Residual(
         subtracted=subtracted.value,
         left=level.value,

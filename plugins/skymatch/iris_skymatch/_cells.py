@@ -100,7 +100,7 @@ def lay_cells(pixels: PixelMap, side: int) -> Cells:
     side
         Of a tile.
     """
-    low, high = (np.floor(end(pixels.nodes, axis=(1, 2)) / side).astype(int) for end in (np.min, np.max))
+    low, high = (np.floor((end(pixels.nodes, axis=(1, 2)) + _EDGE) / side).astype(int) for end in (np.min, np.max))
     columns, rows = (high - low + 1).tolist()
     y, x = np.indices((rows, columns)).reshape(2, -1)
     middle = pixels.find((np.stack([x, y]) + low[:, np.newaxis] + 0.5) * side)

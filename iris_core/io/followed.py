@@ -1,0 +1,96 @@
+"""A file that is hashed while it is written, so that nobody has to read it again."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+__all__ = ["FollowedPath"]
+
+# Pieces that may wait to be hashed: they are in memory.
+_WAITING = 32
+
+if TYPE_CHECKING:
+    _Path = Path
+else:
+    _Path = type(Path())
+
+
+class FollowedPath(_Path):
+    """A path; what is appended to the file that its ``open("wb")`` makes is hashed in a thread meanwhile.
+
+    Attributes
+    ----------
+    followed
+        The file, once it has been opened.
+    """
+
+    followed: _Followed | None = None
+
+    def open(self, mode: str = "r", *args: Any, **options: Any) -> Any:
+        """Open the file."""
+        opened = super().open(mode, *args, **options)
+        if mode != "wb":
+            return opened
+        self.followed = _Followed(opened)
+        return self.followed
+
+    def sha256(self) -> str:
+        """Return the hash of the file, ``""`` where it was not written from its beginning to its end, and left so."""
+        return "" if self.followed is None else self.followed.digest(self)
+
+
+class _Followed:
+    """A file that is open for writing, and the hash of what has been appended."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash, self._size = file, sha256(), 0
+        self._pool, self._begun = ThreadPoolExecutor(1, "iris-hash"), list[Future[None]]()
+        self._closed: tuple[int, int] | None = None
+        self._only_appended = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def seek(self, *where: int) -> int:
+        """Go to a place: what is written there is not appended, and the file is not followed."""
+        self._only_appended = False
+        return self._file.seek(*where)
+
+    def write(self, piece: Any) -> int:
+        """Append a piece, and begin to hash a copy of it."""
+        if len(self._begun) >= _WAITING:
+            self._begun.pop(0).result()
+        self._begun.append(self._pool.submit(self._hash.update, bytes(piece)))
+        self._file.write(piece)
+        self._size += memoryview(piece).nbytes
+        return memoryview(piece).nbytes
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self._file.closed:
+            self._file.flush()
+            self._closed = _state(os.fstat(self._file.fileno()))
+            self._file.close()
+            self._pool.shutdown(wait=False)
+
+    def digest(self, path: Path) -> str:
+        """Return the hash, ``""`` where it is not that of the file as it is now."""
+        if self._closed != _state(path.stat()) or self._closed[0] != self._size or not self._only_appended:
+            return ""
+        for waiting in self._begun:
+            waiting.result()
+        return self._hash.hexdigest()
+
+
+def _state(found: os.stat_result) -> tuple[int, int]:
+    return found.st_size, found.st_mtime_ns
