@@ -14,6 +14,7 @@ from iris_core import (
     References,
     ReferenceType,
     StageSkipped,
+    by_rows,
     hookimpl,
     parameter,
     stage,
@@ -21,6 +22,8 @@ from iris_core import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from iris_core import Flags, Mask
 
 __all__ = ["MaskParams", "apply_mask", "check_mask", "flag_bad_pixels"]
 
@@ -99,8 +102,11 @@ def apply_mask(exposure: Exposure, params: MaskParams, references: References) -
             f"in the mask {reference.path.name} {bad.mean():.1%} of the pixels are bad (max_fraction: "
             f"{params.max_fraction:.0%}); bad pixels are those that are not 0: is it the other way round?"
         )
-    flagged = exposure.replace(dq=exposure.dq | flags_of(bad, mask.dq)).mask_invalid()
-    return flagged.note(f"{int(bad.sum())} pixels of the mask are bad")
+
+    def flagged(rows: Exposure, bad: Mask, dq: Flags) -> Exposure:
+        return rows.replace(dq=rows.dq | flags_of(bad, dq)).mask_invalid()
+
+    return by_rows(flagged, exposure, bad, mask.dq).note(f"{int(bad.sum())} pixels of the mask are bad")
 
 
 def _chosen(exposure: Exposure, references: References) -> Reference:

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from iris_catalog._scene import Scene
 from iris_catalog._separate import separate_sources
-from iris_core import Image, InputError, Mask
+from iris_core import Image, InputError, Mask, in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,13 +87,12 @@ def _width(
 def _convolve(flat: Image, scene: Scene, fwhm: float) -> tuple[Image, Image]:
     """Return the image convolved with a Gaussian star, and the shape of its noise: that of independent pixels."""
     sigma, bad = fwhm / SIGMA, scene.frame.bad
-    weight = gaussian_filter((~bad).astype(np.float32), sigma, mode="constant")
+    # The square of a Gaussian is one that is narrower by sqrt(2).
+    planes = ((~bad).astype(np.float32), sigma), (flat, sigma), (scene.variance, sigma / np.sqrt(2))
+    weight, convolved, noise = in_threads(lambda one: gaussian_filter(*one, mode="constant"), planes)
     np.maximum(weight, 1e-3, out=weight)
-    convolved = gaussian_filter(flat, sigma, mode="constant")
     convolved /= weight
     convolved[bad] = 0
-    # The square of a Gaussian is one that is narrower by sqrt(2).
-    noise = gaussian_filter(scene.variance, sigma / np.sqrt(2), mode="constant")
     np.sqrt(noise, out=noise)
     noise /= weight * np.float32(2 * np.sqrt(np.pi) * sigma)
     return convolved, noise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iris_background import MAD_TO_SIGMA, measure_level
 
-from iris_core import row_blocks
+from iris_core import in_threads, row_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +127,8 @@ def _smoothed(image: Image, fwhm: float) -> Image:
     sigma, smooth = fwhm / 2.3548, np.empty_like(image)
     # To where gaussian_filter cuts the Gaussian off: 4 standard deviations.
     reach = int(4 * sigma + 0.5)
-    for start in range(0, len(image), _ROWS):
+
+    def put(start: int) -> None:
         own = slice(start, min(start + _ROWS, len(image)))
         above = max(0, start - reach)
         values, valid = _without_nan(image[above : own.stop + reach])
@@ -137,6 +138,9 @@ def _smoothed(image: Image, fwhm: float) -> Image:
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             smooth[own] = np.where(weight > _COVERED, total / weight, np.float32(np.nan))
+
+    for _ in in_threads(put, range(0, len(image), _ROWS)):
+        pass
     return smooth
 
 

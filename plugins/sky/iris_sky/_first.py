@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from iris_background import count_kept, middle
 
-from iris_core import DQ, Exposures, Image, row_blocks
+from iris_core import DQ, Exposures, Image, Rows, in_threads, row_blocks
 from iris_sky._place import Grid, Index
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ _PAIR = 3.0
 # Of two values of the stack the higher is taken where they differ by more: the other is the hole that the light of an
 # object left. To mask a cosmic ray costs a pixel, not to mask an object leaves a ghost.
 _PAIR_OF_STACK = 5.0
-# What all exposures may take at a time [bytes]: sorted in the processor's cache.
-_BUDGET = 4 << 20
+# What all exposures may take at a time [bytes], in each thread: of less, threads wait for Python more than they work.
+_BUDGET = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,12 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
     """
     stack, plane = Stack.empty(grid.shape), masks.plane()
     hides = bool(plane.any())
-    for rows in exposures.rows("data", "dq", budget=_BUDGET):
+
+    def without_sky(rows: Rows) -> tuple[slice, list[Image]]:
         usable = (rows.dq & np.uint32(DQ.DO_NOT_USE)) == 0
         values = np.where(usable & np.isfinite(rows.data), rows.data, np.float32(np.nan))
         masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
-        skies = np.where(np.stack(masked), np.float32(np.nan), values)
+        skies, left = np.where(np.stack(masked), np.float32(np.nan), values), []
         for one, others in enumerate(near):
             sky = first_sky(_at_level(skies, one, others, levels), levels.deviation * levels.inflation)
             hidden = np.isnan(sky) & np.isfinite(values[one])
@@ -120,7 +121,12 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
                 every = [k for k in range(len(near)) if k != one]
                 shown = _at_level(skies[:, hidden], one, every, levels)
                 sky[hidden] = first_sky(shown, levels.deviation * levels.inflation)
-            stack.add(values[one] - sky, grid.placements[one].index(rows.where))
+            left.append(values[one] - sky)
+        return rows.where, left
+
+    for where, images in in_threads(without_sky, exposures.rows("data", "dq", budget=_BUDGET)):
+        for image, placement in zip(images, grid.placements, strict=True):
+            stack.add(image, placement.index(where))
     return stack
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from iris_background import MAD_TO_SIGMA, Noise, measure_level
 
-from iris_core import DQ, Doubles, Exposure, Exposures, Image, InputError, thread_safe
+from iris_core import DQ, Doubles, Exposure, Exposures, Image, InputError, in_threads, thread_safe
 
 if TYPE_CHECKING:
     from iris_core import Mask
@@ -129,7 +129,7 @@ def measure_levels(sample: Sample, match: Match, names: Sequence[str]) -> Levels
     if not seen.any():
         _check(np.full(len(names), np.nan), match, names)
     values = sample.data[:, seen]
-    levels = np.array([measure_level(row).value for row in values])
+    levels = np.array([one.value for one in in_threads(measure_level, values)])
     _check(levels, match, names)
     shape = np.zeros(values.shape[1], dtype=np.float32)
     for _ in range(_ROUNDS):
@@ -153,8 +153,11 @@ def measure_levels(sample: Sample, match: Match, names: Sequence[str]) -> Levels
 def _levels_on(values: Image, shape: Image, levels: Doubles, match: Match) -> Doubles:
     """Return the levels of exposures on a pattern, whose strength those before tell."""
     strengths = levels if match == "factor" else np.ones(len(levels))
-    rows = zip(values, strengths, strict=True)
-    return np.array([measure_level(row - shape * np.float32(strength)).value for row, strength in rows])
+
+    def level_of(one: int) -> float:
+        return measure_level(values[one] - shape * np.float32(strengths[one])).value
+
+    return np.array([*in_threads(level_of, range(len(values)))])
 
 
 def _check(levels: Doubles, match: Match, names: Sequence[str]) -> None:
