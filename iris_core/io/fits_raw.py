@@ -29,7 +29,7 @@ def read_pixels(hdu: Any, path: Path, dtype: DTypeLike | None = None) -> Array:
     path
         The file.
     dtype
-        Of the result; by default that of the pixels.
+        Of the result; by default that of the pixels, in the order of bytes of this machine.
 
     Raises
     ------
@@ -38,20 +38,20 @@ def read_pixels(hdu: Any, path: Path, dtype: DTypeLike | None = None) -> Array:
     """
     stored = _stored(hdu, path)
     if stored is None:
-        pixels = np.asarray(hdu.data, dtype=dtype)
+        pixels = np.asarray(hdu.data)
         del hdu.data  # with a copy of them it is twice the plane
-        return pixels
+        return pixels.astype(pixels.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
+    start = hdu.fileinfo()["datLoc"]
     made = np.empty(hdu.shape, stored.newbyteorder("=") if dtype is None else dtype)
     with path.open("rb", buffering=0) as file:
 
         def read(block: tuple[int | slice, ...]) -> None:
             first = np.ravel_multi_index([at if isinstance(at, int) else at.start for at in (*block, 0)], made.shape)
             raw = np.empty(made[block].shape, stored)
-            _fill(raw, file.fileno(), hdu.fileinfo()["datLoc"] + int(first) * stored.itemsize, path)
+            _fill(raw, file.fileno(), start + int(first) * stored.itemsize, path)
             np.copyto(made[block], _unsigned(raw) if stored.kind == "u" else raw, casting="unsafe")
 
-        for _ in in_threads(read, row_blocks(made.shape)):
-            pass
+        list(in_threads(read, row_blocks(made.shape)))
     return made
 
 

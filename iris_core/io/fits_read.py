@@ -109,8 +109,7 @@ def _masked(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image]]:
     """Put NaN and DO_NOT_USE together, in place: nobody else holds these planes yet."""
     if not all(plane.flags.writeable for plane in (dq, *planes)):
         return mask_together(dq, planes)
-    for _ in in_threads(lambda at: mask_together(dq[at], [plane[at] for plane in planes]), row_blocks(dq.shape)):
-        pass
+    list(in_threads(lambda at: mask_together(dq[at], [plane[at] for plane in planes]), row_blocks(dq.shape)))
     return dq, list(planes)
 
 
@@ -152,8 +151,7 @@ def _plane(hdu: Any, pixels: bool, path: Path) -> Array:
         return table.astype(table.dtype.newbyteorder("="))
     if not pixels:
         return blank_plane(tuple(hdu.shape), np.int32)
-    data = read_pixels(hdu, path)
-    return data.astype(data.dtype.newbyteorder("="), copy=False)
+    return read_pixels(hdu, path)
 
 
 def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:

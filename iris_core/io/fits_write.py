@@ -40,7 +40,7 @@ def write_fits(exposure: Exposure, path: str | Path) -> Path:
     """
     from astropy.io import fits
 
-    path = path if isinstance(path, Path) else Path(path)
+    path = path if isinstance(path, Path) else Path(path)  # one that is followed stays so
     planes, header = _planes(exposure), _current(exposure.header, exposure)
     header["NEXTEND"] = (len(planes) + 2, "number of extensions")
     with path.open("wb") as file:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
+
+from iris_core.io.hashing import state_of
 
 __all__ = ["FollowedPath"]
 
@@ -35,21 +36,21 @@ class FollowedPath(_Path):
         opened = super().open(mode, *args, **options)
         if mode != "wb":
             return opened
-        self.followed = _Followed(opened)
+        self.followed = _Followed(opened, Path(self))
         return self.followed
 
     def sha256(self) -> str:
         """Return the hash of the file, ``""`` where it was not written from its beginning to its end, and left so."""
-        return "" if self.followed is None else self.followed.digest(self)
+        return "" if self.followed is None else self.followed.digest()
 
 
 class _Followed:
     """A file that is open for writing, and the hash of what has been appended."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._hash, self._size = file, sha256(), 0
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path, self._hash, self._size = file, path, sha256(), 0
         self._pool, self._begun = ThreadPoolExecutor(1, "iris-hash"), list[Future[None]]()
-        self._closed: tuple[int, int] | None = None
+        self._closed: tuple[int, ...] = ()
         self._only_appended = True
 
     def __getattr__(self, name: str) -> Any:
@@ -78,19 +79,16 @@ class _Followed:
     def close(self) -> None:
         """Close the file."""
         if not self._file.closed:
-            self._file.flush()
-            self._closed = _state(os.fstat(self._file.fileno()))
             self._file.close()
+            self._closed = state_of(self._path)
             self._pool.shutdown(wait=False)
 
-    def digest(self, path: Path) -> str:
+    def digest(self) -> str:
         """Return the hash, ``""`` where it is not that of the file as it is now."""
-        if self._closed != _state(path.stat()) or self._closed[0] != self._size or not self._only_appended:
+        if not self._closed or self._closed != state_of(self._path):
+            return ""
+        if not self._only_appended or self._path.stat().st_size != self._size:
             return ""
         for waiting in self._begun:
             waiting.result()
         return self._hash.hexdigest()
-
-
-def _state(found: os.stat_result) -> tuple[int, int]:
-    return found.st_size, found.st_mtime_ns

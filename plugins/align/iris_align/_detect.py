@@ -228,7 +228,7 @@ def windowed(
         x, y = x + np.clip(step_x, -1, 1), y + np.clip(step_y, -1, 1)
     weight, total, dx, dy = _weighted(values, known, off_x, off_y, x, y, fwhm)
     width = _width(weight, values, dx, dy, total, fwhm)
-    moved = (1 + (width / fwhm) ** 2) / total
+    moved = (1 + np.where(np.isfinite(width), width / fwhm, np.nan) ** 2) / total
     errors = [moved * np.sqrt(np.sum(weight**2 * noise * d**2, axis=(1, 2))) for d in (dx, dy)]
     snr = total / np.sqrt(np.maximum(np.sum(weight**2 * noise, axis=(1, 2)), 1e-30))
     near = np.hypot(dx, dy) <= max(fwhm, 1.5)

@@ -85,6 +85,17 @@ def test_errors_of_galaxies_are_true(fwhm: float) -> None:
     assert np.concatenate(pulls).std() == pytest.approx(1.0, abs=0.06)
 
 
+def test_what_is_no_star_at_all_has_no_error() -> None:
+    """Brighter outwards, and without noise: its width is infinite, and the noise of its place not known."""
+    y, x = np.indices((40, 40))
+    bowl = (1 + (x - 20.0) ** 2 + (y - 20.0) ** 2).astype(np.float32)
+    usable, place = np.ones(bowl.shape, dtype=np.bool_), np.array([20.0])
+    one = windowed(bowl, (np.zeros_like(bowl),), usable, (place, place), 3.0)
+    assert np.isinf(one.width)
+    assert np.isnan(one.error)
+    assert not one.good
+
+
 @pytest.mark.acceptance
 def test_the_photon_noise_of_a_star_is_in_its_error() -> None:
     """Bright stars, where the variance of the exposure has the light of the star."""

@@ -139,8 +139,7 @@ def _smoothed(image: Image, fwhm: float) -> Image:
         with np.errstate(divide="ignore", invalid="ignore"):
             smooth[own] = np.where(weight > _COVERED, total / weight, np.float32(np.nan))
 
-    for _ in in_threads(put, range(0, len(image), _ROWS)):
-        pass
+    list(in_threads(put, range(0, len(image), _ROWS)))
     return smooth
 
 
