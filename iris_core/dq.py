@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import Any
+
+import numpy as np
 
 
 class DQ(IntFlag):
     """Data-quality bits: JWST's numbers, with bit 29 for pixels of a subarray window.
 
     A stage only ever adds bits. DO_NOT_USE and NaN in the data always go together.
+
+    With arrays they are uint32, as the planes of DQ are: ``dq & DQ.HOT`` is no wider, and ``dq[hot] |= DQ.HOT`` works.
     """
 
     GOOD = 0
@@ -44,3 +49,8 @@ class DQ(IntFlag):
     SUBARRAY = 1 << 29
     OTHER_BAD_PIXEL = 1 << 30
     REFERENCE_PIXEL = 1 << 31
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Take the bits for uint32: numpy takes an int that is an enumeration for int64, and copies the plane."""
+        bits = (np.uint32(one) if isinstance(one, DQ) else one for one in inputs)
+        return getattr(ufunc, method)(*bits, **options)

@@ -27,3 +27,13 @@ def test_every_bit_has_its_number_and_fits_uint32(number: int, name: str) -> Non
 def test_there_are_no_others() -> None:
     assert [flag.name for flag in DQ] == NAMES
     assert DQ.GOOD == 0
+
+
+def test_with_planes_they_are_as_wide_as_planes() -> None:
+    dq = np.array([0, 1, 5], dtype=np.uint32)
+    for made in (dq & DQ.DO_NOT_USE, DQ.HOT | dq, dq & ~DQ.JUMP_DET, np.bitwise_or(dq, DQ.REFERENCE_PIXEL)):
+        assert made.dtype == np.uint32
+    dq[1:] |= DQ.REFERENCE_PIXEL | DQ.HOT
+    dq &= ~DQ.DO_NOT_USE
+    np.testing.assert_array_equal(dq, [0, 1 << 31 | 1 << 11, 1 << 31 | 1 << 11 | 4])
+    assert np.bitwise_or.reduce(dq, initial=DQ.WARM).dtype == np.uint32

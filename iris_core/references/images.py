@@ -95,7 +95,7 @@ def _some_good(image: ReferenceImage) -> Array:
 
 
 def _good(data: Image, dq: Array) -> Array:
-    return np.asarray(data[np.isfinite(data) & ((dq & np.uint32(DQ.DO_NOT_USE | DQ.NO_FLAT_FIELD)) == 0)])
+    return np.asarray(data[np.isfinite(data) & ((dq & (DQ.DO_NOT_USE | DQ.NO_FLAT_FIELD)) == 0)])
 
 
 def first_pixel(where: Mask) -> str:

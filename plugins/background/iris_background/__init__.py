@@ -184,7 +184,7 @@ def _joined(dq: Flags, of_sky: Flags | None, dark: Mask | None) -> Flags:
         dq = dq | of_sky
     if dark is not None and dark.any():
         dq = dq.copy()
-        dq[dark] |= np.uint32(DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
+        dq[dark] |= DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
     return dq
 
 

@@ -18,8 +18,6 @@ Part = tuple[slice, slice]
 # Pixels of an image that are enough to measure it as a whole: a median of so many is good to 0.3 % of the noise.
 _SAMPLE = 250_000
 
-_DO_NOT_USE = np.uint32(DQ.DO_NOT_USE)
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -56,7 +54,7 @@ class Frame:
 
     def values(self, part: Part, out: Image | None = None) -> Image:
         """Return the data of a part, in `out` where it is given; NaN in the pixels that are not valid."""
-        valid = np.isfinite(self.data[part]) & ((self.dq[part] & _DO_NOT_USE) == 0)
+        valid = np.isfinite(self.data[part]) & ((self.dq[part] & DQ.DO_NOT_USE) == 0)
         for component in (*self.variance, *self.shared.values()):
             valid &= np.isfinite(component[part])
         data: Image = np.multiply(self.data[part], np.float32(self.factor), out=out, dtype=np.float32)

@@ -168,7 +168,7 @@ def _reasons(frames: Sequence[Frame], part: Part, lost: Mask) -> Flags:
     """Return why pixels are lost: the flags of all images there, 0 elsewhere."""
     bits = np.zeros(lost.shape, dtype=np.uint32)
     if lost.any():
-        bits[lost] = np.bitwise_or.reduce([frame.dq[part][lost] for frame in frames]) & ~np.uint32(DQ.OUTLIER)
+        bits[lost] = np.bitwise_or.reduce([frame.dq[part][lost] for frame in frames]) & ~DQ.OUTLIER
     return bits
 
 

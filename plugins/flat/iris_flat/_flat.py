@@ -29,7 +29,7 @@ def response(flat: Image, dq: Flags) -> Image:
     ndarray
         NaN where `flat` is not finite, not above 0, NO_FLAT_FIELD or DO_NOT_USE.
     """
-    unusable = (dq & np.uint32(DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)) != 0
+    unusable = (dq & (DQ.NO_FLAT_FIELD | DQ.DO_NOT_USE)) != 0
     return np.where(np.isfinite(flat) & (flat > 0) & ~unusable, flat, np.float32(np.nan))
 
 

@@ -72,7 +72,7 @@ def average_cube(exposure: Exposure, weights: Doubles) -> Mean:
     variance = {name: np.empty(shape, dtype=np.float32) for name in exposure.variance}
     for (block,) in row_blocks(shape):
         values, flags = exposure.data[:, block], exposure.dq[:, block]
-        usable = np.isfinite(values) & ((flags & np.uint32(DQ.DO_NOT_USE)) == 0) & (weights > 0)[:, None, None]
+        usable = np.isfinite(values) & ((flags & DQ.DO_NOT_USE) == 0) & (weights > 0)[:, None, None]
         share = _shares(usable, weights)
         number = np.count_nonzero(usable, axis=0)
         none = number == 0

@@ -137,7 +137,7 @@ def _combine_all(planes: Planes, rule: Rule) -> Combined:
 
 def _agree(planes: Planes, combined: Combined, rule: Rule) -> Mask:
     """Return where it is certain that all values are valid and none is clipped."""
-    finite: Mask = np.isfinite(combined.data) & ((combined.dq & np.uint32(DQ.DO_NOT_USE)) == 0)
+    finite: Mask = np.isfinite(combined.data) & ((combined.dq & DQ.DO_NOT_USE) == 0)
     for plane in (*combined.variance.values(), *combined.errors.values()):
         finite &= np.isfinite(plane)
     if rule.clip.sigma is None:
@@ -297,5 +297,5 @@ def _without_noisy(combined: Combined, values: Image, error: Image, rule: Rule) 
         return combined
     noisy = trimmed_scatter(values, np.isfinite(values)) > np.float32(rule.noisy * rule.inflation) * error
     combined.data[noisy] = np.nan
-    combined.dq[noisy] |= np.uint32(DQ.TELEGRAPH | DQ.DO_NOT_USE)
+    combined.dq[noisy] |= DQ.TELEGRAPH | DQ.DO_NOT_USE
     return combined

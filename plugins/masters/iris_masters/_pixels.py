@@ -29,7 +29,7 @@ class DarkLevel:
 
 def usable_values(data: Image, dq: Flags) -> Image:
     """Return the data, NaN where they are not to be used."""
-    return np.where((dq & np.uint32(DQ.DO_NOT_USE)) == 0, data, np.float32(np.nan))
+    return np.where((dq & DQ.DO_NOT_USE) == 0, data, np.float32(np.nan))
 
 
 def dark_level(data: Image, err: Image | None) -> DarkLevel:
@@ -78,7 +78,7 @@ def flat_flags(data: Image, response: Image, low: float, dead: float, high: floa
     bits = np.zeros(data.shape, dtype=np.uint32)
     bits[response < np.float32(low)] = np.uint32(DQ.LOW_QE)
     bits[response < np.float32(dead)] = np.uint32(DQ.DEAD)
-    bits[~(data > 0) | ~(response <= np.float32(high))] |= np.uint32(DQ.NO_FLAT_FIELD)
+    bits[~(data > 0) | ~(response <= np.float32(high))] |= DQ.NO_FLAT_FIELD
     return bits
 
 

@@ -124,7 +124,7 @@ def sample_of(exposure: Exposure, independent: Sequence[str], wanted: int) -> tu
     part = _every(exposure.shape, wanted)
     shape = (-1, exposure.data[part].shape[-1] * exposure.data[part].shape[-2])
     variance = sum((exposure.variance[name][part] for name in independent), start=np.float32(0))
-    usable = np.isfinite(exposure.data[part]) & ((exposure.dq[part] & np.uint32(DQ.DO_NOT_USE)) == 0)
+    usable = np.isfinite(exposure.data[part]) & ((exposure.dq[part] & DQ.DO_NOT_USE) == 0)
     values = np.where(usable & np.isfinite(variance), exposure.data[part], np.float32(np.nan))
     known = np.broadcast_to(variance, values.shape).reshape(shape) if independent else None
     return values.reshape(shape), known

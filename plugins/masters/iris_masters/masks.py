@@ -148,6 +148,6 @@ def flags_of_flat(exposure: Exposure, low: float, dead: float, high: float) -> F
     data = usable_values(exposure.data, exposure.dq)
     response = relative_response(data)
     opened = open_pixels(response, low)
-    is_open = (opened & np.uint32(DQ.OPEN)) != 0
+    is_open = (opened & DQ.OPEN) != 0
     bits = flat_flags(data, response, low, dead, high)
-    return np.where(is_open, bits & np.uint32(DQ.NO_FLAT_FIELD), bits) | opened
+    return np.where(is_open, bits & DQ.NO_FLAT_FIELD, bits) | opened

@@ -149,7 +149,7 @@ def flag_hot(exposure: Exposure, params: DarkFlagParams) -> Exposure:
     level = dark_level(data, exposure.err)
     bits = dark_flags(data, level, params.hot, params.warm)
     hot, warm = (int(np.count_nonzero(bits & np.uint32(bit))) for bit in (DQ.HOT, DQ.WARM))
-    saturated = (exposure.dq & np.uint32(DQ.SATURATED)) != 0
+    saturated = (exposure.dq & DQ.SATURATED) != 0
     unit = unit_string(exposure.unit) if exposure.unit else ""
     cards = {
         "DARKLEV": (float(f"{level.median:.6g}"), f"[{unit}] median of the dark"),
@@ -189,7 +189,7 @@ def flag_response(exposure: Exposure, params: FlatFlagParams) -> Exposure:
 
     data = usable_values(exposure.data, exposure.dq)
     bits = flat_flags(data, relative_response(data), params.low, params.dead, params.high)
-    bits |= ((bits & np.uint32(DQ.NO_FLAT_FIELD)) != 0).astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
+    bits |= ((bits & DQ.NO_FLAT_FIELD) != 0).astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
     named = (DQ.LOW_QE, DQ.DEAD, DQ.NO_FLAT_FIELD)
     counts = ", ".join(f"{one.name} {np.count_nonzero(bits & np.uint32(one))}" for one in named)
     return exposure.replace(dq=exposure.dq | bits).mask_invalid().note(f"pixels: {counts}")

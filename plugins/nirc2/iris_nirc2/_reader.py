@@ -159,7 +159,7 @@ def _flags(header: Header, counts: Image, meta: Meta) -> Flags:
     coadds = header["COADDS"]
     dq = np.zeros(counts.shape, dtype=np.uint32)
     dq[counts > number("linear_limit") * coadds] = DQ.NONLINEAR
-    dq[_saturated(counts, number("saturation") * coadds)] |= np.uint32(DQ.NONLINEAR | DQ.SATURATED | DQ.DO_NOT_USE)
+    dq[_saturated(counts, number("saturation") * coadds)] |= DQ.NONLINEAR | DQ.SATURATED | DQ.DO_NOT_USE
     return dq
 
 

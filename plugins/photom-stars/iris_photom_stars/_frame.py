@@ -62,7 +62,7 @@ def frame_of(exposure: Exposure) -> Frame:
     """
     data, err, bad = _mean(exposure) if exposure.is_integrations else _alone(exposure)
     flags = np.bitwise_or.reduce(exposure.dq, axis=0) if exposure.is_integrations else exposure.dq
-    saturated = (flags & np.uint32(DQ.SATURATED)) != 0
+    saturated = (flags & DQ.SATURATED) != 0
     marked = {name: (flags & np.uint32(bit)) != 0 for name, bit in _MARKS.items()}
     return Frame(data=data, err=err, bad=bad, saturated=saturated, marked=marked)
 

@@ -102,7 +102,7 @@ def _band(planes: Mapping[str, Plane], index: _Index) -> tuple[Array, Array, Mas
     err = planes["ERR"][index] if "ERR" in planes else np.ones_like(data)
     good = np.isfinite(data) & (err > 0)
     if "DQ" in planes:
-        good &= (planes["DQ"][index] & np.uint32(DQ.DO_NOT_USE)) == 0
+        good &= (planes["DQ"][index] & DQ.DO_NOT_USE) == 0
     return data, err, good
 
 

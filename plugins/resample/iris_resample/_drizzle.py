@@ -258,7 +258,7 @@ def _cut(planes: Planes, index: int, rows: slice, weigh: Weigh, names: list[str]
     squares = [np.where(weighted, plane, np.float32(0)) for plane in _chosen(variance, names)]
     further: dict[str, Any] = {"data2": squares} if squares else {}
     if np.any(dq):
-        further["dq"] = dq & ~np.uint32(DQ.DO_NOT_USE)
+        further["dq"] = dq & ~DQ.DO_NOT_USE
     return _Band(
         data=np.where(weighted, data, np.float32(0)),
         weight=weight,

@@ -110,7 +110,7 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
     hides = bool(plane.any())
 
     def without_sky(rows: Rows) -> tuple[slice, list[Image]]:
-        usable = (rows.dq & np.uint32(DQ.DO_NOT_USE)) == 0
+        usable = (rows.dq & DQ.DO_NOT_USE) == 0
         values = np.where(usable & np.isfinite(rows.data), rows.data, np.float32(np.nan))
         masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
         skies, left = np.where(np.stack(masked), np.float32(np.nan), values), []

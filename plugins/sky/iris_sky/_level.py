@@ -107,7 +107,7 @@ def thin_out(exposure: Exposure, step: int) -> tuple[Image, Image | None]:
     """Return every so many rows and columns of an exposure as a row of values, NaN where not valid, and variances."""
     part = slice(None, None, step), slice(None, None, step)
     data, dq = exposure.data[part].ravel(), exposure.dq[part].ravel()
-    valid = np.isfinite(data) & ((dq & np.uint32(DQ.DO_NOT_USE)) == 0)
+    valid = np.isfinite(data) & ((dq & DQ.DO_NOT_USE) == 0)
     own = [plane[part].ravel() for name, plane in exposure.variance.items() if name not in ("dark", "flat")]
     values = np.where(valid, data, np.float32(np.nan))
     return values, np.where(valid, np.sum(own, axis=0), np.float32(np.nan)) if own else None

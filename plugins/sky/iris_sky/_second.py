@@ -107,7 +107,7 @@ def _recorded(
     remarks: Sequence[str],
 ) -> Exposure:
     residual = measure_residual(exposure, sky.data)
-    usable = (before.dq & np.uint32(DQ.DO_NOT_USE)) == 0
+    usable = (before.dq & DQ.DO_NOT_USE) == 0
     lost = int(np.count_nonzero(usable & np.isnan(sky.data))) / max(1, int(np.count_nonzero(usable)))
     cards: Mapping[str, tuple[Any, str]] = {
         "BKGMETH": ("dither", "where the background came from"),

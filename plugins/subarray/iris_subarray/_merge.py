@@ -73,7 +73,7 @@ def merge_parts(full: Exposure, parts: Exposures | Sequence[Exposure]) -> Exposu
         check_alike(full, part)
         where = (..., *windows[part.meta.subarray_id].slices_in(whole))
         data[where] = part.data
-        dq[where] = part.dq | np.uint32(DQ.SUBARRAY)
+        dq[where] = part.dq | DQ.SUBARRAY
         for name, plane in variance.items():
             plane[where] = part.variance[name]
     return _note(full.replace(data=data, dq=dq, variance=variance), outlines, windows)

@@ -57,7 +57,7 @@ class RulesOfPixels:
     def test_nan_and_do_not_use_go_together(self, bench: Bench) -> None:
         """A pixel that is invalid in the exposure or in a reference file is NaN with DO_NOT_USE, or repaired."""
         result = bench.run(_with_bad_pixels(bench.truth), bench.references(blemish))
-        unusable = (result.dq & np.uint32(DQ.DO_NOT_USE)) != 0
+        unusable = (result.dq & DQ.DO_NOT_USE) != 0
         for name, plane in planes_of(result).items():
             wrong = int(np.count_nonzero(np.isfinite(plane) == unusable)) if name != "dq" else 0
             if wrong:
@@ -180,8 +180,8 @@ def _with_bad_pixels(exposure: Exposure, offset: int = 0) -> Exposure:
     data, dq = np.array(exposure.data), np.array(exposure.dq)
     variance = {name: np.array(plane) for name, plane in exposure.variance.items()}
     data[1, 2 + offset] = np.nan
-    dq[3, 4 + offset] |= np.uint32(DQ.DO_NOT_USE | DQ.SATURATED)
-    dq[5, 6 + offset] |= np.uint32(DQ.HOT)
+    dq[3, 4 + offset] |= DQ.DO_NOT_USE | DQ.SATURATED
+    dq[5, 6 + offset] |= DQ.HOT
     for plane in variance.values():
         plane[7, 8 + offset] = np.inf
     data = data + np.float32(offset)
