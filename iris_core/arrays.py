@@ -93,7 +93,10 @@ def mask_together(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image
     """
     for block in row_blocks(dq.shape):
         unusable = (dq[block] & DQ.DO_NOT_USE) != 0
-        invalid = unusable | ~np.logical_and.reduce([np.isfinite(plane[block]) for plane in planes])
+        valid = ~unusable
+        for plane in planes:
+            valid &= np.isfinite(plane[block])
+        invalid = ~valid
         number = np.count_nonzero(invalid)
         # Each of them is a part of what is invalid, and so the same where it has as many pixels.
         if np.count_nonzero(unusable) != number:

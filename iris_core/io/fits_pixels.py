@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from iris_core.io.fits_raw import read_pixels
 
 __all__ = ["read_flags", "read_image", "read_variance"]
 
+# Rows by which an error is compared with its components.
+_EVERY = 16
 _BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
 # DRAGONS, geminidr/doc: bad pixel, nonlinear, saturated, cosmic ray, no data, overlap (no fault), unilluminated.
 _DRAGONS: dict[int, DQ] = {
@@ -36,16 +39,23 @@ _LSST: dict[str, DQ] = {
 }
 
 
-def read_image(hdu: Any, pixels: bool, path: Path) -> Image:
-    """Return an image as float32, NaN where it is blank; an outline takes no memory."""
+def read_image(
+    hdu: Any, pixels: bool, path: Path, each: Callable[[Image], object] | None = None, every: int = 1
+) -> Image:
+    """Return an image as float32, NaN where it is blank; an outline takes no memory. See `read_pixels`."""
     if not pixels:
         return blank_plane(tuple(hdu.shape))
     blank = hdu.header.get("BLANK")
     with np.errstate(over="ignore"):
         try:
-            return read_pixels(hdu, path, np.float32) if blank is None else _without(blank, read_pixels(hdu, path))
+            if blank is None:
+                return read_pixels(hdu, path, np.float32, each=each, every=every)
+            image = _without(blank, read_pixels(hdu, path, every=every))
         except (TypeError, ValueError) as error:
             raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
+    if each is not None:
+        each(image)
+    return image
 
 
 def _without(blank: int, raw: Array) -> Image:
@@ -120,68 +130,70 @@ def read_variance(layout: Layout, pixels: bool, path: Path, remarks: list[str], 
 
     An error below 0 is not known: in an exposure it is NaN, in a reference file it is refused.
     """
-    if pixels and reftype:
-        _refuse_negative(layout, reftype, path)
-    variance = {name: _positive(read_image(hdu, pixels, path)) for name, hdu in layout.components.items()}
+    negative: list[int] = []
+    positive = partial(_drop_negative, found=negative)
+    variance = {name: read_image(hdu, pixels, path, positive) for name, hdu in layout.components.items()}
     if layout.total is not None and (pixels or not variance):
-        variance |= _beyond(layout.total, variance, pixels, path, remarks)
+        variance |= _beyond(layout.total, variance, pixels, path, remarks, positive)
+    if reftype and layout.total is not None and not variance.keys() & {"total", "other"}:  # some rows were read
+        read_image(layout.total[0], pixels, path, positive)
+    if reftype and negative:
+        wrong = f"{sum(negative)} errors are negative; NaN stands for no value"
+        raise InputError(f"the {reftype} {path} cannot be used: {wrong}")
     if pixels and variance and _is_zero(variance):
         remarks.append("its errors are zero nearly everywhere: they count as unknown")
         return {}
     return variance
 
 
-def _refuse_negative(layout: Layout, reftype: str, path: Path) -> None:
-    errors = [*layout.components.values(), *([layout.total[0]] if layout.total else [])]
-    negative = sum(int(np.count_nonzero(read_image(hdu, True, path) < 0)) for hdu in errors)
-    if negative:
-        raise InputError(
-            f"the {reftype} {path} cannot be used: {negative} errors are negative; NaN stands for no value"
-        )
-
-
 def _beyond(
-    total: tuple[Any, str], variance: dict[str, Image], pixels: bool, path: Path, remarks: list[str]
+    total: tuple[Any, str],
+    variance: dict[str, Image],
+    pixels: bool,
+    path: Path,
+    remarks: list[str],
+    positive: Callable[[Image], object],
 ) -> dict[str, Image]:
     hdu, kind = total
-    image = read_image(hdu, pixels, path)
-    if variance and not _exceeds(_as_variance(image[..., ::16, :].copy(), kind), variance):
+    square = partial(_square, kind=kind)
+    if variance and not _exceeds(read_image(hdu, pixels, path, square, _EVERY), variance):
         return {}
-    if not pixels:
-        return {"total": image}
-    whole = _as_variance(image, kind)
+    rest = read_image(hdu, pixels, path, lambda some: (positive(some), square(some)))
     if not variance:
-        return {"total": whole}
+        return {"total": rest}
     remarks.append(f"{hdu.name} is larger than its components; the rest of its variance becomes VAR_OTHER")
     for plane in variance.values():
-        whole -= plane
-    return {"other": np.maximum(whole, 0, out=whole)}
+        rest -= plane
+    return {"other": np.maximum(rest, 0, out=rest)}
 
 
-def _as_variance(image: Image, kind: str) -> Image:
-    """Return the variance that a standard deviation, a variance or its inverse gives; NaN where there is none."""
-    if kind == "inverse":
+def _square(image: Image, kind: str) -> None:
+    """Make the variance of a standard deviation, a variance or its inverse, in place; NaN where there is none."""
+    image[image < 0] = np.nan
+    if kind == "err":
+        np.square(image, out=image)
+    elif kind == "inverse":
         with np.errstate(divide="ignore"):
-            return np.where(image > 0, 1 / image, np.float32(np.nan))
-    positive = _positive(image)
-    return np.square(positive, out=positive) if kind == "err" else positive
+            np.divide(1, image, out=image)
+        image[image == np.inf] = np.nan
 
 
 def _exceeds(total: Image, variance: dict[str, Image]) -> bool:
-    """Whether a total, every 16th row of it, is more than the sum of the components."""
-    parts = sum(plane[..., ::16, :].astype(np.float64) for plane in variance.values())
+    """Whether a total, every so many rows of it, is more than the sum of the components."""
+    parts = sum(plane[..., ::_EVERY, :].astype(np.float64) for plane in variance.values())
     with np.errstate(invalid="ignore"):
         return bool(np.mean(total > 1.01 * parts) > 1e-3)
 
 
 def _is_zero(variance: dict[str, Image]) -> bool:
-    """Whether the variance is 0 in nearly all pixels of every 16th row: nobody has measured that."""
-    parts = [plane[..., ::16, :] for plane in variance.values()]
+    """Whether the variance is 0 in nearly all pixels of every so many rows: nobody has measured that."""
+    parts = [plane[..., ::_EVERY, :] for plane in variance.values()]
     return all(np.count_nonzero(part) < 0.01 * part.size for part in parts)
 
 
-def _positive(error: Image) -> Image:
-    """Return a variance or an error with NaN where it is negative: nobody knows the error of such a pixel."""
-    if error.size == 0 or error.strides[-1] == 0 or not (error < 0).any():
-        return error
-    return np.where(error < 0, np.float32(np.nan), error)
+def _drop_negative(error: Image, found: list[int]) -> None:
+    """Make negative errors NaN, in place: nobody knows the error of such a pixel; tell how many there are."""
+    negative = error < 0
+    if negative.any():
+        found.append(int(np.count_nonzero(negative)))
+        error[negative] = np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from iris_core.rows import in_threads
 __all__ = ["read_pixels"]
 
 
-def read_pixels(hdu: Any, path: Path, dtype: DTypeLike | None = None) -> Array:
+def read_pixels(
+    hdu: Any,
+    path: Path,
+    dtype: DTypeLike | None = None,
+    *,
+    each: Callable[[Array], object] | None = None,
+    every: int = 1,
+) -> Array:
     """Return the pixels of an image; the HDU does not hold them.
 
     Those that need no more than another order of their bytes, or another sign, are read over threads; astropy reads
@@ -30,6 +38,10 @@ def read_pixels(hdu: Any, path: Path, dtype: DTypeLike | None = None) -> Array:
         The file.
     dtype
         Of the result; by default that of the pixels, in the order of bytes of this machine.
+    each
+        Called with some rows of the result at a time, which it may change: they are in a processor's cache then.
+    every
+        Of the rows, every so many are read.
 
     Raises
     ------
@@ -38,20 +50,26 @@ def read_pixels(hdu: Any, path: Path, dtype: DTypeLike | None = None) -> Array:
     """
     stored = _stored(hdu, path)
     if stored is None:
-        pixels = np.asarray(hdu.data)
+        pixels = np.asarray(hdu.data)[..., ::every, :] if every > 1 else np.asarray(hdu.data)
         del hdu.data  # with a copy of them it is twice the plane
-        return pixels.astype(pixels.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
+        made = pixels.astype(pixels.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
+        if each is not None:
+            each(made)
+        return made
+    *cube, rows, columns = hdu.shape
+    made = np.empty((*cube, -(-rows // every), columns), stored.newbyteorder("=") if dtype is None else dtype)
     start = hdu.fileinfo()["datLoc"]
-    made = np.empty(hdu.shape, stored.newbyteorder("=") if dtype is None else dtype)
     with path.open("rb", buffering=0) as file:
 
         def read(block: tuple[int | slice, ...]) -> None:
-            first = np.ravel_multi_index([at if isinstance(at, int) else at.start for at in (*block, 0)], made.shape)
+            first = [at if isinstance(at, int) else at.start * every for at in (*block, 0)]
             raw = np.empty(made[block].shape, stored)
-            _fill(raw, file.fileno(), start + int(first) * stored.itemsize, path)
+            _fill(raw, file.fileno(), start + int(np.ravel_multi_index(first, hdu.shape)) * stored.itemsize, path)
             np.copyto(made[block], _unsigned(raw) if stored.kind == "u" else raw, casting="unsafe")
+            if each is not None:
+                each(made[block])
 
-        list(in_threads(read, row_blocks(made.shape)))
+        list(in_threads(read, row_blocks(made.shape, columns if every > 1 else 0)))
     return made
 
 
