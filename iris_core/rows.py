@@ -46,7 +46,7 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
     exposure
         ``(ny, nx)`` or ``(nint, ny, nx)``.
     *images
-        ``(ny, nx)``, of the pixels of the exposure: the function is given the same rows of them.
+        ``(ny, nx)``, or the shape of the exposure: the function is given the same rows of them.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
 
     def work(where: tuple[slice, ...]) -> dict[str, None]:
         rows = with_planes(frame, {name: plane[where] for name, plane in made.before.items()})
-        return made.take(rows, function(rows, *(_rows_of(image, where[-1]) for image in images)), where)
+        return made.take(rows, function(rows, *(_rows_of(image, where) for image in images)), where)
 
     blocks = row_blocks(exposure.data.shape, _PIXELS)
     first, *others = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
@@ -122,9 +122,10 @@ def usable_threads() -> int:
     return len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
 
 
-def _rows_of(image: ReferenceImage | Array, rows: slice) -> ReferenceImage | Array:
+def _rows_of(image: ReferenceImage | Array, where: tuple[slice, ...]) -> ReferenceImage | Array:
+    rows = where[-1]
     if not isinstance(image, ReferenceImage):
-        return image[rows]
+        return image[where] if image.ndim > 2 else image[rows]
     return replace(image, data=image.data[rows], err=image.err[rows], dq=image.dq[rows])
 
 

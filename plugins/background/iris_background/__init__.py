@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,14 +11,22 @@ from pydantic import model_validator
 
 from iris_background._clip import FEWEST_TO_CLIP, PAIR, consistent, count_kept, middle
 from iris_background._frame import Frame
-from iris_background._level import Level, Residual, measure_level, measure_residual
+from iris_background._level import (
+    Level,
+    Residual,
+    is_too_dark,
+    measure_level,
+    measure_residual,
+    thinned_exposure,
+    widened,
+)
 from iris_background._noise import MAD_TO_SIGMA, Noise
-from iris_background._sky import Sky, net_variance, shared_components
+from iris_background._sky import Sky, net_variance, shared_components, without_sky
 from iris_background._stack import Stack, combine
 from iris_core import DQ, Exposure, Params, Removal, StageSkipped, by_rows, parameter, stage, unit_string
 
 if TYPE_CHECKING:
-    from iris_core import Flags, Mask
+    from iris_core import Array
 
 __all__ = [
     "FEWEST_TO_CLIP",
@@ -144,48 +152,36 @@ def subtract_background(
     InputError
         When no background can be found.
     """
-    # The sky is let go before the copies are made that the mask needs.
-    return by_rows(Exposure.mask_invalid, _without_sky(exposure, params, background_exposures))
-
-
-def _without_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Exposure:
     sky = _find_sky(exposure, params, background_exposures)
-    subtracted = exposure.replace(
-        data=exposure.data - sky.data, variance=net_variance(exposure, sky), notes=(*exposure.notes, *sky.notes)
-    )
-    if sky.variance is not None:
-        subtracted = subtracted.add_variance("background", sky.variance)
+    sample = without_sky(thinned_exposure(exposure), sky.thinned(exposure.data))
+    residual = measure_residual(sample, sky.data)
     alone = params.method == "exposures" and len(background_exposures) == 1
-    return _examined(subtracted, params, sky, alone)
+    reach = widened(sample, residual.left) if alone and exposure.variance else np.inf
+    dark: list[int] = []
 
+    def subtract(rows: Exposure, *planes: Array) -> Exposure:
+        left = without_sky(rows, sky.with_planes(planes))
+        if np.isfinite(reach):
+            too_dark = is_too_dark(left, residual.left, reach)
+            dark.append(int(np.count_nonzero(too_dark)))
+            left = left.flag(too_dark, DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
+        return left.mask_invalid()
 
-def _examined(exposure: Exposure, params: BackgroundParams, sky: Sky, alone: bool) -> Exposure:
-    """Return the exposure with flags, what is left of the sky in its header, and warnings for its user."""
-    from iris_background._level import measure_residual, too_dark
-    from iris_background._notes import warn_of_residual, warn_of_sources, warn_of_too_dark
-
-    residual = measure_residual(exposure, sky.data)
-    warnings = list(warn_of_residual(residual, exposure, params.method, params.match))
-    if params.method == "exposures":
-        warnings += warn_of_sources(residual.lifted)
-    dark = too_dark(exposure, residual.left) if alone and exposure.variance else None
-    if dark is not None:
-        warnings += warn_of_too_dark(int(np.count_nonzero(dark)), exposure.name)
+    subtracted = by_rows(subtract, exposure, *sky.planes.values())
+    warnings = tuple(_warnings(exposure, params, residual, sum(dark)))
     for warning in warnings:
         log.warning("%s: background: %s", exposure.name, warning)
     cards = {**_method_card(params), **residual.cards(unit_string(exposure.unit))}
-    flagged = exposure.replace(dq=_joined(exposure.dq, sky.dq, dark), notes=(*exposure.notes, *warnings))
-    return flagged.with_keywords(cards)
+    return subtracted.replace(notes=(*exposure.notes, *sky.notes, *warnings)).with_keywords(cards)
 
 
-def _joined(dq: Flags, of_sky: Flags | None, dark: Mask | None) -> Flags:
-    """Return the flags of an exposure with those of its sky, and of what is darker than it can be."""
-    if of_sky is not None and of_sky.any():
-        dq = dq | of_sky
-    if dark is not None and dark.any():
-        dq = dq.copy()
-        dq[dark] |= DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
-    return dq
+def _warnings(exposure: Exposure, params: BackgroundParams, residual: Residual, dark: int) -> Iterator[str]:
+    from iris_background._notes import warn_of_residual, warn_of_sources, warn_of_too_dark
+
+    yield from warn_of_residual(residual, exposure, params.method, params.match)
+    if params.method == "exposures":
+        yield from warn_of_sources(residual.lifted)
+    yield from warn_of_too_dark(dark, exposure.name)
 
 
 def _find_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Sky:

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iris_background._noise import MAD_TO_SIGMA
-from iris_core import in_threads, row_blocks
+from iris_core import in_threads
 
 if TYPE_CHECKING:
-    from iris_core import Exposure, Image, Mask
+    from iris_core import Array, Exposure, Image, Mask
 
-__all__ = ["Level", "Residual", "measure_level", "measure_residual", "thinned", "too_dark"]
+__all__ = [
+    "Level",
+    "Residual",
+    "is_too_dark",
+    "measure_level",
+    "measure_residual",
+    "step_of",
+    "thinned",
+    "thinned_exposure",
+    "widened",
+]
 
 # Standard deviations around the level within which values are looked at: light of faint sources is outside.
 _WINDOW = 1.5
@@ -109,7 +119,7 @@ def measure_residual(exposure: Exposure, sky: Image) -> Residual:
     Parameters
     ----------
     exposure
-        After the subtraction.
+        After the subtraction, or a sample of it.
     sky
         What was subtracted, in any shape.
     """
@@ -126,10 +136,27 @@ def measure_residual(exposure: Exposure, sky: Image) -> Residual:
     )
 
 
-def thinned(data: Image) -> Image:
+def thinned(data: Array, step: int = 0) -> Array:
     """Return every so many rows and columns of an image or a cube; an odd step meets all channels of a detector."""
-    step = isqrt(max(1, data.size // _SAMPLE)) | 1
+    step = step or step_of(data)
     return data[..., ::step, ::step]
+
+
+def step_of(data: Array) -> int:
+    """Return of how many rows and columns of an image or a cube one is enough."""
+    return isqrt(max(1, data.size // _SAMPLE)) | 1
+
+
+def thinned_exposure(exposure: Exposure) -> Exposure:
+    """Return every so many rows and columns of an exposure: planes of the size of a sample."""
+    step, variance = step_of(exposure.data), exposure.variance.items()
+    return exposure.replace(
+        data=thinned(exposure.data, step),
+        dq=thinned(exposure.dq, step),
+        variance={name: thinned(plane, step) for name, plane in variance},
+        area=None,
+        planes={},
+    )
 
 
 def _lifted(values: Image, level: Level) -> float:
@@ -138,30 +165,29 @@ def _lifted(values: Image, level: Level) -> float:
     return float(above - below) / max(1, int(np.count_nonzero(np.isfinite(values))))
 
 
-def too_dark(exposure: Exposure, left: float) -> Mask:
-    """Return where an exposure is darker than the sky that is left by more than 5 errors, as widened by their scatter.
+def widened(sample: Exposure, left: float) -> float:
+    """Return how many errors nothing lies below the sky that is left: 5, as widened by the scatter of a sample.
 
     Parameters
     ----------
-    exposure
-        After the subtraction, with errors.
+    sample
+        Pixels after the subtraction, with errors.
     left
         Level of the sky that is left.
     """
-    variance = tuple(exposure.variance.values())
-    total = np.sum([thinned(plane) for plane in variance], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = (thinned(exposure.data) - np.float32(left)) / np.sqrt(total)
-    wide = max(1.0, measure_level(pulls).scatter)
-    dark = np.zeros(exposure.data.shape, dtype=np.bool_)
+        pulls = (sample.data - np.float32(left)) / _error(sample)
+    return _CERTAIN * max(1.0, measure_level(pulls).scatter)
 
-    def put(block: tuple[int | slice, ...]) -> None:
-        depth = np.float32(left) - exposure.data[block]
-        limit = np.float32(_CERTAIN * wide) * np.sqrt(np.sum([plane[block] for plane in variance], axis=0))
-        dark[block] = (depth > limit) & (limit > 0)
 
-    list(in_threads(put, row_blocks(exposure.data.shape)))
-    return dark
+def is_too_dark(exposure: Exposure, left: float, reach: float) -> Mask:
+    """Return where an exposure is darker than the sky that is left by more than so many errors."""
+    limit = np.float32(reach) * _error(exposure)
+    return np.asarray((np.float32(left) - exposure.data > limit) & (limit > 0))
+
+
+def _error(exposure: Exposure) -> Image:
+    return np.sqrt(sum(exposure.variance.values()), dtype=np.float32)
 
 
 def _blocks(data: Image) -> Iterator[Image]:

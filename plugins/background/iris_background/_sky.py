@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from iris_background._frame import Frame, Part, sample, signed_error
-from iris_background._level import measure_level
+from iris_background._level import measure_level, step_of, thinned
 from iris_background._match import overlap, window_of
 from iris_background._noise import measure_noise
 from iris_background._notes import clipped, describe
 from iris_background._stack import Stack, combine
 from iris_core import Array, Exposure, Flags, Image, InputError, Removal
 
-__all__ = ["Sky", "frames_of", "net_variance", "shared_components", "sky_from_exposures", "sky_level"]
+__all__ = ["Sky", "frames_of", "net_variance", "shared_components", "sky_from_exposures", "sky_level", "without_sky"]
 
 Matching = tuple[str, float]
 
@@ -46,6 +47,30 @@ class Sky:
     shared: Mapping[str, Image] = field(default_factory=dict)
     dq: Flags | None = None
     notes: tuple[str, ...]
+
+    @property
+    def planes(self) -> Mapping[str, Array]:
+        """What there is of each pixel, by name."""
+        own = {"data": self.data, "variance": self.variance, "dq": self.dq}
+        return {**{name: plane for name, plane in own.items() if plane is not None}, **self.shared}
+
+    def with_planes(self, planes: Iterable[Array]) -> Sky:
+        """Return the same of other pixels: what `planes` gives, in its order."""
+        found: dict[str, Any] = dict(zip(self.planes, planes, strict=True))
+        shared = {name: found.pop(name) for name in self.shared}
+        return replace(self, shared=shared, **found)
+
+    def thinned(self, data: Image) -> Sky:
+        """Return that of the pixels which are a sample of some data."""
+        return self.with_planes(thinned(plane, step_of(data)) for plane in self.planes.values())
+
+
+def without_sky(exposure: Exposure, sky: Sky) -> Exposure:
+    """Return an exposure less its sky, with the flags of the sky and its variance as component ``background``."""
+    subtracted = exposure.replace(data=exposure.data - sky.data, variance=net_variance(exposure, sky))
+    if sky.variance is not None:
+        subtracted = subtracted.add_variance("background", sky.variance)
+    return subtracted if sky.dq is None or not sky.dq.any() else subtracted.replace(dq=exposure.dq | sky.dq)
 
 
 def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigma: float, match: str) -> Sky:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iris_core import DQ, Exposure, Window
 from iris_subarray._members import check_alike, check_ids, check_windows
 
