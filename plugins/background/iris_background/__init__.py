@@ -17,12 +17,14 @@ from iris_background._level import (
     is_too_dark,
     measure_level,
     measure_residual,
+    step_of,
+    thinned,
     thinned_exposure,
     widened,
 )
 from iris_background._noise import MAD_TO_SIGMA, Noise
-from iris_background._sky import Sky, net_variance, shared_components, without_sky
-from iris_background._stack import Stack, combine
+from iris_background._sky import MeanSky, Sky, net_variance, shared_components, without_sky
+from iris_background._stack import Counts, Stack, combine
 from iris_core import DQ, Exposure, Params, Removal, StageSkipped, by_rows, parameter, stage, unit_string
 
 if TYPE_CHECKING:
@@ -153,26 +155,32 @@ def subtract_background(
         When no background can be found.
     """
     sky = _find_sky(exposure, params, background_exposures)
-    sample = without_sky(thinned_exposure(exposure), sky.thinned(exposure.data))
-    residual = measure_residual(sample, sky.data)
+    # Levels and scatter are those of a sample, so that all else can be done row by row.
+    step = step_of(exposure.data)
+    known = sky.of(thinned(plane, step) for plane in sky.planes)
+    sample = without_sky(thinned_exposure(exposure), known)
+    residual = measure_residual(sample, known.data)
     alone = params.method == "exposures" and len(background_exposures) == 1
     reach = widened(sample, residual.left) if alone and exposure.variance else np.inf
-    dark: list[int] = []
+    counts, dark = list[Counts](), list[int]()
 
     def subtract(rows: Exposure, *planes: Array) -> Exposure:
-        left = without_sky(rows, sky.with_planes(planes))
+        found = sky.of(planes)
+        counts.extend([found.counts] if found.counts else [])
+        left = without_sky(rows, found)
         if np.isfinite(reach):
             too_dark = is_too_dark(left, residual.left, reach)
             dark.append(int(np.count_nonzero(too_dark)))
             left = left.flag(too_dark, DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
         return left.mask_invalid()
 
-    subtracted = by_rows(subtract, exposure, *sky.planes.values())
+    subtracted = by_rows(subtract, exposure, *sky.planes)
+    notes = sky.describe(counts)
     warnings = tuple(_warnings(exposure, params, residual, sum(dark)))
     for warning in warnings:
         log.warning("%s: background: %s", exposure.name, warning)
     cards = {**_method_card(params), **residual.cards(unit_string(exposure.unit))}
-    return subtracted.replace(notes=(*exposure.notes, *sky.notes, *warnings)).with_keywords(cards)
+    return subtracted.replace(notes=(*exposure.notes, *notes, *warnings)).with_keywords(cards)
 
 
 def _warnings(exposure: Exposure, params: BackgroundParams, residual: Residual, dark: int) -> Iterator[str]:
@@ -184,7 +192,7 @@ def _warnings(exposure: Exposure, params: BackgroundParams, residual: Residual, 
     yield from warn_of_too_dark(dark, exposure.name)
 
 
-def _find_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Sky:
+def _find_sky(exposure: Exposure, params: BackgroundParams, background_exposures: Sequence[Exposure]) -> Sky | MeanSky:
     if params.method == "from_science":
         from iris_background._own import sky_from_science
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isqrt
 
 import numpy as np
 
 from iris_background._clip import bits_of
-from iris_core import DQ, Flags, Image
+from iris_core import DQ, Array, Flags, Image
 
-__all__ = ["Frame", "Part", "sample", "signed_error"]
+__all__ = ["WHOLE", "Frame", "Part", "sample", "signed_error"]
 
 Part = tuple[slice, slice]
+WHOLE: Part = (slice(None), slice(None))
 
 # Pixels of an image that are enough to measure it as a whole: a median of so many is good to 0.3 % of the noise.
 _SAMPLE = 250_000
@@ -51,6 +52,22 @@ class Frame:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.data.shape[0], self.data.shape[1]
+
+    @property
+    def planes(self) -> tuple[Array, ...]:
+        """All planes of pixels."""
+        return self.data, self.dq, *self.variance, *self.shared.values()
+
+    def of(self, planes: Iterable[Array]) -> Frame:
+        """Return the same image of other pixels: what `planes` gives, in its order."""
+        data, dq, *others = planes
+        number = len(self.variance)
+        shared = dict(zip(self.shared, others[number:], strict=True))
+        return replace(self, data=data, dq=dq, variance=tuple(others[:number]), shared=shared)
+
+    def cut(self, part: Part) -> Frame:
+        """Return a part of the image."""
+        return self.of(plane[part] for plane in self.planes)
 
     def values(self, part: Part, out: Image | None = None) -> Image:
         """Return the data of a part, in `out` where it is given; NaN in the pixels that are not valid."""

@@ -9,7 +9,7 @@ import numpy as np
 from iris_background._clip import FEWEST_TO_CLIP, PAIR
 from iris_background._level import Residual
 from iris_background._noise import Noise
-from iris_background._stack import Stack
+from iris_background._stack import Clipped
 from iris_core import Exposure, Removal, unit_string
 
 __all__ = ["clipped", "describe", "warn_of_residual", "warn_of_sources", "warn_of_too_dark"]
@@ -21,14 +21,14 @@ _MANY_LIFTED = 0.02
 
 
 def describe(
-    stack: Stack, names: Sequence[str], sigma: float, *, matched: bool, dark_first: bool = False
+    stack: Clipped, names: Sequence[str], sigma: float, *, matched: bool, dark_first: bool = False
 ) -> tuple[str, ...]:
     """Return how a stack of images called `names` was combined, and what to beware of.
 
     Parameters
     ----------
     stack, names
-        The stack, and what to call each image.
+        What was clipped of the stack, and what to call each image.
     sigma
         The threshold of the clip.
     matched

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice
 
 import numpy as np
 
 from iris_background._frame import Frame, Part, sample, signed_error
-from iris_background._level import measure_level, step_of, thinned
+from iris_background._level import measure_level
 from iris_background._match import overlap, window_of
-from iris_background._noise import measure_noise
+from iris_background._noise import Noise, measure_noise
 from iris_background._notes import clipped, describe
-from iris_background._stack import Stack, combine
+from iris_background._stack import Clipped, Counts, combine, combine_part, counted, is_unknown
 from iris_core import Array, Exposure, Flags, Image, InputError, Removal
 
-__all__ = ["Sky", "frames_of", "net_variance", "shared_components", "sky_from_exposures", "sky_level", "without_sky"]
+__all__ = [
+    "MeanSky",
+    "Sky",
+    "frames_of",
+    "net_variance",
+    "shared_components",
+    "sky_from_exposures",
+    "sky_level",
+    "without_sky",
+]
 
 Matching = tuple[str, float]
 
@@ -38,6 +47,8 @@ class Sky:
         By component, the error of `data` that the exposure shares, with its sign.
     dq
         ``(ny, nx)``, why `data` are not known where they are not; None where they are everywhere.
+    counts
+        How many values of each background exposure are valid, and how many of them are in the mean.
     notes
         How it was found.
     """
@@ -46,23 +57,65 @@ class Sky:
     variance: Image | None
     shared: Mapping[str, Image] = field(default_factory=dict)
     dq: Flags | None = None
-    notes: tuple[str, ...]
+    counts: Counts | None = None
+    notes: tuple[str, ...] = ()
 
     @property
-    def planes(self) -> Mapping[str, Array]:
-        """What there is of each pixel, by name."""
-        own = {"data": self.data, "variance": self.variance, "dq": self.dq}
-        return {**{name: plane for name, plane in own.items() if plane is not None}, **self.shared}
+    def planes(self) -> tuple[Array, ...]:
+        """All planes of pixels."""
+        return tuple(plane for plane in (self.data, self.variance, self.dq, *self.shared.values()) if plane is not None)
 
-    def with_planes(self, planes: Iterable[Array]) -> Sky:
-        """Return the same of other pixels: what `planes` gives, in its order."""
-        found: dict[str, Any] = dict(zip(self.planes, planes, strict=True))
-        shared = {name: found.pop(name) for name in self.shared}
-        return replace(self, shared=shared, **found)
+    def of(self, planes: Iterable[Array]) -> Sky:
+        """Return that of other pixels: what `planes` gives, in its order."""
+        rest = iter(planes)
+        data, (variance, dq) = next(rest), (None if one is None else next(rest) for one in (self.variance, self.dq))
+        return replace(self, data=data, variance=variance, dq=dq, shared=dict(zip(self.shared, rest, strict=True)))
 
-    def thinned(self, data: Image) -> Sky:
-        """Return that of the pixels which are a sample of some data."""
-        return self.with_planes(thinned(plane, step_of(data)) for plane in self.planes.values())
+    def describe(self, _counts: Iterable[Counts]) -> tuple[str, ...]:
+        """Return how it was found."""
+        return self.notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanSky:
+    """The mean of background exposures, made of a part of the pixels at a time: as a whole it is never in memory.
+
+    Parameters
+    ----------
+    frames
+        The background exposures, in the window of the exposure.
+    sigma, noise
+        By what outliers are clipped.
+    described
+        Returns how the sky was found, from what was clipped.
+    """
+
+    frames: tuple[Frame, ...]
+    sigma: float
+    noise: Noise | None
+    described: Callable[[Clipped], tuple[str, ...]]
+
+    @property
+    def planes(self) -> tuple[Array, ...]:
+        """All planes of pixels."""
+        return tuple(plane for frame in self.frames for plane in frame.planes)
+
+    def of(self, planes: Iterable[Array]) -> Sky:
+        """Return the sky of some pixels, of which `planes` gives the planes in their order."""
+        rest = iter(planes)
+        frames = [frame.of(list(islice(rest, len(frame.planes)))) for frame in self.frames]
+        made = combine_part(frames, self.sigma, self.noise)
+        return Sky(data=made.mean, variance=made.variance, shared=made.shared, dq=made.dq, counts=made.counts)
+
+    def describe(self, counts: Iterable[Counts]) -> tuple[str, ...]:
+        """Return how the sky was found, from the counts of its parts.
+
+        Raises
+        ------
+        InputError
+            When no pixel of any background exposure is valid.
+        """
+        return self.described(counted(counts, self.noise))
 
 
 def without_sky(exposure: Exposure, sky: Sky) -> Exposure:
@@ -73,7 +126,7 @@ def without_sky(exposure: Exposure, sky: Sky) -> Exposure:
     return subtracted if sky.dq is None or not sky.dq.any() else subtracted.replace(dq=exposure.dq | sky.dq)
 
 
-def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigma: float, match: str) -> Sky:
+def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigma: float, match: str) -> Sky | MeanSky:
     """Return the mean of background exposures without their outliers, in the window of an exposure.
 
     Parameters
@@ -91,8 +144,8 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
     Raises
     ------
     InputError
-        When a level by which to multiply is not above 0, no pixel of any background exposure is valid, or their
-        errors cannot be known.
+        When a level by which to multiply is not above 0, no pixel of any background exposure is valid (of one image,
+        when it is described), or their errors cannot be known.
     """
     shared = shared_components(exposure, backgrounds)
     dark_first = match == "factor" and exposure.removed.get("dark") is not Removal.WHOLE
@@ -100,27 +153,38 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
     proportional = exposure.removed.get("flat") is not Removal.WHOLE
     prepared = [_one_image(exposure, one, shared, sigma, target, proportional) for one in backgrounds]
     whole, names = zip(*prepared, strict=True)
-    images = [in_window(image, exposure, one) for image, one in zip(whole, backgrounds, strict=True)]
+    images = tuple(in_window(image, exposure, one) for image, one in zip(whole, backgrounds, strict=True))
     # What the clip goes by has to be the same for a window as for the full frame.
     alike = len({window_of(one) for one in backgrounds}) == 1
-    noise = measure_noise(whole, proportional) if alike and len(whole) > 1 else None
-    stack = combine(images, sigma, noise, proportional=proportional)
-    _check_values(exposure, backgrounds, stack)
-    notes = describe(stack, names, sigma, matched=target is not None, dark_first=dark_first)
+    noise = measure_noise(whole if alike else images, proportional) if len(whole) > 1 else None
+
+    _check_errors(exposure, backgrounds, is_unknown(images, noise))
+
+    def described(clip: Clipped) -> tuple[str, ...]:
+        _check_values(exposure, backgrounds, clip)
+        return describe(clip, names, sigma, matched=target is not None, dark_first=dark_first)
+
+    if not exposure.is_integrations:
+        return MeanSky(frames=images, sigma=sigma, noise=noise, described=described)
+    stack = combine(images, sigma, noise)
+    notes = described(stack)
     return Sky(data=stack.mean, variance=stack.variance, shared=stack.shared, dq=stack.dq, notes=notes)
 
 
-def _check_values(exposure: Exposure, backgrounds: Sequence[Exposure], stack: Stack) -> None:
-    names = ", ".join(one.name for one in backgrounds)
-    if not np.isfinite(stack.mean).any():
+def _check_values(exposure: Exposure, backgrounds: Sequence[Exposure], clip: Clipped) -> None:
+    if not clip.kept:
+        names = ", ".join(one.name for one in backgrounds)
         raise InputError(
             f"no pixel of the background exposures {names} is valid (finite, without DO_NOT_USE) where "
             f"{exposure.name} has pixels; give background exposures that have data there, or skip the stage"
         )
-    if stack.variance is None and any(frame.with_known_errors().variance for frame in frames_of(exposure)):
+
+
+def _check_errors(exposure: Exposure, backgrounds: Sequence[Exposure], unknown: bool) -> None:
+    if unknown and any(frame.with_known_errors().variance for frame in frames_of(exposure)):
         raise InputError(
-            f"the background exposure {names} has no errors, or errors of 0, but {exposure.name} has errors; "
-            f"give one that has, or two and more: their errors are then measured from their scatter"
+            f"the background exposure {backgrounds[0].name} has no errors, or errors of 0, but {exposure.name} has "
+            f"errors; give one that has, or two and more: their errors are then measured from their scatter"
         )
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from iris_background._clip import bits_of, consistent, count_kept, sum_kept
-from iris_background._frame import Frame, Part
+from iris_background._frame import WHOLE, Frame
 from iris_background._noise import Noise, measure_noise
 from iris_core import DQ, in_threads
 
 if TYPE_CHECKING:
     from iris_core import Array, Flags, Image, Mask
 
-__all__ = ["Stack", "combine"]
+__all__ = ["Clipped", "Combined", "Counts", "Stack", "combine", "combine_part", "counted", "is_unknown"]
+
+# Of each image, how many values are valid, and how many of them are kept.
+Counts: TypeAlias = "tuple[Array, Array]"
 
 # Values of the whole stack that are worked on at a time: their planes stay in the cache of the processor, and take long
 # enough for other threads to work meanwhile.
@@ -24,7 +27,29 @@ _CHUNK = 1 << 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class Clipped:
+    """What a clip took out of a stack.
+
+    Parameters
+    ----------
+    clipped
+        For each image, how many of its valid pixels were clipped.
+    rejected
+        The same as fractions of its valid pixels.
+    kept
+        How many values there are in the mean, in all.
+    noise
+        What the clip went by; None for one image.
+    """
+
+    clipped: tuple[int, ...]
+    rejected: tuple[float, ...]
+    kept: int
+    noise: Noise | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack(Clipped):
     """The mean of a stack, and how it came about.
 
     Parameters
@@ -37,21 +62,31 @@ class Stack:
         By component, the mean of the errors that the images share, with their sign.
     dq
         ``(ny, nx)``; where nothing was kept the OR of the `iris_core.DQ` bits of the images, without OUTLIER.
-    clipped
-        For each image, how many of its valid pixels were clipped.
-    rejected
-        The same as fractions of its valid pixels.
-    noise
-        What the clip went by; None for one image.
     """
 
     mean: Image
     variance: Image | None
     shared: Mapping[str, Image]
     dq: Flags
-    clipped: tuple[int, ...]
-    rejected: tuple[float, ...]
-    noise: Noise | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """The mean of some pixels of a stack, and how many values it is of.
+
+    Parameters
+    ----------
+    mean, variance, shared, dq
+        As in `Stack`.
+    counts
+        For each image, how many of its pixels are valid, and how many were kept.
+    """
+
+    mean: Image
+    variance: Image | None
+    shared: Mapping[str, Image]
+    dq: Flags
+    counts: Counts
 
 
 def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *, proportional: bool = False) -> Stack:
@@ -77,33 +112,66 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
     shared = dict(zip(frames[0].shared, errors, strict=True))
     dq = np.zeros(frames[0].shape, dtype=np.uint32)
 
-    def put(part: Part) -> Array:
-        values = _planes(frames, part)
-        for frame, plane in zip(frames, values, strict=True):
-            frame.values(part, out=plane)
-        variances = _variances(frames, part, noise)
-        keep = np.isfinite(values)
-        valid = _each(keep)
-        if noise is not None:
-            keep = _agreeing(values, variances, noise, sigma)
-        kept = _each(keep)
-        number = _number(keep)
-        bits = bits_of(keep)
-        mean[part] = sum_kept(values, bits) / number
-        if noise is not None and noise.drifts.any():
-            _level_out(mean[part], values, keep, noise)
-        dq[part] = _reasons(frames, part, np.isnan(number))
-        variance[part] = sum_kept(variances, bits) / (number * number)
+    def put(rows: tuple[slice, slice]) -> Combined:
+        made = combine_part([frame.cut(rows) for frame in frames], sigma, noise)
+        mean[rows], dq[rows] = made.mean, made.dq
+        variance[rows] = np.nan if made.variance is None else made.variance
         for name, error in shared.items():
-            error[part] = sum_kept([frame.shared_error(name, part) for frame in frames], bits) / number
-        return np.array([valid, kept])
+            error[rows] = made.shared[name]
+        return made
 
-    valid, kept = sum(in_threads(put, _chunks(frames)), np.zeros((2, len(frames)), dtype=np.int64))
-    rejected = tuple((1 - kept / np.maximum(valid, 1)).tolist())
-    unknown = noise is None and not frames[0].variance
-    known = None if unknown else variance
-    clipped = tuple((valid - kept).tolist())
-    return Stack(mean=mean, variance=known, shared=shared, dq=dq, clipped=clipped, rejected=rejected, noise=noise)
+    clip = counted((made.counts for made in in_threads(put, _chunks(frames))), noise)
+    known = None if is_unknown(frames, noise) else variance
+    return Stack(
+        mean=mean,
+        variance=known,
+        shared=shared,
+        dq=dq,
+        clipped=clip.clipped,
+        rejected=clip.rejected,
+        kept=clip.kept,
+        noise=noise,
+    )
+
+
+def is_unknown(frames: Sequence[Frame], noise: Noise | None) -> bool:
+    """Whether the variance of the mean of a stack cannot be known: of one image without errors."""
+    return noise is None and not frames[0].variance
+
+
+def counted(counts: Iterable[Counts], noise: Noise | None) -> Clipped:
+    """Return what a clip took out of a stack, from how many values of each image are valid and kept in its parts."""
+    valid, kept = np.sum([np.array(count) for count in counts], axis=0)
+    return Clipped(
+        clipped=tuple((valid - kept).tolist()),
+        rejected=tuple((1 - kept / np.maximum(valid, 1)).tolist()),
+        kept=int(kept.sum()),
+        noise=noise,
+    )
+
+
+def combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) -> Combined:
+    """Return the mean of some pixels of a stack of images: see `combine`, which has measured its noise."""
+    values = _planes(frames)
+    for frame, plane in zip(frames, values, strict=True):
+        frame.values(WHOLE, out=plane)
+    variances = _variances(frames, noise)
+    keep = np.isfinite(values)
+    valid = _each(keep)
+    if noise is not None:
+        keep = _agreeing(values, variances, noise, sigma)
+    number, bits = _number(keep), bits_of(keep)
+    mean = sum_kept(values, bits) / number
+    if noise is not None and noise.drifts.any():
+        _level_out(mean, values, keep, noise)
+    errors = {name: [frame.shared_error(name, WHOLE) for frame in frames] for name in frames[0].shared}
+    return Combined(
+        mean=mean,
+        variance=None if is_unknown(frames, noise) else sum_kept(variances, bits) / (number * number),
+        shared={name: sum_kept(each, bits) / number for name, each in errors.items()},
+        dq=_reasons(frames, np.isnan(number)),
+        counts=(valid, _each(keep)),
+    )
 
 
 def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Mask:
@@ -137,13 +205,13 @@ def _number(keep: Mask) -> Image:
     return np.where(number == 0, np.float32(np.nan), number)
 
 
-def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Image:
-    variances = _planes(frames, part)
+def _variances(frames: Sequence[Frame], noise: Noise | None) -> Image:
+    variances = _planes(frames)
     if noise is not None and not noise.known:
         variances[:] = noise.deviation**2
         return variances
     for frame, plane in zip(frames, variances, strict=True):
-        frame.variances(part, out=plane)
+        frame.variances(WHOLE, out=plane)
     if noise is not None:
         # An error of 0 is no measurement either.
         zero = variances == 0
@@ -152,8 +220,8 @@ def _variances(frames: Sequence[Frame], part: Part, noise: Noise | None) -> Imag
     return variances
 
 
-def _planes(frames: Sequence[Frame], part: Part) -> Image:
-    return np.empty((len(frames), *frames[0].data[part].shape), dtype=np.float32)
+def _planes(frames: Sequence[Frame]) -> Image:
+    return np.empty((len(frames), *frames[0].shape), dtype=np.float32)
 
 
 def _level_out(mean: Image, values: Image, keep: Mask, noise: Noise) -> None:
@@ -164,15 +232,15 @@ def _level_out(mean: Image, values: Image, keep: Mask, noise: Noise) -> None:
     mean[some] = noise.with_mean_drift(level)
 
 
-def _reasons(frames: Sequence[Frame], part: Part, lost: Mask) -> Flags:
+def _reasons(frames: Sequence[Frame], lost: Mask) -> Flags:
     """Return why pixels are lost: the flags of all images there, 0 elsewhere."""
     bits = np.zeros(lost.shape, dtype=np.uint32)
     if lost.any():
-        bits[lost] = np.bitwise_or.reduce([frame.dq[part][lost] for frame in frames]) & ~DQ.OUTLIER
+        bits[lost] = np.bitwise_or.reduce([frame.dq[lost] for frame in frames]) & ~DQ.OUTLIER
     return bits
 
 
-def _chunks(frames: Sequence[Frame]) -> Iterator[Part]:
+def _chunks(frames: Sequence[Frame]) -> Iterator[tuple[slice, slice]]:
     rows, columns = frames[0].shape
     step = max(1, _CHUNK // (len(frames) * columns))
     for start in range(0, rows, step):
