@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import iand
 from typing import Any
 
 import numpy as np
@@ -93,10 +95,7 @@ def mask_together(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image
     """
     for block in row_blocks(dq.shape):
         unusable = (dq[block] & DQ.DO_NOT_USE) != 0
-        valid = ~unusable
-        for plane in planes:
-            valid &= np.isfinite(plane[block])
-        invalid = ~valid
+        invalid = ~reduce(iand, (np.isfinite(plane[block]) for plane in planes), ~unusable)
         number = np.count_nonzero(invalid)
         # Each of them is a part of what is invalid, and so the same where it has as many pixels.
         if np.count_nonzero(unusable) != number:

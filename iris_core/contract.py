@@ -10,7 +10,7 @@ import numpy as np
 from iris_core.arrays import row_blocks
 from iris_core.dq import DQ
 from iris_core.errors import StageContractError, StageSkipped, choices
-from iris_core.exposure import Exposure
+from iris_core.exposure import Exposure, is_masked
 from iris_core.exposures import Exposures, Result
 from iris_core.keywords import parse_unit
 from iris_core.rows import in_threads
@@ -145,7 +145,8 @@ def check_result(who: str, spec: StageSpec, before: Exposure, after: Any) -> Exp
     check_facts(who, spec, before, after)
     if not spec.reshapes:
         _check_pixels_kept(who, before, after)
-    if any(getattr(after, name) is not getattr(before, name) for name in ("data", "dq", "variance")):
+    changed = any(getattr(after, name) is not getattr(before, name) for name in ("data", "dq", "variance"))
+    if changed and not is_masked(after):
         _check_invalid(who, after)
     return after
 
@@ -179,14 +180,10 @@ def _check_pixels_kept(who: str, before: Exposure, after: Exposure) -> None:
 
 
 def _check_invalid(who: str, exposure: Exposure) -> None:
-    planes = {"data": exposure.data, **exposure.variance}
-
-    def wrong_in(block: tuple[int | slice, ...]) -> list[int]:
-        unusable = (exposure.dq[block] & DQ.DO_NOT_USE) != 0
-        return [int(np.count_nonzero(np.isfinite(plane[block]) == unusable)) for plane in planes.values()]
-
-    wrong = map(sum, zip(*in_threads(wrong_in, row_blocks(exposure.data.shape)), strict=True))
-    for name, count in zip(planes, wrong, strict=False):
-        if count:
+    unusable = (exposure.dq & DQ.DO_NOT_USE) != 0
+    for name, plane in {"data": exposure.data, **exposure.variance}.items():
+        blocks = row_blocks(plane.shape)
+        wrong = (np.count_nonzero(np.isfinite(plane[block]) == unusable[block]) for block in blocks)
+        if count := sum(wrong):
             wrong_pixels = f"in {count} pixels {name} is NaN without DO_NOT_USE, or finite with it"
             raise StageContractError(f"{who}: {wrong_pixels}; end the stage with exposure.mask_invalid()")

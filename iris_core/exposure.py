@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import ref
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
     from gwcs import WCS
 
+
+Made = TypeVar("Made", bound="Exposure")
 
 _STATUS = {"COMPLETE": "COMPLETE", "TRUE": "COMPLETE", "SKIPPED": "SKIPPED"}
 _NAMES = frozenset(keyword.name for keyword in KEYWORDS)
@@ -74,6 +77,8 @@ class Exposure:
         What is true of the whole run: recipe, software, command; written by the runner only.
     notes
         Remarks of the running stage; the runner moves them into the record.
+    masked
+        Planes in which NaN and DO_NOT_USE are known to go together; kept by the framework.
     """
 
     data: Image
@@ -94,6 +99,7 @@ class Exposure:
     history: tuple[StageRecord, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    masked: tuple[ref[Array], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         from iris_core.headers import freeze
@@ -127,7 +133,7 @@ class Exposure:
                 raise InputError(f"{self.name}: {name} has shape {plane.shape}, but data has {whole}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {item.name: _to_pickle(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        values = {item.name: _to_pickle(getattr(self, item.name)) for item in dataclasses.fields(self) if item.compare}
         return partial(Exposure, **values), ()
 
     @property
@@ -229,11 +235,11 @@ class Exposure:
 
         A pixel is invalid when its data or any variance component is not finite, or DO_NOT_USE is set.
         """
-        planes = [self.data, *self.variance.values()]
-        dq, (data, *components) = mask_together(self.dq, planes)
-        if all(new is old for new, old in zip((dq, data, *components), (self.dq, *planes), strict=True)):
+        if is_masked(self):
             return self
-        return self.replace(dq=dq, data=data, variance=dict(zip(self.variance, components, strict=True)))
+        dq, (data, *components) = mask_together(self.dq, [self.data, *self.variance.values()])
+        variance = dict(zip(self.variance, components, strict=True))
+        return as_masked(self.replace(dq=dq, data=data, variance=variance))
 
     def note(self, text: str) -> Self:
         """Return the exposure with a note for the record of this stage."""
@@ -257,6 +263,18 @@ def _readonly(plane: ArrayLike, dtype: Any = None) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def is_masked(exposure: Exposure) -> bool:
+    """Whether NaN and DO_NOT_USE are known to go together: these very planes have been through `mask_invalid`."""
+    planes, masked = (exposure.dq, exposure.data, *exposure.variance.values()), exposure.masked
+    return len(planes) == len(masked) and all(plane is known() for plane, known in zip(planes, masked, strict=True))
+
+
+def as_masked(exposure: Made) -> Made:
+    """Return an exposure in whose planes NaN and DO_NOT_USE go together, as somebody has seen."""
+    planes = exposure.dq, exposure.data, *exposure.variance.values()
+    return dataclasses.replace(exposure, masked=tuple(map(ref, planes)))
 
 
 def planes_of(exposure: Exposure) -> dict[str, Array]:

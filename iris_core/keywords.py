@@ -20,14 +20,8 @@ if TYPE_CHECKING:
     from astropy.units import UnitBase
 
 
-NOT_UNDERSTOOD = (
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    AttributeError,
-    Warning,
-)  # astropy's of 60 s
+# Warning: astropy's of 60 s.
+NOT_UNDERSTOOD = (ValueError, TypeError, LookupError, OverflowError, AttributeError, Warning)
 _JD_MINUS_MJD = 2400000.5
 _CARD_ROOM = 65  # of 80 characters, without keyword, quotes and slash; astropy cuts what is longer, and warns
 

@@ -111,16 +111,14 @@ def _seconds(outlines: Sequence[Exposure]) -> float:
 
 def _table(outlines: Sequence[Exposure]) -> Array:
     """Return a row for each exposure: its file, and the keywords that are not the same in all."""
+    from astropy.table import Table
+
     headers = [{**dict(_cards(one.sci_header)), **dict(_cards(one.header))} for one in outlines]
     names = dict.fromkeys(name for header in headers for name in header)
     wanted = [name for name in names if name in _TIMES or len({repr(header.get(name)) for header in headers}) > 1]
     columns: dict[str, list[Any]] = {"FILE": [one.name for one in outlines]}
     columns |= {name: [header.get(name) for header in headers] for name in wanted if name != "FILE"}
-    made = {name: _column(values) for name, values in columns.items()}
-    table = np.empty(len(outlines), dtype=[(name, column.dtype) for name, column in made.items()])
-    for name, column in made.items():
-        table[name] = column
-    return table
+    return np.asarray(Table({name: _column(values) for name, values in columns.items()}).as_array())
 
 
 def _cards(header: Header) -> Iterable[tuple[str, Any]]:

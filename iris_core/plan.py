@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from iris_core.contract import check_step
 from iris_core.errors import InputError, IrisError, Problems, StageSkipped, choices, collect, did_you_mean
-from iris_core.exposure import Exposure
+from iris_core.exposure import Exposure, is_masked
 from iris_core.instruments import InstrumentMode
 from iris_core.keywords import agree
 from iris_core.lockstep import Meeting, meet
@@ -104,7 +104,8 @@ class Plan:
 
     def prepare(self, exposure: Exposure, *notes: str) -> Exposure:
         """Return an exposure as its first step is given it."""
-        return prepare_exposure(by_rows(Exposure.mask_invalid, exposure), self.mode, self.specs, notes)
+        masked = exposure if is_masked(exposure) else by_rows(Exposure.mask_invalid, exposure)
+        return prepare_exposure(masked, self.mode, self.specs, notes)
 
     @property
     def facts(self) -> Mapping[str, str]:

@@ -79,8 +79,6 @@ class Run:
 
     def plan_one(self, job: Job) -> Plan:
         """Return the plan of one exposure."""
-        if job.problem:
-            raise InputError(job.problem)
         read = self.plugins.read_exposure
         return self.plan_outlines(job, read(job.path, False), [read(path, False) for path in job.backgrounds])
 

@@ -26,9 +26,7 @@ class StepOptions(Options):
     use: str | None = Field(None, description="Name of the plugin that implements the stage.")
     params: dict[str, Any] = Field({}, description="Parameters of the implementation.")
     save: bool | str | None = Field(None, description="Write a product after this step; a text is its suffix.")
-    skip: str | Literal[False] | None = Field(
-        None, description="Skip the step, for this reason; false runs a step that the extended recipe skips."
-    )
+    skip: str | Literal[False] | None = Field(None, description="Why to skip it; false: run what 'extends' skips.")
     again: bool = Field(False, description="Run it although the exposure has been through this stage.")
     after: str | None = Field(None, description="With 'extends': put this new step after the named one.")
     before: str | None = Field(None, description="With 'extends': put this new step before the named one.")
@@ -52,13 +50,9 @@ class OutputOptions(Options):
     """Where products go."""
 
     directory: str | None = Field(None, description="Folder of the products; by default that of the input.")
-    format: Literal["fits", "asdf"] | None = Field(
-        None, description="Format of the products; by default that of the input."
-    )
+    format: Literal["fits", "asdf"] | None = Field(None, description="Their format; by default that of the input.")
     overwrite: bool = Field(False, description="Replace products that exist.")
-    resume: bool = Field(
-        False, description="Keep products that are whole and would be made the same, and replace the others."
-    )
+    resume: bool = Field(False, description="Keep those that are whole and would be made the same, replace others.")
     accept: tuple[str, ...] = Field(
         (), description="Components of the key, plugins and libraries in which a product that is kept may differ."
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from iris_core.arrays import Array, row_blocks
 from iris_core.errors import StageContractError
-from iris_core.exposure import Exposure, planes_of, with_planes
+from iris_core.exposure import Exposure, as_masked, is_masked, planes_of, with_planes
 from iris_core.reference import ReferenceImage
 
 # Of the rows that a thread works on: with more, planes leave a processor's cache; with fewer, threads wait for Python.
@@ -66,7 +66,8 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
     planes = {name: (made.after if name in made.after else made.before)[name] for name in made.facts["planes"]}
     after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), planes)
     pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
-    return exposure.replace(**pixels, notes=(*exposure.notes, *dict.fromkeys(notes)))
+    whole = exposure.replace(**pixels, notes=(*exposure.notes, *dict.fromkeys(notes)))
+    return as_masked(whole) if made.masked else whole
 
 
 def thread_safe(function: Function) -> Function:
@@ -123,10 +124,9 @@ def usable_threads() -> int:
 
 
 def _rows_of(image: ReferenceImage | Array, where: tuple[slice, ...]) -> ReferenceImage | Array:
-    rows = where[-1]
     if not isinstance(image, ReferenceImage):
-        return image[where] if image.ndim > 2 else image[rows]
-    return replace(image, data=image.data[rows], err=image.err[rows], dq=image.dq[rows])
+        return image[where if image.ndim > 2 else where[-1]]
+    return replace(image, data=image.data[where[-1]], err=image.err[where[-1]], dq=image.dq[where[-1]])
 
 
 @dataclass(slots=True)
@@ -137,6 +137,7 @@ class _Made:
     after: dict[str, Array] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     taken: list[tuple[slice, ...]] = field(default_factory=list)
+    masked: bool = True
     lock: Any = field(default_factory=Lock)
 
     def take(self, rows: Exposure, result: Exposure, where: tuple[slice, ...]) -> dict[str, None]:
@@ -150,6 +151,7 @@ class _Made:
             for name in (name for name, plane in new.items() if plane is not old.get(name)):
                 self._begin(name, new[name].dtype)
             self.taken.append(where)
+            self.masked &= is_masked(result)
         for name in new.keys() & self.after.keys():
             self.after[name][where] = new[name]
         return dict.fromkeys(result.notes)

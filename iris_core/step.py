@@ -30,12 +30,8 @@ class Implementation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageInputs:
-    """What a stage is given, beside its parameters."""
-
-    exposure: Exposure
+class _Inputs:
     references: References = field(default_factory=References)
-    background_exposures: Sequence[Exposure] = ()
     instrument: InstrumentMode
 
     def arguments(self) -> dict[str, Any]:
@@ -44,16 +40,18 @@ class StageInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupInputs:
+class StageInputs(_Inputs):
+    """What a stage is given, beside its parameters."""
+
+    exposure: Exposure
+    background_exposures: Sequence[Exposure] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupInputs(_Inputs):
     """What a stage of many exposures is given, beside its parameters."""
 
     exposures: Exposures
-    references: References = field(default_factory=References)
-    instrument: InstrumentMode
-
-    def arguments(self) -> dict[str, Any]:
-        """Return them by name: the names are those of the hooks' arguments."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ class RunDisplay:
     _before: tuple[list[logging.Handler], int] = ([], 0)
 
     def __enter__(self) -> Self:
+        keep_memory()
         self._start_log()
         log.info("iris %s: %s", __version__, shlex.join(["iris", *self.command]))
         if sys.stderr and sys.stderr.isatty():
@@ -83,7 +84,6 @@ class RunDisplay:
     def calibrate_jobs(self, plans: Mapping[Any, Any]) -> Generator[None, Any, Any]:
         """Count the exposures; those that cannot be calibrated have been shown before."""
         end_start()
-        keep_memory()
         self.total = len(self.results) + len(plans)
         self.outputs += [path for plan in plans.values() for path in plan.outputs]
         self._update(total=self.total)

@@ -12,7 +12,7 @@ import numpy as np
 
 from iris_core.arrays import Array, Flags, Image, blank_plane, mask_together, row_blocks
 from iris_core.errors import InputError
-from iris_core.exposure import Exposure
+from iris_core.exposure import Exposure, as_masked
 from iris_core.headers import is_wcs_keyword
 from iris_core.io.fits_layout import INT_TIMES, find_layout
 from iris_core.io.fits_open import open_fits
@@ -84,10 +84,11 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
     further = {name: _plane(hdu, pixels, path) for name, hdu in layout.further.items()}
     data, variance = read_image(science, pixels, path), read_variance(layout, pixels, path, remarks, reftype)
     dq = read_flags(layout, pixels, path)
-    if pixels and masked and all(plane.shape == data.shape for plane in variance.values()):
+    masked = masked and pixels and all(plane.shape == data.shape for plane in variance.values())
+    if masked:
         dq, (data, *components) = _masked(dq, (data, *variance.values()))
         variance = dict(zip(variance, components, strict=True))
-    return Exposure(
+    exposure = Exposure(
         data=data,
         dq=dq,
         variance=variance,
@@ -103,6 +104,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
             **_restored(extension, sci_header if "CTYPE1" in sci_header else header, path),
         },
     )
+    return as_masked(exposure) if masked else exposure
 
 
 def _masked(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image]]:

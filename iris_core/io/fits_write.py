@@ -68,7 +68,8 @@ def _append_image(file: BinaryIO, name: str, plane: Any, header: Header) -> None
 
     def pieces() -> Iterator[memoryview]:
         for block in map(stored, row_blocks(plane.shape)):
-            yield block.astype(block.dtype.newbyteorder(">"), copy=False).reshape(-1).view(np.uint8).data
+            swapped = block.astype(block.dtype.newbyteorder(">"), copy=False)
+            yield swapped.reshape(-1).view(np.uint8).data.toreadonly()
 
     data = DataSum()
     if plane.dtype.itemsize % 4:

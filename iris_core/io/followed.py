@@ -68,10 +68,11 @@ class _Followed:
         return self._file.seek(*where)
 
     def write(self, piece: Any) -> int:
-        """Append a piece, and begin to hash a copy of it."""
+        """Append a piece, and begin to hash it: a copy, where it can be written to."""
         if len(self._begun) >= _WAITING:
             self._begun.pop(0).result()
-        self._begun.append(self._pool.submit(self._hash.update, bytes(piece)))
+        kept = piece if memoryview(piece).readonly else bytes(piece)
+        self._begun.append(self._pool.submit(self._hash.update, kept))
         self._file.write(piece)
         self._size += memoryview(piece).nbytes
         return memoryview(piece).nbytes
