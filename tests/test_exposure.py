@@ -16,6 +16,7 @@ from iris_testkit import make_exposure
 from numpy.testing import assert_allclose, assert_array_equal
 
 from iris_core import DQ, Exposure, Exposures, InputError, Removal
+from iris_core.exposure import is_masked
 
 shapes = st.sampled_from([(1, 1), (3, 4), (2, 3, 4)])
 values = st.one_of(st.floats(-1e6, 1e6, width=32), st.sampled_from([np.nan, np.inf, -np.inf, 0.0]))
@@ -198,6 +199,26 @@ def test_nan_and_do_not_use_go_together_after_masking(exposure: Exposure) -> Non
 def test_masking_twice_changes_nothing_more(exposure: Exposure) -> None:
     once = exposure.mask_invalid()
     assert once.mask_invalid() is once
+
+
+@given(exposures())
+def test_what_was_masked_is_known_until_a_plane_is_another(exposure: Exposure) -> None:
+    masked = exposure.mask_invalid()
+    assert is_masked(masked)
+    assert is_masked(masked.note("seen").with_keywords({"GAIN": (2.0, "")}))
+    for changes in ({"data": masked.data.copy()}, {"dq": masked.dq.copy()}, {"variance": {"new": masked.data}}):
+        assert not is_masked(masked.replace(**changes))
+    assert not is_masked(pickle.loads(pickle.dumps(masked)))
+
+
+def test_nobody_knows_what_was_not_masked_and_planes_that_are_gone_stay_gone() -> None:
+    exposure = make_exposure((3, 4), rnoise=1.0)
+    assert not is_masked(exposure)
+    masked = exposure.mask_invalid()
+    seen = masked.masked[1]
+    assert seen() is masked.data
+    del exposure, masked
+    assert seen() is None
 
 
 def test_masking_works_across_the_blocks_of_a_large_plane() -> None:

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
-from iris_core import read_fits
+from iris_core import InputError, read_fits
 
 RATE = np.arange(12.0, dtype=np.float32).reshape(3, 4)
 
@@ -99,3 +99,15 @@ def test_an_outline_has_the_components_of_the_file(path: Path) -> None:
     path.unlink()
     write(path, SCI=RATE, ERR=RATE)
     assert list(read_fits(path, pixels=False).variance) == ["total"]
+
+
+@pytest.mark.parametrize("name", ["ERR", "VAR_POISSON"])
+@pytest.mark.parametrize("row", [0, 5])
+def test_no_error_of_a_reference_file_is_negative_whether_it_is_used_or_not(path: Path, name: str, row: int) -> None:
+    """Of an ERR that is the sum of its components every 16th row is enough, but not to trust the file."""
+    planes = {"VAR_POISSON": np.full((20, 4), 4.0, np.float32), "ERR": np.full((20, 4), 2.0, np.float32)}
+    planes[name][row, :2] *= -1
+    write(path, SCI=planes["ERR"], **planes)
+    with pytest.raises(InputError, match="2 errors are negative"):
+        read_fits(path, reftype="dark")
+    assert np.count_nonzero(read_fits(path).mask_invalid().dq) == (2 if name == "VAR_POISSON" else 0)

@@ -64,6 +64,29 @@ def test_packed_images_are_left_to_astropy(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_pixels(hdus["SCI"], path), plane)
 
 
+@pytest.mark.parametrize("cards", [{}, {"BZERO": 5.0}])
+@pytest.mark.parametrize("shape", [(7, 5), (2, 33, 7)])
+def test_every_so_many_rows_are_those_of_the_whole(
+    tmp_path: Path, shape: tuple[int, ...], cards: dict[str, Any]
+) -> None:
+    path = written(tmp_path / "x.fits", "f4", shape, **cards)
+    with fits.open(path, memmap=False) as ours, fits.open(path, memmap=False) as theirs:
+        found = read_pixels(ours["SCI"], path, every=16)
+        np.testing.assert_array_equal(found, theirs["SCI"].data[..., ::16, :])
+
+
+@pytest.mark.parametrize("cards", [{}, {"BZERO": 5.0}])
+def test_all_pixels_are_changed_once_on_the_way(tmp_path: Path, cards: dict[str, Any]) -> None:
+    path = written(tmp_path / "x.fits", "i2", (300, 1100), **cards)
+
+    def add(some: np.ndarray) -> None:
+        some += 1
+
+    with fits.open(path, memmap=False) as ours, fits.open(path, memmap=False) as theirs:
+        found = read_pixels(ours["SCI"], path, np.float32, each=add)
+        np.testing.assert_array_equal(found, theirs["SCI"].data.astype(np.float32) + 1)
+
+
 def test_a_file_that_is_cut_meanwhile_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "x.fits", "f4", (300, 1100))
     with fits.open(path, memmap=False) as hdus:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
 from iris_core import DQ, Array, Exposure, ReferenceImage, StageContractError, by_rows, in_threads, rows
+from iris_core.exposure import is_masked
 
 
 def make_image(shape: tuple[int, int]) -> ReferenceImage:
@@ -52,6 +53,29 @@ def test_the_bits_are_those_of_the_whole(shape: tuple[int, ...], pixels: int, th
         patch.setattr(rows, "usable_threads", lambda: threads)
         made = by_rows(divide, exposure, flat, factor)
     assert_same(made, divide(exposure, flat, factor))
+
+
+@pytest.mark.parametrize("all_rows", [True, False])
+def test_the_whole_is_masked_where_all_rows_are(monkeypatch: pytest.MonkeyPatch, all_rows: bool) -> None:
+    """Otherwise the contract has to look: here at a NaN that the last row has got."""
+    monkeypatch.setattr(rows, "_PIXELS", 14)
+    exposure = make_exposure((9, 7), rnoise=1.0, seed=1)
+    last = exposure.data[-1, 0]
+
+    def change(some: Exposure) -> Exposure:
+        if all_rows or last not in some.data:
+            return some.scale(2).mask_invalid()
+        return some.scale(np.where(some.data == last, np.nan, 2)[0])
+
+    assert is_masked(by_rows(change, exposure)) is all_rows
+
+
+def test_a_sky_for_each_integration_goes_with_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_PIXELS", 14)
+    exposure = make_exposure((3, 9, 7), seed=1)
+    sky = np.random.default_rng(3).random((3, 9, 7), dtype=np.float32)
+    made = by_rows(lambda some, own: some.replace(data=some.data - own), exposure, sky)
+    np.testing.assert_array_equal(made.data, exposure.data - sky)
 
 
 @pytest.mark.parametrize("late", [0, 15])
