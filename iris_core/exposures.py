@@ -204,6 +204,11 @@ class Exposures(Sequence[Exposure]):
             return self._some(range(len(self))[index])
         return self.members[index].read()
 
+    def part(self, index: int, rows: slice) -> Exposure:
+        """Return some rows of one exposure, with its headers; it has no further planes."""
+        outline = self.outlines[index].replace(area=None, planes={})
+        return with_planes(outline, {name: self.members[index].rows(name, rows) for name in planes_of(outline)})
+
     def apart(self, name: str) -> list[Exposures]:
         """Return the exposures apart by what differs, as of `check_alike`: those of each detector, say."""
         values = [_value(one, name) for one in self.outlines]
@@ -348,9 +353,8 @@ class Exposures(Sequence[Exposure]):
             values = [_value(one, name) for one in self.outlines]
             alike = [[_equal(value, other, tolerance) for other in values] for value in values]
             usual = max(alike, key=sum, default=[])
-            each = zip(self.outlines, values, usual, strict=True)
             odd: dict[str, list[str]] = {}
-            for one, value, same in each:
+            for one, value, same in zip(self.outlines, values, usual, strict=True):
                 if not same:
                     odd.setdefault(str(value), []).append(one.name)
             if odd:

@@ -53,9 +53,7 @@ class OutputOptions(Options):
     format: Literal["fits", "asdf"] | None = Field(None, description="Their format; by default that of the input.")
     overwrite: bool = Field(False, description="Replace products that exist.")
     resume: bool = Field(False, description="Keep those that are whole and would be made the same, replace others.")
-    accept: tuple[str, ...] = Field(
-        (), description="Components of the key, plugins and libraries in which a product that is kept may differ."
-    )
+    accept: tuple[str, ...] = Field((), description="What may differ in a product that is kept: parts of the key.")
 
 
 def parse_size(text: object) -> object:
@@ -74,9 +72,7 @@ class ExecutorOptions(Options):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field("serial", description="serial, processes, or an executor that a plugin brings.")
-    scratch: str | None = Field(
-        None, description="Folder for exposures between two stages of many; by default that of the products."
-    )
+    scratch: str | None = Field(None, description="Folder for what is between stages; by default that of products.")
     memory: Annotated[int, BeforeValidator(parse_size)] | None = Field(
         None, description="What the whole run may take, like 4G; by default half of what there is.", ge=1 << 26
     )

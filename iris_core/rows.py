@@ -31,7 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _THREADS = "iris-rows"
 
 
-def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: ReferenceImage | Array) -> Exposure:
+def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any) -> Exposure:
     """Return the exposure that a function makes of it; the function is called with some rows at a time, over threads.
 
     Each plane goes through a processor's cache once, and beside the result nothing takes memory. No bit of the result
@@ -46,7 +46,9 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Refe
     exposure
         ``(ny, nx)`` or ``(nint, ny, nx)``.
     *images
-        ``(ny, nx)``, or the shape of the exposure: the function is given the same rows of them.
+        Arrays and reference images, ``(ny, nx)`` or the shape of the exposure: the function is given the same rows of
+        them. Of anything else it is given what its method ``part(where)`` returns, called with
+        the index of the rows (of an integration and its rows) in the thread that needs them.
 
     Raises
     ------
@@ -123,9 +125,11 @@ def usable_threads() -> int:
     return len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
 
 
-def _rows_of(image: ReferenceImage | Array, where: tuple[slice, ...]) -> ReferenceImage | Array:
-    if not isinstance(image, ReferenceImage):
+def _rows_of(image: Any, where: tuple[slice, ...]) -> Any:
+    if isinstance(image, np.ndarray):
         return image[where if image.ndim > 2 else where[-1]]
+    if not isinstance(image, ReferenceImage):
+        return image.part(where)
     return replace(image, data=image.data[where[-1]], err=image.err[where[-1]], dq=image.dq[where[-1]])
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 from time import perf_counter
+from typing import Any
 
 from iris_core.contract import check_contract, check_step, result_of
 from iris_core.errors import StageContractError, StageSkipped
@@ -39,14 +40,15 @@ def calibrate_exposure(
     plan
         What to do.
     exposure, backgrounds
-        The exposure and its background exposures, as `Plan.prepare` returns them.
+        The exposure and its background exposures, as `Plan.prepare` returns them; they are in a list, which is changed,
+        where they go through a step.
     plugins
         The wrappers among them act.
     files
         The reference files of the run.
     """
     known = plan.provenance or exposure.provenance
-    line = _Line(plan, plugins, files, [exposure.replace(provenance=known)], list(backgrounds))
+    line = _Line(plan, plugins, files, [exposure.replace(provenance=known)], backgrounds)
     del exposure, backgrounds
     for planned in plan.steps:
         line.follow(planned)
@@ -75,7 +77,7 @@ class _Line:
     plugins: Plugins
     files: ReferenceFiles
     science: list[Exposure]
-    backgrounds: list[Exposure]
+    backgrounds: Any
     beside: list[Result[Exposure]] = field(default_factory=list)
 
     def result(self) -> Result[Exposure]:
@@ -97,7 +99,7 @@ class _Line:
         step, skipped, notes, start = planned.step, planned.skip, dict[str, None](), perf_counter()
         # Background exposures that end here are held no longer.
         end_here = planned.meeting is Meeting.OFFERED
-        offered, self.backgrounds = (self.backgrounds, []) if end_here else ([], self.backgrounds)
+        offered, self.backgrounds = (self.backgrounds, []) if end_here else ((), self.backgrounds)
         references = References() if skipped else self.files.read(planned.references)
         if not skipped:
             self._cut_or_join(step)
@@ -113,11 +115,11 @@ class _Line:
             # What holds for all integrations is kept once.
             self.science[number] = result.replace(notes=(), area=self.science[0].area if number else result.area)
             del inputs, result, made
-        self._record(planned, skipped, tuple(notes), offered, perf_counter() - start)
+        self._record(planned, skipped, tuple(notes), getattr(offered, "outlines", offered), perf_counter() - start)
 
     def _inputs(self, exposure: Exposure, references: References, offered: Sequence[Exposure] = ()) -> StageInputs:
-        skies, mode = tuple(offered), self.plan.mode
-        return StageInputs(exposure=exposure, references=references, background_exposures=skies, instrument=mode)
+        mode = self.plan.mode
+        return StageInputs(exposure=exposure, references=references, background_exposures=offered, instrument=mode)
 
     def _cut_or_join(self, step: Step) -> None:
         """Cut a large cube for a stage that treats integrations alone; wrappers are given exposures as a whole."""
@@ -139,7 +141,7 @@ class _Line:
             )
 
     def _record(
-        self, planned: PlannedStep, skipped: str, notes: tuple[str, ...], offered: list[Exposure], seconds: float
+        self, planned: PlannedStep, skipped: str, notes: tuple[str, ...], offered: Sequence[Exposure], seconds: float
     ) -> None:
         """Write down what a step did, in the exposure and in the log."""
         step, name, facts = planned.step, self.science[0].name, {}

@@ -48,6 +48,8 @@ class Layout:
         Other images, and the tables INT_TIMES and HDRTAB, by name.
     remarks
         What is not used although it looks as if it should be.
+    decided
+        Whether it holds no more of the errors than is used.
     """
 
     science: Any
@@ -57,6 +59,7 @@ class Layout:
     area: Any = None
     further: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    decided: bool = False
 
     @property
     def hdus(self) -> Iterable[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from iris_core.arrays import Array, Flags, Image, blank_plane
 from iris_core.dq import DQ
 from iris_core.errors import InputError
 from iris_core.io.fits_layout import Layout, name_of
-from iris_core.io.fits_raw import read_pixels
+from iris_core.io.fits_raw import Cut, read_pixels
 
-__all__ = ["read_flags", "read_image", "read_variance"]
+__all__ = ["decide_errors", "read_flags", "read_image", "read_variance"]
 
 # Rows by which an error is compared with its components.
-_EVERY = 16
+_SOME = slice(None, None, 16)
+_ZERO = "its errors are zero nearly everywhere: they count as unknown"
 _BAD = DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL
 # DRAGONS, geminidr/doc: bad pixel, nonlinear, saturated, cosmic ray, no data, overlap (no fault), unilluminated.
 _DRAGONS: dict[int, DQ] = {
@@ -39,9 +41,7 @@ _LSST: dict[str, DQ] = {
 }
 
 
-def read_image(
-    hdu: Any, pixels: bool, path: Path, each: Callable[[Image], object] | None = None, every: int = 1
-) -> Image:
+def read_image(hdu: Any, pixels: bool, path: Path, each: Callable[[Image], object] | None = None) -> Image:
     """Return an image as float32, NaN where it is blank; an outline takes no memory. See `read_pixels`."""
     if not pixels:
         return blank_plane(tuple(hdu.shape))
@@ -49,8 +49,8 @@ def read_image(
     with np.errstate(over="ignore"):
         try:
             if blank is None:
-                return read_pixels(hdu, path, np.float32, each=each, every=every)
-            image = _without(blank, read_pixels(hdu, path, every=every))
+                return read_pixels(hdu, path, np.float32, each)
+            image = _without(blank, read_pixels(hdu, path))
         except (TypeError, ValueError) as error:
             raise InputError(f"{path}: the pixels of {hdu.name} are not numbers: {error}") from error
     if each is not None:
@@ -140,10 +140,31 @@ def read_variance(layout: Layout, pixels: bool, path: Path, remarks: list[str], 
     if reftype and negative:
         wrong = f"{sum(negative)} errors are negative; NaN stands for no value"
         raise InputError(f"the {reftype} {path} cannot be used: {wrong}")
-    if pixels and variance and _is_zero(variance):
-        remarks.append("its errors are zero nearly everywhere: they count as unknown")
+    if pixels and not layout.decided and _is_zero(_some_of(variance)):
+        remarks.append(_ZERO)
         return {}
     return variance
+
+
+def decide_errors(layout: Layout, path: Path, remarks: list[str]) -> Layout | None:
+    """Return a layout with those of its errors that `read_variance` uses; None where these are only a part of one."""
+    drop = partial(_drop_negative, found=[])
+    parts = {name: read_image(Cut(hdu, _SOME), True, path, drop) for name, hdu in layout.components.items()}
+    used = replace(layout, total=None if parts else layout.total, decided=True)
+    if layout.total is not None:
+        hdu, kind = layout.total
+        total = read_image(Cut(hdu, _SOME), True, path, partial(_square, kind=kind))
+        if parts and _exceeds(total, parts):
+            return None
+        parts = parts or {"total": total}
+    if not _is_zero(parts):
+        return used
+    remarks.append(_ZERO)
+    return replace(used, components={}, total=None)
+
+
+def _some_of(variance: dict[str, Image]) -> dict[str, Image]:
+    return {name: plane[..., _SOME, :] for name, plane in variance.items()}
 
 
 def _beyond(
@@ -156,7 +177,7 @@ def _beyond(
 ) -> dict[str, Image]:
     hdu, kind = total
     square = partial(_square, kind=kind)
-    if variance and not _exceeds(read_image(hdu, pixels, path, square, _EVERY), variance):
+    if variance and not _exceeds(read_image(Cut(hdu, _SOME), pixels, path, square), _some_of(variance)):
         return {}
     rest = read_image(hdu, pixels, path, lambda some: (positive(some), square(some)))
     if not variance:
@@ -178,17 +199,15 @@ def _square(image: Image, kind: str) -> None:
         image[image == np.inf] = np.nan
 
 
-def _exceeds(total: Image, variance: dict[str, Image]) -> bool:
-    """Whether a total, every so many rows of it, is more than the sum of the components."""
-    parts = sum(plane[..., ::_EVERY, :].astype(np.float64) for plane in variance.values())
+def _exceeds(total: Image, parts: dict[str, Image]) -> bool:
+    """Whether a total is more than the sum of the components."""
     with np.errstate(invalid="ignore"):
-        return bool(np.mean(total > 1.01 * parts) > 1e-3)
+        return bool(np.mean(total > np.float32(1.01) * sum(parts.values())) > 1e-3)
 
 
-def _is_zero(variance: dict[str, Image]) -> bool:
-    """Whether the variance is 0 in nearly all pixels of every so many rows: nobody has measured that."""
-    parts = [plane[..., ::_EVERY, :] for plane in variance.values()]
-    return all(np.count_nonzero(part) < 0.01 * part.size for part in parts)
+def _is_zero(parts: dict[str, Image]) -> bool:
+    """Whether the variance is 0 in nearly all pixels: nobody has measured that."""
+    return bool(parts) and all(np.count_nonzero(part) < 0.01 * part.size for part in parts.values())
 
 
 def _drop_negative(error: Image, found: list[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,35 @@ from iris_core.arrays import Array, row_blocks
 from iris_core.errors import InputError
 from iris_core.rows import in_threads
 
-__all__ = ["read_pixels"]
+__all__ = ["Cut", "is_plain", "read_pixels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Some rows of an image, which can be read like the whole image."""
+
+    hdu: Any
+    rows: slice
+
+    @property
+    def header(self) -> Any:
+        """The header of the image."""
+        return self.hdu.header
+
+    @property
+    def name(self) -> str:
+        """The name of the image."""
+        return str(self.hdu.name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(rows, nx)``, or ``(nint, rows, nx)``."""
+        *cube, rows, columns = self.hdu.shape
+        return (*cube, len(range(*self.rows.indices(rows))), columns)
 
 
 def read_pixels(
-    hdu: Any,
-    path: Path,
-    dtype: DTypeLike | None = None,
-    *,
-    each: Callable[[Array], object] | None = None,
-    every: int = 1,
+    hdu: Any, path: Path, dtype: DTypeLike | None = None, each: Callable[[Array], object] | None = None
 ) -> Array:
     """Return the pixels of an image; the HDU does not hold them.
 
@@ -33,44 +53,51 @@ def read_pixels(
     Parameters
     ----------
     hdu
-        Of an open file.
+        Of an open file (or one that was open, where `is_plain`), or some rows of it, `Cut`.
     path
         The file.
     dtype
         Of the result; by default that of the pixels, in the order of bytes of this machine.
     each
         Called with some rows of the result at a time, which it may change: they are in a processor's cache then.
-    every
-        Of the rows, every so many are read.
 
     Raises
     ------
     InputError
         When the file ends within the pixels.
     """
-    stored = _stored(hdu, path)
+    image, rows = (hdu.hdu, hdu.rows) if isinstance(hdu, Cut) else (hdu, slice(None))
+    stored = _stored(image, path)
     if stored is None:
-        pixels = np.asarray(hdu.data)[..., ::every, :] if every > 1 else np.asarray(hdu.data)
-        del hdu.data  # with a copy of them it is twice the plane
-        made = pixels.astype(pixels.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
+        pixels = np.asarray(image.data)
+        del image.data  # with a copy of them it is twice the plane
+        made = pixels[..., rows, :] if isinstance(hdu, Cut) else pixels
+        made = made.astype(made.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
         if each is not None:
             each(made)
         return made
-    *cube, rows, columns = hdu.shape
-    made = np.empty((*cube, -(-rows // every), columns), stored.newbyteorder("=") if dtype is None else dtype)
-    start = hdu.fileinfo()["datLoc"]
+    made = np.empty(hdu.shape, stored.newbyteorder("=") if dtype is None else dtype)
+    first, _, step = rows.indices(image.shape[-2])
+    begin = image.fileinfo()["datLoc"]
     with path.open("rb", buffering=0) as file:
 
-        def read(block: tuple[int | slice, ...]) -> None:
-            first = [at if isinstance(at, int) else at.start * every for at in (*block, 0)]
-            raw = np.empty(made[block].shape, stored)
-            _fill(raw, file.fileno(), start + int(np.ravel_multi_index(first, hdu.shape)) * stored.itemsize, path)
+        def read(block: tuple[Any, ...]) -> None:
+            raw, (*cube, where) = np.empty(made[block].shape, stored), block
+            alone = zip(raw, range(where.start, where.stop), strict=True)
+            for part, row in [(raw, where.start)] if step == 1 else alone:
+                place = int(np.ravel_multi_index((*cube, first + step * row, 0), image.shape))
+                _fill(part, file.fileno(), begin + place * stored.itemsize, path)
             np.copyto(made[block], _unsigned(raw) if stored.kind == "u" else raw, casting="unsafe")
             if each is not None:
                 each(made[block])
 
-        list(in_threads(read, row_blocks(made.shape, columns if every > 1 else 0)))
+        list(in_threads(read, row_blocks(made.shape)))
     return made
+
+
+def is_plain(hdu: Any, path: Path) -> bool:
+    """Whether an image is read without astropy: also some rows of it, and when its file has been closed."""
+    return _stored(hdu, path) is not None
 
 
 def _stored(hdu: Any, path: Path) -> np.dtype[Any] | None:

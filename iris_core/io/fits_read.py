@@ -18,6 +18,7 @@ from iris_core.io.fits_layout import INT_TIMES, find_layout
 from iris_core.io.fits_open import open_fits
 from iris_core.io.fits_pixels import read_flags, read_image, read_variance
 from iris_core.io.fits_raw import read_pixels
+from iris_core.io.fits_rows import FitsRows, rows_of
 from iris_core.io.times import doubts, in_utc, with_times
 from iris_core.io.tree import common_elsewhere, removed_before
 from iris_core.io.wheels import with_filter
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import HDUList, Header
     from astropy.units import UnitBase
 
-__all__ = ["read_fits", "strip_structure"]
+__all__ = ["open_rows", "read_fits", "strip_structure"]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,31 @@ def read_fits(path: str | Path, pixels: bool = True, reftype: str = "", *, maske
     for remark in dict.fromkeys(remarks) if pixels else ():
         log.warning("%s: %s", path, remark)
     return exposure.replace(notes=tuple(dict.fromkeys(remarks)))
+
+
+def open_rows(path: Path) -> tuple[Exposure, FitsRows] | None:
+    """Return an outline of the exposure in a FITS file, and what reads some rows of its pixels.
+
+    None where it has to be read as a whole: see `rows_of`.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged, or is not one exposure; its checksums are verified.
+    """
+    remarks: list[str] = []
+    with open_fits(path, True, remarks.append) as hdus:
+        layout = find_layout(hdus, path)
+        rows = rows_of(layout, path, remarks)
+        if rows is None:
+            return None
+        outline = _read(hdus, path, False, remarks, "", False)
+        remarks += _lost(hdus, layout.hdus)
+    for remark in dict.fromkeys(remarks):
+        log.warning("%s: %s", path, remark)
+    names = [*rows.layout.components, *(["total"] if rows.layout.total else [])]
+    variance = {name: blank_plane(outline.data.shape) for name in names}
+    return outline.replace(variance=variance, area=None, planes={}), rows
 
 
 def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: str, masked: bool) -> Exposure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,14 @@ from time import perf_counter
 
 from iris_core.errors import IrisError, one_line
 from iris_core.exposure import Exposure
+from iris_core.exposures import Exposures
 from iris_core.io.hashing import HashedFiles
+from iris_core.lockstep import Meeting
 from iris_core.plan import Plan
 from iris_core.prepare import Run
 from iris_core.report import ExposureResult, Job
 from iris_core.runner import calibrate_exposure
+from iris_core.workers.by_rows import open_member
 from iris_core.workers.identity import Unknown, identify
 from iris_core.workers.written import Writer, Written
 
@@ -90,12 +93,17 @@ def recorded(members: Iterable[tuple[str, Path]], files: HashedFiles) -> list[di
     return [{"file": path.name, "role": role, "sha256": files.sha256(path)} for role, path in members]
 
 
-def read_inputs(plan: Plan, run: Run) -> tuple[Exposure, list[Exposure]]:
-    """Return an exposure and its background exposures as the first step is given them."""
-    read = run.plugins.read_exposure
+def read_inputs(plan: Plan, run: Run) -> tuple[Exposure, Sequence[Exposure]]:
+    """Return an exposure and its background exposures as the first step is given them.
+
+    Several of these that go through no step are read some rows at a time, as they are needed: to hold one is faster.
+    """
+    read, backgrounds = run.plugins.read_exposure, plan.job.backgrounds
     exposure = plan.prepare(read(plan.job.path), *plan.notes)
     _warn_of_unit(exposure)
-    return exposure, [plan.prepare(read(path)) for path in plan.job.backgrounds]
+    if len(backgrounds) < 2 or any(planned.meeting is Meeting.FOLLOW for planned in plan.steps):
+        return exposure, [plan.prepare(read(path)) for path in backgrounds]
+    return exposure, Exposures(open_member(path, run.plugins, plan) for path in backgrounds)
 
 
 def _warn_of_unit(exposure: Exposure) -> None:

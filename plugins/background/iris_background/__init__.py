@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import model_validator
@@ -18,7 +18,6 @@ from iris_background._level import (
     measure_level,
     measure_residual,
     step_of,
-    thinned,
     thinned_exposure,
     widened,
 )
@@ -26,9 +25,6 @@ from iris_background._noise import MAD_TO_SIGMA, Noise
 from iris_background._sky import MeanSky, Sky, net_variance, shared_components, without_sky
 from iris_background._stack import Counts, Stack, combine
 from iris_core import DQ, Exposure, Params, Removal, StageSkipped, by_rows, parameter, stage, unit_string
-
-if TYPE_CHECKING:
-    from iris_core import Array
 
 __all__ = [
     "FEWEST_TO_CLIP",
@@ -142,7 +138,7 @@ def subtract_background(
     params
         Where the background comes from.
     background_exposures
-        In the same state of calibration as `exposure`; their bad pixels are ignored.
+        In the same state of calibration as `exposure`; their bad pixels are ignored. `Exposures` are read row by row.
 
     Returns
     -------
@@ -157,15 +153,14 @@ def subtract_background(
     sky = _find_sky(exposure, params, background_exposures)
     # Levels and scatter are those of a sample, so that all else can be done row by row.
     step = step_of(exposure.data)
-    known = sky.of(thinned(plane, step) for plane in sky.planes)
+    known = sky.thinned(step)
     sample = without_sky(thinned_exposure(exposure), known)
     residual = measure_residual(sample, known.data)
     alone = params.method == "exposures" and len(background_exposures) == 1
     reach = widened(sample, residual.left) if alone and exposure.variance else np.inf
     counts, dark = list[Counts](), list[int]()
 
-    def subtract(rows: Exposure, *planes: Array) -> Exposure:
-        found = sky.of(planes)
+    def subtract(rows: Exposure, found: Sky) -> Exposure:
         counts.extend([found.counts] if found.counts else [])
         left = without_sky(rows, found)
         if np.isfinite(reach):
@@ -174,7 +169,7 @@ def subtract_background(
             left = left.flag(too_dark, DQ.DO_NOT_USE | DQ.OTHER_BAD_PIXEL)
         return left.mask_invalid()
 
-    subtracted = by_rows(subtract, exposure, *sky.planes)
+    subtracted = by_rows(subtract, exposure, sky)
     notes = sky.describe(counts)
     warnings = tuple(_warnings(exposure, params, residual, sum(dark)))
     for warning in warnings:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isqrt
 
 import numpy as np
 
 from iris_background._clip import bits_of
-from iris_core import DQ, Array, Flags, Image
+from iris_core import DQ, Exposure, Exposures, Flags, Image
 
-__all__ = ["WHOLE", "Frame", "Part", "sample", "signed_error"]
+__all__ = ["WHOLE", "Frame", "FrameInFile", "Part", "frames_of", "sample", "signed_error"]
 
 Part = tuple[slice, slice]
 WHOLE: Part = (slice(None), slice(None))
@@ -53,21 +53,19 @@ class Frame:
         """Rows and columns."""
         return self.data.shape[0], self.data.shape[1]
 
-    @property
-    def planes(self) -> tuple[Array, ...]:
-        """All planes of pixels."""
-        return self.data, self.dq, *self.variance, *self.shared.values()
-
-    def of(self, planes: Iterable[Array]) -> Frame:
-        """Return the same image of other pixels: what `planes` gives, in its order."""
-        data, dq, *others = planes
-        number = len(self.variance)
-        shared = dict(zip(self.shared, others[number:], strict=True))
-        return replace(self, data=data, dq=dq, variance=tuple(others[:number]), shared=shared)
-
     def cut(self, part: Part) -> Frame:
         """Return a part of the image."""
-        return self.of(plane[part] for plane in self.planes)
+        return replace(
+            self,
+            data=self.data[part],
+            dq=self.dq[part],
+            variance=tuple(plane[part] for plane in self.variance),
+            shared={name: plane[part] for name, plane in self.shared.items()},
+        )
+
+    def whole(self) -> Frame:
+        """Return the image as it is: it is in memory."""
+        return self
 
     def values(self, part: Part, out: Image | None = None) -> Image:
         """Return the data of a part, in `out` where it is given; NaN in the pixels that are not valid."""
@@ -92,13 +90,80 @@ class Frame:
 
     def with_known_errors(self) -> Frame:
         """Return the image without its errors where these are 0: such an error was not measured."""
-        variance = self.variances(sample(self.shape))
-        positive, zero = np.count_nonzero(variance > 0), np.count_nonzero(variance == 0)
-        return replace(self, variance=()) if zero > positive else self
+        return replace(self, variance=()) if _is_unmeasured(self) else self
 
     def shared_error(self, name: str, part: Part) -> Image:
         """Return by how much one standard deviation of a reference file moves the data of a part."""
         return signed_error(name, self.shared[name][part], self.data[part]) * np.float32(self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInFile:
+    """One image of a stack, of which some rows are read when they are needed.
+
+    Parameters
+    ----------
+    exposures, index
+        The exposures, and which of them it is.
+    shared
+        Components that came with a reference file, and are not among the variance.
+    has_errors
+        Whether the errors are known.
+    factor, offset
+        See `Frame`.
+    """
+
+    exposures: Exposures
+    index: int
+    shared: tuple[str, ...] = ()
+    has_errors: bool = True
+    factor: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.exposures.outlines[self.index].shape
+
+    @property
+    def variance(self) -> tuple[Image, ...]:
+        """Components of the variance, without their pixels; none where the errors are not known."""
+        named = self.exposures.outlines[self.index].variance.items() if self.has_errors else ()
+        return tuple(plane for name, plane in named if name not in self.shared)
+
+    def cut(self, part: Part) -> Frame:
+        """Return a part of the image, with its pixels."""
+        return self._as_frame(self.exposures.part(self.index, part[0])).cut((slice(None), part[1]))
+
+    def whole(self) -> Frame:
+        """Return the image with its pixels."""
+        return self._as_frame(self.exposures[self.index])
+
+    def _as_frame(self, exposure: Exposure) -> Frame:
+        (frame,) = frames_of(exposure, self.shared)
+        frame = replace(frame, factor=self.factor, offset=self.offset)
+        return frame if self.has_errors else replace(frame, variance=())
+
+    def with_known_errors(self) -> FrameInFile:
+        """Return the image without its errors where these are 0: such an error was not measured."""
+        return replace(self, has_errors=False) if _is_unmeasured(self) else self
+
+
+def frames_of(exposure: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
+    """Return the integrations of an exposure; the components `shared` apart."""
+    images = range(len(exposure.data)) if exposure.is_integrations else [...]
+    frames = []
+    for image in images:
+        planes = {name: plane[image] for name, plane in exposure.variance.items()}
+        common = {name: planes.pop(name) for name in shared}
+        frames.append(Frame(exposure.data[image], exposure.dq[image], tuple(planes.values()), common))
+    return frames
+
+
+def _is_unmeasured(frame: Frame | FrameInFile) -> bool:
+    some = frame.cut(sample(frame.shape))
+    variance = some.variances(WHOLE)
+    return bool(np.count_nonzero(variance == 0) > np.count_nonzero(variance > 0))
 
 
 def signed_error(name: str, variance: Image, data: Image) -> Image:

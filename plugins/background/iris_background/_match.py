@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iris_core import Exposure, InputError, Window, agree
+from iris_core import Exposure, Exposures, InputError, Window, agree
 
-__all__ = ["calibrations", "check_backgrounds", "overlap", "window_of"]
+__all__ = ["calibrations", "check_backgrounds", "outlines_of", "overlap", "window_of"]
 
 Part = tuple[slice, slice]
 
@@ -17,6 +17,11 @@ _OTHER = ("parse_subarray_map", "assign_wcs", "background")
 def calibrations(exposure: Exposure) -> frozenset[str]:
     """Return the stages that have changed the values of the pixels of an exposure."""
     return exposure.done.difference(_OTHER)
+
+
+def outlines_of(exposures: Sequence[Exposure]) -> Sequence[Exposure]:
+    """Return what is known of exposures without their pixels: those that are in files are not read for it."""
+    return exposures.outlines if isinstance(exposures, Exposures) else exposures
 
 
 def check_backgrounds(exposure: Exposure, backgrounds: Sequence[Exposure]) -> None:
@@ -35,6 +40,7 @@ def check_backgrounds(exposure: Exposure, backgrounds: Sequence[Exposure]) -> No
         When a background exposure is not calibrated alike, is in another unit or of another detector or filter, does
         not overlap, or has errors that cannot be known.
     """
+    backgrounds = outlines_of(backgrounds)
     _check_states(exposure, backgrounds)
     for background in backgrounds:
         _check_unit(exposure, background)

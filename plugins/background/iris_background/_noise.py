@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_background._frame import Frame, sample
+from iris_background._frame import WHOLE, Frame, FrameInFile, sample
 
 if TYPE_CHECKING:
     from iris_core import Image
@@ -88,7 +88,7 @@ class Noise:
         return np.float32(8 * np.finfo(np.float32).eps * np.abs(self.levels).max())
 
 
-def measure_noise(frames: Sequence[Frame], proportional: bool = False) -> Noise:
+def measure_noise(frames: Sequence[Frame | FrameInFile], proportional: bool = False) -> Noise:
     """Return levels, drifts and scatter of a stack of two images or more.
 
     Parameters
@@ -106,11 +106,12 @@ def measure_noise(frames: Sequence[Frame], proportional: bool = False) -> Noise:
     median would be too small, since it lies nearer to the values than the truth does; differences are not.
     """
     part = sample(frames[0].shape)
-    values = np.stack([frame.values(part).ravel() for frame in frames])
+    parts = [frame.cut(part) for frame in frames]
+    values = np.stack([one.values(WHOLE).ravel() for one in parts])
     some = np.isfinite(values).any(axis=0)
     values = values[:, some]
-    known = all(frame.variance for frame in frames)
-    variances = np.stack([frame.variances(part).ravel()[some] for frame in frames]) if known else np.ones_like(values)
+    known = all(one.variance for one in parts)
+    variances = np.stack([one.variances(WHOLE).ravel()[some] for one in parts]) if known else np.ones_like(values)
     levels = _each([_median(row) for row in values])
     middle = _median(levels)
     noise = Noise(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 
-from iris_background._frame import Frame, Part, sample, signed_error
-from iris_background._level import measure_level
-from iris_background._match import overlap, window_of
+from iris_background._frame import WHOLE, Frame, FrameInFile, Part, frames_of, sample, signed_error
+from iris_background._level import measure_level, thinned
+from iris_background._match import outlines_of, overlap, window_of
 from iris_background._noise import Noise, measure_noise
 from iris_background._notes import clipped, describe
 from iris_background._stack import Clipped, Counts, combine, combine_part, counted, is_unknown
-from iris_core import Array, Exposure, Flags, Image, InputError, Removal
+from iris_core import Array, Exposure, Exposures, Flags, Image, InputError, Removal
 
 __all__ = [
     "MeanSky",
@@ -60,16 +59,26 @@ class Sky:
     counts: Counts | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def planes(self) -> tuple[Array, ...]:
-        """All planes of pixels."""
-        return tuple(plane for plane in (self.data, self.variance, self.dq, *self.shared.values()) if plane is not None)
+    def part(self, where: tuple[slice, ...]) -> Sky:
+        """Return that of some rows, or of some rows of an integration."""
 
-    def of(self, planes: Iterable[Array]) -> Sky:
-        """Return that of other pixels: what `planes` gives, in its order."""
-        rest = iter(planes)
-        data, (variance, dq) = next(rest), (None if one is None else next(rest) for one in (self.variance, self.dq))
-        return replace(self, data=data, variance=variance, dq=dq, shared=dict(zip(self.shared, rest, strict=True)))
+        def cut(plane: Array) -> Array:
+            return plane[where if plane.ndim > 2 else where[-1]]
+
+        return self._of(cut)
+
+    def thinned(self, step: int) -> Sky:
+        """Return that of every so many rows and columns."""
+        return self._of(lambda plane: thinned(plane, step))
+
+    def _of(self, cut: Callable[[Array], Array]) -> Sky:
+        return replace(
+            self,
+            data=cut(self.data),
+            variance=None if self.variance is None else cut(self.variance),
+            dq=None if self.dq is None else cut(self.dq),
+            shared={name: cut(plane) for name, plane in self.shared.items()},
+        )
 
     def describe(self, _counts: Iterable[Counts]) -> tuple[str, ...]:
         """Return how it was found."""
@@ -90,21 +99,21 @@ class MeanSky:
         Returns how the sky was found, from what was clipped.
     """
 
-    frames: tuple[Frame, ...]
+    frames: tuple[Frame | FrameInFile, ...]
     sigma: float
     noise: Noise | None
     described: Callable[[Clipped], tuple[str, ...]]
 
-    @property
-    def planes(self) -> tuple[Array, ...]:
-        """All planes of pixels."""
-        return tuple(plane for frame in self.frames for plane in frame.planes)
+    def part(self, where: tuple[slice, ...]) -> Sky:
+        """Return the sky of some rows."""
+        return self._of((where[-1], slice(None)))
 
-    def of(self, planes: Iterable[Array]) -> Sky:
-        """Return the sky of some pixels, of which `planes` gives the planes in their order."""
-        rest = iter(planes)
-        frames = [frame.of(list(islice(rest, len(frame.planes)))) for frame in self.frames]
-        made = combine_part(frames, self.sigma, self.noise)
+    def thinned(self, step: int) -> Sky:
+        """Return that of every so many rows and columns."""
+        return self._of((slice(None, None, step), slice(None, None, step)))
+
+    def _of(self, part: Part) -> Sky:
+        made = combine_part([frame.cut(part) for frame in self.frames], self.sigma, self.noise)
         return Sky(data=made.mean, variance=made.variance, shared=made.shared, dq=made.dq, counts=made.counts)
 
     def describe(self, counts: Iterable[Counts]) -> tuple[str, ...]:
@@ -147,21 +156,25 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
         When a level by which to multiply is not above 0, no pixel of any background exposure is valid (of one image,
         when it is described), or their errors cannot be known.
     """
-    shared = shared_components(exposure, backgrounds)
+    outlines = outlines_of(backgrounds)
+    shared = shared_components(exposure, outlines)
     dark_first = match == "factor" and exposure.removed.get("dark") is not Removal.WHOLE
     target = None if match == "none" or dark_first else (match, _level_to_match(exposure, match))
     proportional = exposure.removed.get("flat") is not Removal.WHOLE
-    prepared = [_one_image(exposure, one, shared, sigma, target, proportional) for one in backgrounds]
+    prepared = [
+        _one_image(exposure, outline, _frames(backgrounds, index, shared), sigma, target, proportional)
+        for index, outline in enumerate(outlines)
+    ]
     whole, names = zip(*prepared, strict=True)
-    images = tuple(in_window(image, exposure, one) for image, one in zip(whole, backgrounds, strict=True))
+    images = tuple(in_window(image, exposure, one) for image, one in zip(whole, outlines, strict=True))
     # What the clip goes by has to be the same for a window as for the full frame.
-    alike = len({window_of(one) for one in backgrounds}) == 1
+    alike = len({window_of(one) for one in outlines}) == 1
     noise = measure_noise(whole if alike else images, proportional) if len(whole) > 1 else None
 
-    _check_errors(exposure, backgrounds, is_unknown(images, noise))
+    _check_errors(exposure, outlines, is_unknown(images, noise))
 
     def described(clip: Clipped) -> tuple[str, ...]:
-        _check_values(exposure, backgrounds, clip)
+        _check_values(exposure, outlines, clip)
         return describe(clip, names, sigma, matched=target is not None, dark_first=dark_first)
 
     if not exposure.is_integrations:
@@ -192,16 +205,23 @@ def _level_to_match(exposure: Exposure, match: str) -> float:
     return sky_level(exposure.name, frames_of(exposure), positive=match == "factor")
 
 
+def _frames(backgrounds: Sequence[Exposure], index: int, shared: tuple[str, ...]) -> Sequence[Frame | FrameInFile]:
+    """Return the integrations of a background exposure; an image that can be read row by row is not read yet."""
+    if isinstance(backgrounds, Exposures) and not backgrounds.outlines[index].is_integrations:
+        return [FrameInFile(backgrounds, index, shared)]
+    return frames_of(backgrounds[index], shared)
+
+
 def _one_image(
     exposure: Exposure,
     background: Exposure,
-    shared: Sequence[str],
+    images: Sequence[Frame | FrameInFile],
     sigma: float,
     target: Matching | None,
     proportional: bool,
-) -> tuple[Frame, str]:
+) -> tuple[Frame | FrameInFile, str]:
     """Return a background exposure as one image, not cut to the exposure, and what to call it in a note."""
-    frames, name = [frame.with_known_errors() for frame in frames_of(background, shared)], background.name
+    frames, name = [image.with_known_errors() for image in images], background.name
     if target is not None:
         frames, name = _matched(frames, exposure, background, target)
     if len(frames) == 1:
@@ -213,8 +233,8 @@ def _one_image(
 
 
 def _matched(
-    frames: Sequence[Frame], exposure: Exposure, background: Exposure, target: Matching
-) -> tuple[list[Frame], str]:
+    frames: Sequence[Frame | FrameInFile], exposure: Exposure, background: Exposure, target: Matching
+) -> tuple[list[Frame | FrameInFile], str]:
     """Return the images of a background exposure at the level of the science exposure, and what to call them."""
     match, level = target
     inside = [in_window(frame, exposure, background) for frame in frames]
@@ -238,28 +258,12 @@ def shared_components(exposure: Exposure, backgrounds: Sequence[Exposure]) -> tu
     )
 
 
-def frames_of(exposure: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
-    """Return the integrations of an exposure; the components `shared` apart."""
-    images = range(len(exposure.data)) if exposure.is_integrations else [...]
-    frames = []
-    for image in images:
-        planes = {name: plane[image] for name, plane in exposure.variance.items()}
-        common = {name: planes.pop(name) for name in shared}
-        frames.append(Frame(exposure.data[image], exposure.dq[image], tuple(planes.values()), common))
-    return frames
-
-
-def in_window(frame: Frame, exposure: Exposure, background: Exposure) -> Frame:
+def in_window(frame: Frame | FrameInFile, exposure: Exposure, background: Exposure) -> Frame | FrameInFile:
     """Return an image of a background exposure in the window of an exposure, NaN where it has no pixel."""
+    if window_of(exposure) == window_of(background):
+        return frame
     inside, part = overlap(exposure, background)
-    cut = Frame(
-        frame.data[part],
-        frame.dq[part],
-        tuple(plane[part] for plane in frame.variance),
-        {name: plane[part] for name, plane in frame.shared.items()},
-        frame.factor,
-        frame.offset,
-    )
+    cut = frame.whole().cut(part)
     return cut if cut.shape == exposure.shape else _padded(cut, exposure.shape, inside)
 
 
@@ -287,7 +291,7 @@ def net_variance(exposure: Exposure, sky: Sky) -> dict[str, Image]:
     }
 
 
-def sky_level(name: str, frames: Sequence[Frame], positive: bool) -> float:
+def sky_level(name: str, frames: Sequence[Frame | FrameInFile], positive: bool) -> float:
     """Return the level of an exposure's sky, which has to be known, and above 0 where it is to be `positive`.
 
     Raises
@@ -296,7 +300,7 @@ def sky_level(name: str, frames: Sequence[Frame], positive: bool) -> float:
         When it is not.
     """
     part = sample(frames[0].shape)
-    level = measure_level(np.stack([frame.values(part) for frame in frames])).value
+    level = measure_level(np.stack([frame.cut(part).values(WHOLE) for frame in frames])).value
     if not (level > 0 if positive else np.isfinite(level)):
         remedy = "match: offset, or none" if positive else "match: none"
         raise InputError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from iris_background._clip import bits_of, consistent, count_kept, sum_kept
-from iris_background._frame import WHOLE, Frame
+from iris_background._frame import WHOLE, Frame, FrameInFile
 from iris_background._noise import Noise, measure_noise
 from iris_core import DQ, in_threads
 
@@ -89,7 +89,9 @@ class Combined:
     counts: Counts
 
 
-def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *, proportional: bool = False) -> Stack:
+def combine(
+    frames: Sequence[Frame | FrameInFile], sigma: float, noise: Noise | None = None, *, proportional: bool = False
+) -> Stack:
     """Return the mean of a stack of images without its outliers.
 
     Its variance is the sum of the kept values' variances over the square of their number. Where the errors of any image
@@ -134,7 +136,7 @@ def combine(frames: Sequence[Frame], sigma: float, noise: Noise | None = None, *
     )
 
 
-def is_unknown(frames: Sequence[Frame], noise: Noise | None) -> bool:
+def is_unknown(frames: Sequence[Frame | FrameInFile], noise: Noise | None) -> bool:
     """Whether the variance of the mean of a stack cannot be known: of one image without errors."""
     return noise is None and not frames[0].variance
 
@@ -240,7 +242,7 @@ def _reasons(frames: Sequence[Frame], lost: Mask) -> Flags:
     return bits
 
 
-def _chunks(frames: Sequence[Frame]) -> Iterator[tuple[slice, slice]]:
+def _chunks(frames: Sequence[Frame | FrameInFile]) -> Iterator[tuple[slice, slice]]:
     rows, columns = frames[0].shape
     step = max(1, _CHUNK // (len(frames) * columns))
     for start in range(0, rows, step):

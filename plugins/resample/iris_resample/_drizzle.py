@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -168,14 +168,14 @@ def variance_names(variance: Iterable[str], components: bool) -> list[str]:
 
 
 def finish(result: Resampled) -> Resampled:
-    """Flag, in place, what has no value, NaN then, or lacks much of its weight; and return it."""
+    """Flag, in place, what has no value, NaN then, or lacks much of its weight; and return it without the unused."""
     for index, unused in enumerate(result.unused):
         blank = result.weight[index] == 0
         result.dq[index][blank] = DQ.DO_NOT_USE
         unused.flag(result.dq[index], result.weight[index], blank, result.typical)
         for plane in (result.data, *result.variance.values()):
             plane[index][blank] = np.nan
-    return result
+    return replace(result, unused=())  # as large as two planes, and done with
 
 
 def empty(shape: tuple[int, int, int], names: list[str], program: str = "drizzle") -> Resampled:
