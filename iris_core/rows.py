@@ -47,8 +47,8 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any)
         ``(ny, nx)`` or ``(nint, ny, nx)``.
     *images
         Arrays and reference images, ``(ny, nx)`` or the shape of the exposure: the function is given the same rows of
-        them. Of anything else it is given what its method ``part(where)`` returns, called with
-        the index of the rows (of an integration and its rows) in the thread that needs them.
+        them. Of anything else it is given what its method ``part(where)`` returns, which is called, in the thread that
+        needs it, with the index of the rows: ``(rows,)``, or an integration and its rows.
 
     Raises
     ------

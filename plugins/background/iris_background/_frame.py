@@ -161,6 +161,7 @@ def frames_of(exposure: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
 
 
 def _is_unmeasured(frame: Frame | FrameInFile) -> bool:
+    """Whether more errors of an image are 0 than above it."""
     some = frame.cut(sample(frame.shape))
     variance = some.variances(WHOLE)
     return bool(np.count_nonzero(variance == 0) > np.count_nonzero(variance > 0))

@@ -170,7 +170,6 @@ def sky_from_exposures(exposure: Exposure, backgrounds: Sequence[Exposure], sigm
     # What the clip goes by has to be the same for a window as for the full frame.
     alike = len({window_of(one) for one in outlines}) == 1
     noise = measure_noise(whole if alike else images, proportional) if len(whole) > 1 else None
-
     _check_errors(exposure, outlines, is_unknown(images, noise))
 
     def described(clip: Clipped) -> tuple[str, ...]:
