@@ -45,6 +45,8 @@ def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -
     if step.declared.headers_only:
         result = step.hook(**arguments) if outline_only else None
     else:
+        skies = inputs.background_exposures
+        arguments["background_exposures"] = getattr(skies, "outlines", skies)  # a check looks at no pixels
         result = step.declared.check and call_with_named(step.declared.check, arguments)
     if result is not None and not isinstance(result, Exposure):
         kind = type(result).__name__
@@ -182,8 +184,7 @@ def _check_pixels_kept(who: str, before: Exposure, after: Exposure) -> None:
 def _check_invalid(who: str, exposure: Exposure) -> None:
     unusable = (exposure.dq & DQ.DO_NOT_USE) != 0
     for name, plane in {"data": exposure.data, **exposure.variance}.items():
-        blocks = row_blocks(plane.shape)
-        wrong = (np.count_nonzero(np.isfinite(plane[block]) == unusable[block]) for block in blocks)
+        wrong = (np.count_nonzero(np.isfinite(plane[block]) == unusable[block]) for block in row_blocks(plane.shape))
         if count := sum(wrong):
             wrong_pixels = f"in {count} pixels {name} is NaN without DO_NOT_USE, or finite with it"
             raise StageContractError(f"{who}: {wrong_pixels}; end the stage with exposure.mask_invalid()")

@@ -51,6 +51,6 @@ class DQ(IntFlag):
     REFERENCE_PIXEL = 1 << 31
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Take the bits for uint32: numpy takes an int that is an enumeration for int64, and copies the plane."""
-        bits = (np.uint32(one) if isinstance(one, DQ) else one for one in inputs)
-        return getattr(ufunc, method)(*bits, **options)
+        """Take the bits for uint32 beside uint32: numpy takes an int that is an enumeration for int64, and copies."""
+        kind = np.uint32 if any(getattr(one, "dtype", None) == np.uint32 for one in inputs) else np.int64
+        return getattr(ufunc, method)(*(kind(one) if isinstance(one, DQ) else one for one in inputs), **options)

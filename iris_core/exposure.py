@@ -238,8 +238,7 @@ class Exposure:
         if is_masked(self):
             return self
         dq, (data, *components) = mask_together(self.dq, [self.data, *self.variance.values()])
-        variance = dict(zip(self.variance, components, strict=True))
-        return as_masked(self.replace(dq=dq, data=data, variance=variance))
+        return as_masked(self.replace(dq=dq, data=data, variance=dict(zip(self.variance, components, strict=True))))
 
     def note(self, text: str) -> Self:
         """Return the exposure with a note for the record of this stage."""

@@ -51,6 +51,9 @@ def background(
     Units: unchanged. Adds the variance component ``background``; DO_NOT_USE where no background is known. An
     implementation declares how much of the dark current its subtraction removes, ``removes={"dark": Removal.WHOLE}``.
 
+    Several background exposures may be `Exposures`, as stages of many are given them: ``background_exposures[i]`` reads
+    one of them, `Exposures.part` some of its rows, and the check is given their outlines.
+
     Examples
     --------
     >>> @stage("background", removes={"dark": Removal.NO})

@@ -67,9 +67,8 @@ class Run:
         if not job.members:
             return self.plan_one(job)
         read = self.plugins.read_exposure
-        backgrounds = [read(path, False) for path in job.backgrounds]
         members = [(role, read(path, False)) for role, path in job.members]
-        return self.plan_many(job, members, backgrounds)
+        return self.plan_many(job, members, [read(path, False) for path in job.backgrounds])
 
     def plan_many(self, job: Job, members: Sequence[tuple[str, Exposure]], backgrounds: Sequence[Exposure]) -> JobPlan:
         """Return the plan of what is made of many exposures whose headers have been read."""

@@ -100,6 +100,7 @@ class _Line:
         # Background exposures that end here are held no longer.
         end_here = planned.meeting is Meeting.OFFERED
         offered, self.backgrounds = (self.backgrounds, []) if end_here else ((), self.backgrounds)
+        offered = tuple(offered) if isinstance(offered, list) else offered
         references = References() if skipped else self.files.read(planned.references)
         if not skipped:
             self._cut_or_join(step)
@@ -117,9 +118,9 @@ class _Line:
             del inputs, result, made
         self._record(planned, skipped, tuple(notes), getattr(offered, "outlines", offered), perf_counter() - start)
 
-    def _inputs(self, exposure: Exposure, references: References, offered: Sequence[Exposure] = ()) -> StageInputs:
+    def _inputs(self, exposure: Exposure, references: References, skies: Sequence[Exposure] = ()) -> StageInputs:
         mode = self.plan.mode
-        return StageInputs(exposure=exposure, references=references, background_exposures=offered, instrument=mode)
+        return StageInputs(exposure=exposure, references=references, background_exposures=skies, instrument=mode)
 
     def _cut_or_join(self, step: Step) -> None:
         """Cut a large cube for a stage that treats integrations alone; wrappers are given exposures as a whole."""

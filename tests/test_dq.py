@@ -37,3 +37,10 @@ def test_with_planes_they_are_as_wide_as_planes() -> None:
     dq &= ~DQ.DO_NOT_USE
     np.testing.assert_array_equal(dq, [0, 1 << 31 | 1 << 11, 1 << 31 | 1 << 11 | 4])
     assert np.bitwise_or.reduce(dq, initial=DQ.WARM).dtype == np.uint32
+
+
+def test_a_narrower_plane_that_cannot_hold_them_is_refused() -> None:
+    narrow = np.zeros(2, dtype=np.uint8)
+    with pytest.raises(TypeError):
+        narrow |= DQ.HOT
+    assert (narrow | DQ.HOT).dtype == np.int64

@@ -12,7 +12,18 @@ from astropy.io import fits
 from iris_testkit import iris_mode, make_exposure
 from numpy.testing import assert_array_equal
 
-from iris_core import DQ, Exposure, Exposures, InputError, Job, load_plugins, write_asdf, write_fits
+from iris_core import (
+    DQ,
+    Exposure,
+    Exposures,
+    InputError,
+    Job,
+    Removal,
+    StageRecord,
+    load_plugins,
+    write_asdf,
+    write_fits,
+)
 from iris_core.exposure import is_masked, planes_of
 from iris_core.exposures import InMemory
 from iris_core.plan import Plan
@@ -123,12 +134,39 @@ def test_asdf_is_read_as_a_whole(tmp_path: Path) -> None:
     assert isinstance(open_member(write_asdf(odd(), tmp_path / "x_rate.asdf"), PLUGINS, PLAN), InMemory)
 
 
-def test_a_file_that_is_cut_meanwhile_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["cut", "replaced"])
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path, change: str) -> None:
+    """Its planes may be elsewhere then."""
     path = write_fits(make_exposure((500, 300), seed=1), tmp_path / "x_rate.fits")
     member = open_member(path, PLUGINS, PLAN)
-    path.write_bytes(path.read_bytes()[:400_000])
-    with pytest.raises(InputError, match="truncated"):
+    member.rows("data", slice(0, 10))
+    if change == "cut":
+        path.write_bytes(path.read_bytes()[:400_000])
+    else:
+        path.unlink()
+        write_fits(make_exposure((500, 300), seed=2), path)
+    with pytest.raises(InputError, match="has changed during the run"):
         member.rows("data", slice(400, 410))
+
+
+def test_what_was_done_before_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """From the extension ASDF: stages that nobody declares here, what is removed, and the history."""
+    record = StageRecord(stage="clean", status="COMPLETE", keyword="S_CLEAN")
+    before = odd().replace(done=frozenset({"clean"}), removed={"dark": Removal.WHOLE}, history=(record,))
+    path = write_fits(before, tmp_path / "x_rate.fits")
+    outline, whole = open_member(path, PLUGINS, PLAN).outline, PLAN.prepare(PLUGINS.read_exposure(path))
+    assert "clean" in outline.done
+    for name in ("done", "removed", "history", "common", "unit", "notes", "meta"):
+        assert getattr(outline, name) == getattr(whole, name), name
+    assert not caplog.records
+
+
+def test_what_is_odd_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, unit in (("rate", "electron/s"), ("counts", "DN")):
+        caplog.clear()
+        path = plain(tmp_path / f"{name}.fits", SCI=RATE, WEIGHT=RATE, cards={"BUNIT": unit})
+        open_member(path, PLUGINS, replace(PLAN, mode=replace(PLAN.mode, unit=unit)))
+        assert ["WEIGHT" in record.message for record in caplog.records] == [True]
 
 
 def test_a_damaged_file_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

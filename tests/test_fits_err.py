@@ -101,13 +101,17 @@ def test_an_outline_has_the_components_of_the_file(path: Path) -> None:
     assert list(read_fits(path, pixels=False).variance) == ["total"]
 
 
-@pytest.mark.parametrize("name", ["ERR", "VAR_POISSON"])
+@pytest.mark.parametrize("name", ["ERR", "VAR"])
+@pytest.mark.parametrize("part", ["VAR_POISSON", "VAR_OTHER", "VAR_TOTAL"])
 @pytest.mark.parametrize("row", [0, 5])
-def test_no_error_of_a_reference_file_is_negative_whether_it_is_used_or_not(path: Path, name: str, row: int) -> None:
+def test_no_error_of_a_reference_is_negative_whether_it_is_used_or_not(
+    path: Path, name: str, part: str, row: int
+) -> None:
     """Of an ERR that is the sum of its components every 16th row is enough, but not to trust the file."""
-    planes = {"VAR_POISSON": np.full((20, 4), 4.0, np.float32), "ERR": np.full((20, 4), 2.0, np.float32)}
+    planes = {part: np.full((20, 4), 4.0, np.float32), "ERR": np.full((20, 4), 2.0, np.float32)}
+    name = part if name == "VAR" else name
     planes[name][row, :2] *= -1
     write(path, SCI=planes["ERR"], **planes)
     with pytest.raises(InputError, match="2 errors are negative"):
         read_fits(path, reftype="dark")
-    assert np.count_nonzero(read_fits(path).mask_invalid().dq) == (2 if name == "VAR_POISSON" else 0)
+    assert np.count_nonzero(read_fits(path).mask_invalid().dq) == (0 if name == "ERR" else 2)

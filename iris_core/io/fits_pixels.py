@@ -134,9 +134,7 @@ def read_variance(layout: Layout, pixels: bool, path: Path, remarks: list[str], 
     positive = partial(_drop_negative, found=negative)
     variance = {name: read_image(hdu, pixels, path, positive) for name, hdu in layout.components.items()}
     if layout.total is not None and (pixels or not variance):
-        variance |= _beyond(layout.total, variance, pixels, path, remarks, positive)
-    if reftype and layout.total is not None and not variance.keys() & {"total", "other"}:  # some rows were read
-        read_image(layout.total[0], pixels, path, positive)
+        variance |= _beyond(layout.total, variance, pixels, path, remarks, positive, whole=bool(reftype))
     if reftype and negative:
         wrong = f"{sum(negative)} errors are negative; NaN stands for no value"
         raise InputError(f"the {reftype} {path} cannot be used: {wrong}")
@@ -174,14 +172,18 @@ def _beyond(
     path: Path,
     remarks: list[str],
     positive: Callable[[Image], object],
+    whole: bool,
 ) -> dict[str, Image]:
-    hdu, kind = total
+    """Return what a total is beyond its components; `whole`: all of it is looked at, also where nothing is."""
+    (hdu, kind), some = total, _some_of(variance)
     square = partial(_square, kind=kind)
-    if variance and not _exceeds(read_image(Cut(hdu, _SOME), pixels, path, square), _some_of(variance)):
+    if variance and not whole and not _exceeds(read_image(Cut(hdu, _SOME), pixels, path, square), some):
         return {}
-    rest = read_image(hdu, pixels, path, lambda some: (positive(some), square(some)))
+    rest = read_image(hdu, pixels, path, lambda rows: (positive(rows), square(rows)))
     if not variance:
         return {"total": rest}
+    if whole and not _exceeds(rest[..., _SOME, :], some):
+        return {}
     remarks.append(f"{hdu.name} is larger than its components; the rest of its variance becomes VAR_OTHER")
     for plane in variance.values():
         rest -= plane
@@ -196,7 +198,7 @@ def _square(image: Image, kind: str) -> None:
     elif kind == "inverse":
         with np.errstate(divide="ignore"):
             np.divide(1, image, out=image)
-        image[image == np.inf] = np.nan
+        image[np.isinf(image)] = np.nan
 
 
 def _exceeds(total: Image, parts: dict[str, Image]) -> bool:

@@ -70,9 +70,9 @@ def read_fits(path: str | Path, pixels: bool = True, reftype: str = "", *, maske
 
 
 def open_rows(path: Path) -> tuple[Exposure, FitsRows] | None:
-    """Return an outline of the exposure in a FITS file, and what reads some rows of its pixels.
+    """Return an outline of the exposure in a FITS file, without WCS, and what reads some rows of its pixels.
 
-    None where it has to be read as a whole: see `rows_of`.
+    None where it has to be read as a whole: see `rows_of`. What is odd and harms nothing is noted in the outline.
 
     Raises
     ------
@@ -86,12 +86,13 @@ def open_rows(path: Path) -> tuple[Exposure, FitsRows] | None:
         if rows is None:
             return None
         outline = _read(hdus, path, False, remarks, "", False)
-        remarks += _lost(hdus, layout.hdus)
-    for remark in dict.fromkeys(remarks):
-        log.warning("%s: %s", path, remark)
+        extension = next((hdu for hdu in hdus if hdu.name == "ASDF"), None)
+        remarks += _lost(hdus, (*layout.hdus, extension))
+        known = _restored(extension, outline.sci_header, path, wcs=False)
     names = [*rows.layout.components, *(["total"] if rows.layout.total else [])]
     variance = {name: blank_plane(outline.data.shape) for name in names}
-    return outline.replace(variance=variance, area=None, planes={}), rows
+    known |= {"notes": tuple(dict.fromkeys(remarks)), "area": None, "planes": {}, "wcs": None, "fits_wcs": None}
+    return outline.replace(variance=variance, common=known.pop("common", common_elsewhere(variance)), **known), rows
 
 
 def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: str, masked: bool) -> Exposure:
@@ -193,7 +194,7 @@ def _unit(sci_header: Header, header: Header, path: Path) -> UnitBase | None:
     return None
 
 
-def _restored(extension: Any, wcs_header: Header, path: Path) -> dict[str, Any]:
+def _restored(extension: Any, wcs_header: Header, path: Path, wcs: bool = True) -> dict[str, Any]:
     """Return what the ASDF extension carries, and the FITS WCS beside it, from the header that has one."""
     if extension is None:
         return {}
@@ -202,7 +203,7 @@ def _restored(extension: Any, wcs_header: Header, path: Path) -> dict[str, Any]:
     if "ASDF_METADATA" not in getattr(getattr(extension, "columns", None), "names", ()):
         log.warning("%s: its extension ASDF has no column ASDF_METADATA and is not used", path)
         return {}
-    fields = restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path)
+    fields = restore_tree(np.asarray(extension.data["ASDF_METADATA"]).tobytes(), path, wcs)
     if fields.get("wcs") is not None:
         cards = [card for card in wcs_header.cards if is_wcs_keyword(card.keyword) or card.keyword == "EQUINOX"]
         fields["fits_wcs"] = type(wcs_header)(cards)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from iris_core.arrays import Array, mask_together
+from iris_core.errors import InputError
 from iris_core.io.fits_layout import Layout
 from iris_core.io.fits_pixels import decide_errors, read_flags, read_image, read_variance
 from iris_core.io.fits_raw import Cut, is_plain
+from iris_core.io.hashing import state_of
 
 __all__ = ["FitsRows", "rows_of"]
 
@@ -25,13 +27,24 @@ class FitsRows:
         The file.
     layout
         Of its images, those that are used.
+    state
+        That of the file, in which it has to stay.
     """
 
     path: Path
     layout: Layout
+    state: tuple[int, ...]
 
     def read(self, rows: slice) -> Mapping[str, Array]:
-        """Return the planes of some rows by name, ``(rows, nx)``; NaN and DO_NOT_USE go together."""
+        """Return the planes of some rows by name, ``(rows, nx)``; NaN and DO_NOT_USE go together.
+
+        Raises
+        ------
+        InputError
+            When the file has changed: then its planes are perhaps elsewhere.
+        """
+        if state_of(self.path) != self.state:
+            raise InputError(f"{self.path} has changed during the run; run it again")
         layout, path = _cut(self.layout, rows), self.path
         data, variance = read_image(layout.science, True, path), read_variance(layout, True, path, [])
         dq, (data, *components) = mask_together(read_flags(layout, True, path), [data, *variance.values()])
@@ -62,7 +75,7 @@ def rows_of(layout: Layout, path: Path, remarks: list[str]) -> FitsRows | None:
     if len(shape) != 2 or not all(is_plain(one, path) and tuple(one.shape) == shape for one in images):
         return None
     used = decide_errors(layout, path, remarks)
-    return None if used is None else FitsRows(path, used)
+    return None if used is None else FitsRows(path, replace(used, area=None, further={}), state_of(path))
 
 
 def _cut(layout: Layout, rows: slice) -> Layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from iris_core.plan import Plan
 from iris_core.plugins import Plugins
 
 __all__ = ["open_member"]
+
+log = logging.getLogger(__name__)
 
 
 def open_member(path: Path, plugins: Plugins, plan: Plan) -> Member:
@@ -41,6 +44,8 @@ def open_member(path: Path, plugins: Plugins, plan: Plan) -> Member:
     if opened is None or is_counts(opened[0].unit or parse_unit(plan.mode.unit)):  # which a time divides
         return InMemory(whole())
     outline, rows = opened
+    for remark in outline.notes:
+        log.warning("%s: %s", path, remark)
     return _InFile(plan.prepare(as_masked(outline)), rows, whole)
 
 

@@ -96,12 +96,14 @@ def recorded(members: Iterable[tuple[str, Path]], files: HashedFiles) -> list[di
 def read_inputs(plan: Plan, run: Run) -> tuple[Exposure, Sequence[Exposure]]:
     """Return an exposure and its background exposures as the first step is given them.
 
-    Several of these that go through no step are read some rows at a time, as they are needed: to hold one is faster.
+    Several of these that go through no step are read some rows at a time, as they are needed. To hold one is faster,
+    and for a cube, which is cut into pieces, they are needed again and again.
     """
     read, backgrounds = run.plugins.read_exposure, plan.job.backgrounds
     exposure = plan.prepare(read(plan.job.path), *plan.notes)
     _warn_of_unit(exposure)
-    if len(backgrounds) < 2 or any(planned.meeting is Meeting.FOLLOW for planned in plan.steps):
+    follow = any(planned.meeting is Meeting.FOLLOW for planned in plan.steps)
+    if follow or exposure.is_integrations or len(backgrounds) < 2:
         return exposure, [plan.prepare(read(path)) for path in backgrounds]
     return exposure, Exposures(open_member(path, run.plugins, plan) for path in backgrounds)
 

@@ -63,10 +63,6 @@ class Frame:
             shared={name: plane[part] for name, plane in self.shared.items()},
         )
 
-    def whole(self) -> Frame:
-        """Return the image as it is: it is in memory."""
-        return self
-
     def values(self, part: Part, out: Image | None = None) -> Image:
         """Return the data of a part, in `out` where it is given; NaN in the pixels that are not valid."""
         valid = np.isfinite(self.data[part]) & ((self.dq[part] & DQ.DO_NOT_USE) == 0)
@@ -133,15 +129,8 @@ class FrameInFile:
 
     def cut(self, part: Part) -> Frame:
         """Return a part of the image, with its pixels."""
-        return self._as_frame(self.exposures.part(self.index, part[0])).cut((slice(None), part[1]))
-
-    def whole(self) -> Frame:
-        """Return the image with its pixels."""
-        return self._as_frame(self.exposures[self.index])
-
-    def _as_frame(self, exposure: Exposure) -> Frame:
-        (frame,) = frames_of(exposure, self.shared)
-        frame = replace(frame, factor=self.factor, offset=self.offset)
+        (rows,) = frames_of(self.exposures.part(self.index, part[0]), self.shared)
+        frame = replace(rows.cut((slice(None), part[1])), factor=self.factor, offset=self.offset)
         return frame if self.has_errors else replace(frame, variance=())
 
     def with_known_errors(self) -> FrameInFile:

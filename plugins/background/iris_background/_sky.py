@@ -12,7 +12,7 @@ from iris_background._level import measure_level, thinned
 from iris_background._match import outlines_of, overlap, window_of
 from iris_background._noise import Noise, measure_noise
 from iris_background._notes import clipped, describe
-from iris_background._stack import Clipped, Counts, combine, combine_part, counted, is_unknown
+from iris_background._stack import Clipped, Counts, combine, counted, is_unknown
 from iris_core import Array, Exposure, Exposures, Flags, Image, InputError, Removal
 
 __all__ = [
@@ -87,7 +87,7 @@ class Sky:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanSky:
-    """The mean of background exposures, made of a part of the pixels at a time: as a whole it is never in memory.
+    """The mean of background exposures, made of a part of the pixels at a time.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class MeanSky:
         return self._of((slice(None, None, step), slice(None, None, step)))
 
     def _of(self, part: Part) -> Sky:
-        made = combine_part([frame.cut(part) for frame in self.frames], self.sigma, self.noise)
+        made = combine([frame.cut(part) for frame in self.frames], self.sigma, self.noise)
         return Sky(data=made.mean, variance=made.variance, shared=made.shared, dq=made.dq, counts=made.counts)
 
     def describe(self, counts: Iterable[Counts]) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class MeanSky:
         InputError
             When no pixel of any background exposure is valid.
         """
-        return self.described(counted(counts, self.noise))
+        return self.described(Clipped(counts=counted(counts), noise=self.noise))
 
 
 def without_sky(exposure: Exposure, sky: Sky) -> Exposure:
@@ -262,7 +262,7 @@ def in_window(frame: Frame | FrameInFile, exposure: Exposure, background: Exposu
     if window_of(exposure) == window_of(background):
         return frame
     inside, part = overlap(exposure, background)
-    cut = frame.whole().cut(part)
+    cut = frame.cut(part)
     return cut if cut.shape == exposure.shape else _padded(cut, exposure.shape, inside)
 
 

@@ -16,7 +16,7 @@ from iris_core import DQ, in_threads
 if TYPE_CHECKING:
     from iris_core import Array, Flags, Image, Mask
 
-__all__ = ["Clipped", "Combined", "Counts", "Stack", "combine", "combine_part", "counted", "is_unknown"]
+__all__ = ["Clipped", "Counts", "Stack", "combine", "counted", "is_unknown"]
 
 # Of each image, how many values are valid, and how many of them are kept.
 Counts: TypeAlias = "tuple[Array, Array]"
@@ -32,20 +32,31 @@ class Clipped:
 
     Parameters
     ----------
-    clipped
-        For each image, how many of its valid pixels were clipped.
-    rejected
-        The same as fractions of its valid pixels.
-    kept
-        How many values there are in the mean, in all.
+    counts
+        For each image, how many of its pixels are valid, and how many of these were kept.
     noise
         What the clip went by; None for one image.
     """
 
-    clipped: tuple[int, ...]
-    rejected: tuple[float, ...]
-    kept: int
+    counts: Counts
     noise: Noise | None
+
+    @property
+    def clipped(self) -> tuple[int, ...]:
+        """For each image, how many of its valid pixels were clipped."""
+        valid, kept = self.counts
+        return tuple((valid - kept).tolist())
+
+    @property
+    def rejected(self) -> tuple[float, ...]:
+        """For each image, the fraction of its valid pixels that were clipped."""
+        valid, kept = self.counts
+        return tuple((1 - kept / np.maximum(valid, 1)).tolist())
+
+    @property
+    def kept(self) -> int:
+        """How many values there are in the mean, in all."""
+        return int(self.counts[1].sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +82,7 @@ class Stack(Clipped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
+class _Combined:
     """The mean of some pixels of a stack, and how many values it is of.
 
     Parameters
@@ -114,26 +125,17 @@ def combine(
     shared = dict(zip(frames[0].shared, errors, strict=True))
     dq = np.zeros(frames[0].shape, dtype=np.uint32)
 
-    def put(rows: tuple[slice, slice]) -> Combined:
-        made = combine_part([frame.cut(rows) for frame in frames], sigma, noise)
+    def put(rows: tuple[slice, slice]) -> _Combined:
+        made = _combine_part([frame.cut(rows) for frame in frames], sigma, noise)
         mean[rows], dq[rows] = made.mean, made.dq
         variance[rows] = np.nan if made.variance is None else made.variance
         for name, error in shared.items():
             error[rows] = made.shared[name]
         return made
 
-    clip = counted((made.counts for made in in_threads(put, _chunks(frames))), noise)
+    counts = counted(made.counts for made in in_threads(put, _chunks(frames)))
     known = None if is_unknown(frames, noise) else variance
-    return Stack(
-        mean=mean,
-        variance=known,
-        shared=shared,
-        dq=dq,
-        clipped=clip.clipped,
-        rejected=clip.rejected,
-        kept=clip.kept,
-        noise=noise,
-    )
+    return Stack(mean=mean, variance=known, shared=shared, dq=dq, counts=counts, noise=noise)
 
 
 def is_unknown(frames: Sequence[Frame | FrameInFile], noise: Noise | None) -> bool:
@@ -141,18 +143,13 @@ def is_unknown(frames: Sequence[Frame | FrameInFile], noise: Noise | None) -> bo
     return noise is None and not frames[0].variance
 
 
-def counted(counts: Iterable[Counts], noise: Noise | None) -> Clipped:
-    """Return what a clip took out of a stack, from how many values of each image are valid and kept in its parts."""
-    valid, kept = np.sum([np.array(count) for count in counts], axis=0)
-    return Clipped(
-        clipped=tuple((valid - kept).tolist()),
-        rejected=tuple((1 - kept / np.maximum(valid, 1)).tolist()),
-        kept=int(kept.sum()),
-        noise=noise,
-    )
+def counted(parts: Iterable[Counts]) -> Counts:
+    """Return how many values of each image of a stack are valid and kept, from those of its parts."""
+    valid, kept = np.sum([np.array(one) for one in parts], axis=0)
+    return valid, kept
 
 
-def combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) -> Combined:
+def _combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) -> _Combined:
     """Return the mean of some pixels of a stack of images: see `combine`, which has measured its noise."""
     values = _planes(frames)
     for frame, plane in zip(frames, values, strict=True):
@@ -167,7 +164,7 @@ def combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) -> 
     if noise is not None and noise.drifts.any():
         _level_out(mean, values, keep, noise)
     errors = {name: [frame.shared_error(name, WHOLE) for frame in frames] for name in frames[0].shared}
-    return Combined(
+    return _Combined(
         mean=mean,
         variance=None if is_unknown(frames, noise) else sum_kept(variances, bits) / (number * number),
         shared={name: sum_kept(each, bits) / number for name, each in errors.items()},

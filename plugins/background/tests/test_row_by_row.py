@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import iris_background
 import numpy as np
 import pytest
 from iris_background import BackgroundParams, subtract_background
@@ -103,3 +104,27 @@ def test_those_that_are_not_used_are_not_read() -> None:
     members = [Watched(observed(seed)) for seed in (1, 2)]
     subtract_background(observed(9), BackgroundParams(method="from_science"), Exposures(members))
     assert [(one.whole, one.rows_read) for one in members] == [(0, []), (0, [])]
+
+
+def test_of_a_window_only_its_rows_are_read() -> None:
+    full = [Watched(observed(seed).replace(meta=replace(observed(seed).meta, window=None))) for seed in (1, 2)]
+    window = Window(xstart=101, ystart=51, xsize=64, ysize=40)
+    exposure = make_exposure((40, 64), value=10, seed=9, window=window, header={"RM_DARK": "WHOLE"})
+    exposure = exposure.replace(removed={"dark": Removal.WHOLE})
+    made = subtract_background(exposure, BackgroundParams(), Exposures(full))
+    same(made, subtract_background(exposure, BackgroundParams(), [one.exposure for one in full]))
+    assert not any(one.whole for one in full)
+
+
+@pytest.mark.parametrize("number", [2, 9])
+def test_what_is_worked_on_at_a_time_does_not_grow_with_their_number(number: int) -> None:
+    """By the number of pixels that are combined at a time, for each exposure."""
+    seen: list[int] = []
+    consistent = iris_background._stack.consistent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("iris_background._stack._CHUNK", 1 << 16)
+        patch.setattr(
+            "iris_background._stack.consistent", lambda *given: seen.append(given[0].size) or consistent(*given)
+        )
+        subtract_background(observed(9), BackgroundParams(), [observed(seed) for seed in range(number)])
+    assert max(seen) <= 1 << 16
