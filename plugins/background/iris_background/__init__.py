@@ -154,7 +154,7 @@ def subtract_background(
     # Levels and scatter are those of a sample, so that all else can be done row by row.
     step = step_of(exposure.data)
     known = sky.thinned(step)
-    sample = without_sky(thinned_exposure(exposure), known)
+    sample = without_sky(thinned_exposure(exposure, step), known)
     residual = measure_residual(sample, known.data)
     alone = params.method == "exposures" and len(background_exposures) == 1
     reach = widened(sample, residual.left) if alone and exposure.variance else np.inf

@@ -11,10 +11,9 @@ import numpy as np
 from iris_background._clip import bits_of
 from iris_core import DQ, Exposure, Exposures, Flags, Image
 
-__all__ = ["WHOLE", "Frame", "FrameInFile", "Part", "frames_of", "sample", "signed_error"]
+__all__ = ["Frame", "FrameInFile", "Part", "frames_of", "sample", "signed_error"]
 
 Part = tuple[slice, slice]
-WHOLE: Part = (slice(None), slice(None))
 
 # Pixels of an image that are enough to measure it as a whole: a median of so many is good to 0.3 % of the noise.
 _SAMPLE = 250_000
@@ -63,24 +62,24 @@ class Frame:
             shared={name: plane[part] for name, plane in self.shared.items()},
         )
 
-    def values(self, part: Part, out: Image | None = None) -> Image:
-        """Return the data of a part, in `out` where it is given; NaN in the pixels that are not valid."""
-        valid = np.isfinite(self.data[part]) & ((self.dq[part] & DQ.DO_NOT_USE) == 0)
+    def values(self, out: Image | None = None) -> Image:
+        """Return the data, in `out` where it is given; NaN in the pixels that are not valid."""
+        valid = np.isfinite(self.data) & ((self.dq & DQ.DO_NOT_USE) == 0)
         for component in (*self.variance, *self.shared.values()):
-            valid &= np.isfinite(component[part])
-        data: Image = np.multiply(self.data[part], np.float32(self.factor), out=out, dtype=np.float32)
+            valid &= np.isfinite(component)
+        data: Image = np.multiply(self.data, np.float32(self.factor), out=out, dtype=np.float32)
         if self.offset:
             data += np.float32(self.offset)
         bits = data.view(np.uint32)
         bits |= ~bits_of(valid)
         return data
 
-    def variances(self, part: Part, out: Image | None = None) -> Image:
-        """Return the variance of a part, in `out` where it is given: the sum of the components."""
-        total: Image = np.empty(self.data[part].shape, dtype=np.float32) if out is None else out
+    def variances(self, out: Image | None = None) -> Image:
+        """Return the variance, in `out` where it is given: the sum of the components."""
+        total: Image = np.empty(self.shape, dtype=np.float32) if out is None else out
         total[:] = 0
         for component in self.variance:
-            total += component[part]
+            total += component
         total *= np.float32(self.factor**2)
         return total
 
@@ -88,9 +87,9 @@ class Frame:
         """Return the image without its errors where these are 0: such an error was not measured."""
         return replace(self, variance=()) if _is_unmeasured(self) else self
 
-    def shared_error(self, name: str, part: Part) -> Image:
-        """Return by how much one standard deviation of a reference file moves the data of a part."""
-        return signed_error(name, self.shared[name][part], self.data[part]) * np.float32(self.factor)
+    def shared_error(self, name: str) -> Image:
+        """Return by how much one standard deviation of a reference file moves the data."""
+        return signed_error(name, self.shared[name], self.data) * np.float32(self.factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def frames_of(exposure: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
 def _is_unmeasured(frame: Frame | FrameInFile) -> bool:
     """Whether more errors of an image are 0 than above it."""
     some = frame.cut(sample(frame.shape))
-    variance = some.variances(WHOLE)
+    variance = some.variances()
     return bool(np.count_nonzero(variance == 0) > np.count_nonzero(variance > 0))
 
 

@@ -147,13 +147,12 @@ def step_of(data: Array) -> int:
     return isqrt(max(1, data.size // _SAMPLE)) | 1
 
 
-def thinned_exposure(exposure: Exposure) -> Exposure:
+def thinned_exposure(exposure: Exposure, step: int) -> Exposure:
     """Return every so many rows and columns of an exposure: planes of the size of a sample."""
-    step, variance = step_of(exposure.data), exposure.variance.items()
     return exposure.replace(
         data=thinned(exposure.data, step),
         dq=thinned(exposure.dq, step),
-        variance={name: thinned(plane, step) for name, plane in variance},
+        variance={name: thinned(plane, step) for name, plane in exposure.variance.items()},
         area=None,
         planes={},
     )

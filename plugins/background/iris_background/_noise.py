@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iris_background._frame import WHOLE, Frame, FrameInFile, sample
+from iris_background._frame import Frame, FrameInFile, sample
 
 if TYPE_CHECKING:
     from iris_core import Image
@@ -107,11 +107,11 @@ def measure_noise(frames: Sequence[Frame | FrameInFile], proportional: bool = Fa
     """
     part = sample(frames[0].shape)
     parts = [frame.cut(part) for frame in frames]
-    values = np.stack([one.values(WHOLE).ravel() for one in parts])
+    values = np.stack([one.values().ravel() for one in parts])
     some = np.isfinite(values).any(axis=0)
     values = values[:, some]
     known = all(one.variance for one in parts)
-    variances = np.stack([one.variances(WHOLE).ravel()[some] for one in parts]) if known else np.ones_like(values)
+    variances = np.stack([one.variances().ravel()[some] for one in parts]) if known else np.ones_like(values)
     levels = _each([_median(row) for row in values])
     middle = _median(levels)
     noise = Noise(

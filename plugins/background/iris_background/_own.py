@@ -70,7 +70,7 @@ def background_of(frame: Frame, box_size: int, sigma: float, name: str) -> tuple
     name
         What to call the image in a message.
     """
-    values = frame.values((slice(None), slice(None)))
+    values = frame.values()
     invalid = np.isnan(values)
     first = _smooth(values, invalid, box_size, sigma, name)
     sources = _sources(values, first, invalid)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from iris_background._frame import WHOLE, Frame, FrameInFile, Part, frames_of, sample, signed_error
+from iris_background._frame import Frame, FrameInFile, Part, frames_of, sample, signed_error
 from iris_background._level import measure_level, thinned
 from iris_background._match import outlines_of, overlap, window_of
 from iris_background._noise import Noise, measure_noise
@@ -299,7 +299,7 @@ def sky_level(name: str, frames: Sequence[Frame | FrameInFile], positive: bool) 
         When it is not.
     """
     part = sample(frames[0].shape)
-    level = measure_level(np.stack([frame.cut(part).values(WHOLE) for frame in frames])).value
+    level = measure_level(np.stack([frame.cut(part).values() for frame in frames])).value
     if not (level > 0 if positive else np.isfinite(level)):
         remedy = "match: offset, or none" if positive else "match: none"
         raise InputError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from iris_background._clip import bits_of, consistent, count_kept, sum_kept
-from iris_background._frame import WHOLE, Frame, FrameInFile
+from iris_background._frame import Frame, FrameInFile
 from iris_background._noise import Noise, measure_noise
 from iris_core import DQ, in_threads
 
@@ -81,25 +81,6 @@ class Stack(Clipped):
     dq: Flags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Combined:
-    """The mean of some pixels of a stack, and how many values it is of.
-
-    Parameters
-    ----------
-    mean, variance, shared, dq
-        As in `Stack`.
-    counts
-        For each image, how many of its pixels are valid, and how many were kept.
-    """
-
-    mean: Image
-    variance: Image | None
-    shared: Mapping[str, Image]
-    dq: Flags
-    counts: Counts
-
-
 def combine(
     frames: Sequence[Frame | FrameInFile], sigma: float, noise: Noise | None = None, *, proportional: bool = False
 ) -> Stack:
@@ -125,7 +106,7 @@ def combine(
     shared = dict(zip(frames[0].shared, errors, strict=True))
     dq = np.zeros(frames[0].shape, dtype=np.uint32)
 
-    def put(rows: tuple[slice, slice]) -> _Combined:
+    def put(rows: tuple[slice, slice]) -> Stack:
         made = _combine_part([frame.cut(rows) for frame in frames], sigma, noise)
         mean[rows], dq[rows] = made.mean, made.dq
         variance[rows] = np.nan if made.variance is None else made.variance
@@ -149,11 +130,11 @@ def counted(parts: Iterable[Counts]) -> Counts:
     return valid, kept
 
 
-def _combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) -> _Combined:
+def _combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) -> Stack:
     """Return the mean of some pixels of a stack of images: see `combine`, which has measured its noise."""
     values = _planes(frames)
     for frame, plane in zip(frames, values, strict=True):
-        frame.values(WHOLE, out=plane)
+        frame.values(out=plane)
     variances = _variances(frames, noise)
     keep = np.isfinite(values)
     valid = _each(keep)
@@ -163,13 +144,14 @@ def _combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) ->
     mean = sum_kept(values, bits) / number
     if noise is not None and noise.drifts.any():
         _level_out(mean, values, keep, noise)
-    errors = {name: [frame.shared_error(name, WHOLE) for frame in frames] for name in frames[0].shared}
-    return _Combined(
+    errors = {name: [frame.shared_error(name) for frame in frames] for name in frames[0].shared}
+    return Stack(
         mean=mean,
         variance=None if is_unknown(frames, noise) else sum_kept(variances, bits) / (number * number),
         shared={name: sum_kept(each, bits) / number for name, each in errors.items()},
         dq=_reasons(frames, np.isnan(number)),
         counts=(valid, _each(keep)),
+        noise=noise,
     )
 
 
@@ -210,7 +192,7 @@ def _variances(frames: Sequence[Frame], noise: Noise | None) -> Image:
         variances[:] = noise.deviation**2
         return variances
     for frame, plane in zip(frames, variances, strict=True):
-        frame.variances(WHOLE, out=plane)
+        frame.variances(out=plane)
     if noise is not None:
         # An error of 0 is no measurement either.
         zero = variances == 0

@@ -15,8 +15,6 @@ from iris_testkit import make_exposure
 
 from iris_core import DQ, InputError, Window
 
-WHOLE = (slice(None), slice(None))
-
 
 def plane(*values: float) -> np.ndarray:
     return np.array([values], dtype=np.float32)
@@ -32,19 +30,19 @@ def test_values_are_nan_where_anything_is_not_valid() -> None:
     image = Frame(
         plane(1, 2, 3, np.nan, 5, 6), dq, (plane(1, 1, 1, 1, np.inf, 1),), {"flat": plane(1, 1, 1, 1, 1, np.nan)}, 2.0
     )
-    np.testing.assert_array_equal(image.values(WHOLE), plane(2, 4, np.nan, np.nan, np.nan, np.nan))
+    np.testing.assert_array_equal(image.values(), plane(2, 4, np.nan, np.nan, np.nan, np.nan))
 
 
 def test_variances_are_the_sum_of_the_components_times_the_square_of_the_factor() -> None:
     image = Frame(plane(1, 2), np.zeros((1, 2), np.uint32), (plane(1, 2), plane(3, 4)), factor=3.0)
-    np.testing.assert_array_equal(image.variances(WHOLE), plane(36, 54))
+    np.testing.assert_array_equal(image.variances(), plane(36, 54))
 
 
 def test_error_of_the_flat_has_the_sign_of_the_data_and_that_of_the_dark_has_none() -> None:
     np.testing.assert_array_equal(signed_error("flat", plane(4, 4), plane(-3, 3)), plane(-2, 2))
     np.testing.assert_array_equal(signed_error("dark", plane(4, 4), plane(-3, 3)), plane(2, 2))
     shared = Frame(plane(-3), np.zeros((1, 1), np.uint32), (), {"flat": plane(4)}, factor=0.5)
-    assert shared.shared_error("flat", WHOLE) == -1
+    assert shared.shared_error("flat") == -1
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
@@ -69,8 +67,8 @@ def test_frames_are_padded_to_the_window() -> None:
     science = make_exposure((2, 4), window=Window(xstart=1, ystart=1, xsize=4, ysize=2))
     part = make_exposure((2, 2), value=5.0, window=Window(xstart=4, ystart=2, xsize=2, ysize=2))
     padded = in_window(*frames_of(part), science, part)
-    np.testing.assert_array_equal(padded.values(WHOLE)[0], [np.nan] * 4)
-    np.testing.assert_array_equal(padded.values(WHOLE)[1], [np.nan, np.nan, np.nan, 5])
+    np.testing.assert_array_equal(padded.values()[0], [np.nan] * 4)
+    np.testing.assert_array_equal(padded.values()[1], [np.nan, np.nan, np.nan, 5])
 
 
 def test_level_of_the_sky_does_not_see_the_stars() -> None:
