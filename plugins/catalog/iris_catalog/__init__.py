@@ -1,9 +1,10 @@
 """The stage source_catalog: a catalogue of the sources in an image, and what the image is worth.
 
-Read from here down, each after what it builds on: ``_scene`` (the image), ``_detect`` and ``_separate`` (which pixels
-are of which source), ``_measure`` (all that is measured of them: ``_shapes``, ``_apertures`` with ``_noise``, and
-``_correction`` with ``_halo``), ``_quality`` with ``_strehl`` (what the image is worth), ``_table`` with
-``_magnitudes`` (the catalogue). ``_around`` has the pixels around many places at a time.
+Read from here down, each after what it builds on: ``_scene`` with ``_diffraction`` (the image, and that of a star by
+diffraction alone), ``_detect`` and ``_separate`` (which pixels are of which source), ``_measure`` (all that is measured
+of them: ``_shapes``, ``_apertures`` with ``_noise``, and ``_correction`` with ``_halo`` and ``_rings``), ``_quality``
+(what the image is worth), ``_table`` with ``_magnitudes`` (the catalogue). ``_around`` has the pixels around many
+places at a time.
 """
 
 from __future__ import annotations
@@ -64,15 +65,13 @@ def catalogue_sources(
     from iris_catalog._measure import measure_sources
     from iris_catalog._quality import quality_of
     from iris_catalog._scene import scene_of
-    from iris_catalog._strehl import diffraction_of
     from iris_catalog._table import notes_of, table_meta, table_of
     from iris_core import Result
 
-    scene = scene_of(exposure)
+    scene = scene_of(exposure, instrument)
     vega, vega_origin = vega_offset(exposure.meta.filter, instrument, params.ab_offset)
     found = measure_sources(scene, params, references.get("psf"))
-    model = diffraction_of(instrument, exposure.meta.filter, scene.header)
-    cards, warnings = quality_of(scene, found, model, params)
+    cards, warnings = quality_of(scene, found, params)
     table = table_of(scene, found, vega)
     table.meta.update(table_meta(scene, found, cards, vega_origin))
     described = exposure.with_keywords(cards)

@@ -230,7 +230,7 @@ def _all_light(
     """Return all light over that in the aperture, its relative standard deviation, and the radius that was measured.
 
     That of a fitted halo; that of the curve of growth where the two disagree: the halo is then of another shape, and
-    one of them is wrong by what they differ.
+    one of them is wrong by what they differ. The curve ends where there is diffracted light still.
     """
     _, growth, apertures = best
     flux, core = sources.flux[stars], apertures.star
@@ -239,10 +239,18 @@ def _all_light(
     inner = flux + pi * core**2 * (background.level - halo.sky)
     total = float(flux @ inner / (flux @ flux)) + halo.outside + halo.wings
     uncertainty = hypot(halo.error, halo.wings_error, _SHARE_OF_CORRECTION * total * log(max(total, 1.0))) / abs(total)
-    apart = abs(total / growth.correction - 1)
+    curve = growth.correction + halo.diffracted * (1 - _above_ring(scene, apertures))
+    apart = abs(total / curve - 1)
     if apart < _AGREE * hypot(uncertainty, growth.uncertainty):
         return total, uncertainty, halo.reach
-    return growth.correction, hypot(growth.uncertainty, apart), apertures.total
+    return curve, hypot(growth.uncertainty, apart), apertures.total
+
+
+def _above_ring(scene: Scene, apertures: Apertures) -> float:
+    """Return the share of diffracted light that a curve of growth has; all of it where the pupil is not known."""
+    if scene.diffraction is None:
+        return 1.0
+    return scene.diffraction.above_ring(apertures.total * scene.pixel_scale, apertures.total_sky[1] * scene.pixel_scale)
 
 
 def _of_psf(growth: Growth, apertures: Apertures, origin: str, fwhm: float, params: CatalogParams) -> Correction:

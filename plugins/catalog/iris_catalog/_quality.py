@@ -15,7 +15,6 @@ from iris_catalog._magnitudes import zero_point
 from iris_catalog._measure import Measurement
 from iris_catalog._noise import autocorrelation, summed_variance
 from iris_catalog._scene import MAD_TO_SIGMA, Scene
-from iris_catalog._strehl import Diffraction
 from iris_core import DQ
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ _RATIO = (0.9, 1.2)
 _FINER = 5
 
 
-def quality_of(
-    scene: Scene, found: Measurement, model: Diffraction | None, params: CatalogParams
-) -> tuple[Cards, list[str]]:
+def quality_of(scene: Scene, found: Measurement, params: CatalogParams) -> tuple[Cards, list[str]]:
     """Return the keywords of the science header, and warnings.
 
     A number that is not known has no keyword; those that earlier stages have written (NEXP, TOTEXP, FRACREJ, MASKFRAC)
@@ -61,7 +58,7 @@ def quality_of(
     if scene.is_janskys:
         cards["ZPAB"] = (zero_point(scene.factor), "[mag] AB of a source of 1 MJy/sr in a pixel")
     limit, warnings = _limit(scene, found, occupied, params)
-    cards |= limit | (strehl_of(scene, found, model) if model is not None else {})
+    cards |= limit | strehl_of(scene, found)
     return {key: card for key, card in cards.items() if isinstance(card[0], int) or np.isfinite(card[0])}, warnings
 
 
@@ -156,13 +153,14 @@ def _empty_places(occupied: Mask, radius: float) -> Doubles:
     return np.array(found, dtype=np.float64).reshape(-1, 2)
 
 
-def strehl_of(scene: Scene, found: Measurement, model: Diffraction) -> Cards:
-    """Return the Strehl ratio: (peak / flux) of the isolated stars over that of the model, in the same circle.
+def strehl_of(scene: Scene, found: Measurement) -> Cards:
+    """Return the Strehl ratio: (peak / flux) of the isolated stars over that by diffraction alone, in the same circle.
 
     The model has the same pixels and the same phase in its pixel; on a resampled grid it is as blurred by the drops.
     """
     growth, stars, apertures = found.correction.growth, found.correction.stars, found.correction.apertures
-    if growth is None or apertures is None or not len(stars):
+    model = scene.diffraction
+    if model is None or growth is None or apertures is None or not len(stars):
         return {}
     flux = measure_sums(scene, found.places[stars], apertures.star, found.background.of(stars)).flux
     flux = flux * growth.stars[growth.used, -1]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_photom_stars import Frame, frame_of
 
-from iris_core import Array, Doubles, Exposure, Flags, Image, Mask, mean_solid_angle, parse_unit
+from iris_catalog._diffraction import Diffraction, diffraction_of
+from iris_core import Array, Doubles, Exposure, Flags, Image, InstrumentMode, Mask, mean_solid_angle, parse_unit
 
 if TYPE_CHECKING:
     from astropy.units import UnitBase
@@ -59,6 +60,8 @@ class Scene:
         Keywords of both headers.
     knows_errors
         Whether the exposure has errors.
+    diffraction
+        The image of a star by diffraction alone; None where the pupil or the band is not known.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Scene:
     wcs: Any
     header: dict[str, Any]
     knows_errors: bool
+    diffraction: Diffraction | None
 
     @property
     def pixel_scale(self) -> float:
@@ -100,8 +104,8 @@ class Scene:
         return np.asarray(np.where(number > 0, factor, self.corrfac))
 
 
-def scene_of(exposure: Exposure) -> Scene:
-    """Return the image of an exposure with a gWCS; of integrations their mean."""
+def scene_of(exposure: Exposure, mode: InstrumentMode | None = None) -> Scene:
+    """Return the image of an exposure with a gWCS, whose mode may tell the pupil; of integrations their mean."""
     from astropy.units import Jy
 
     assert exposure.unit is not None
@@ -129,6 +133,7 @@ def scene_of(exposure: Exposure) -> Scene:
         wcs=exposure.wcs,
         header=header,
         knows_errors=frame.err is not None,
+        diffraction=None if mode is None else diffraction_of(mode, exposure.meta.filter, header),
     )
 
 

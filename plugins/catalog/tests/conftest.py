@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from iris_catalog import CatalogParams, catalogue_sources
 from iris_testkit import add_wcs, iris_mode, make_exposure, run_stage
-from scipy.special import erf
+from scipy.special import erf, j1
 
 from iris_core import Doubles, Exposure, Image, InstrumentMode, Reference, References, Result
 
@@ -36,6 +36,23 @@ def draw_stars(shape: tuple[int, int], x: Doubles, y: Doubles, flux: Doubles, fw
             for cut, size, place in ((rows, shape[0], other), (columns, shape[1], one))
         )
         image[rows, columns] += light * np.outer(along, across)
+    return image
+
+
+def draw_airy(shape: tuple[int, int], places: Doubles, flux: Doubles, scale: float, over: int = 3) -> Image:
+    """Return the sum of images of a clear pupil of 10 m in Ks, on pixels of a scale in arcsec."""
+    step, (down, across) = np.arange(over) / over + 0.5 / over - 0.5, np.mgrid[: shape[0], : shape[1]]
+    # finely tabulated, and looked up
+    table = np.linspace(0, 20, 40001)
+    per_arcsec = [np.pi * 10.0 / (wave * 1e-6) * np.deg2rad(1 / 3600) for wave in np.linspace(2, 2.29, 8)]
+    arguments = [np.maximum(table * one, 1e-9) for one in per_arcsec]
+    bands = [one**2 / (4 * np.pi) * (2 * j1(x) / x) ** 2 for one, x in zip(per_arcsec, arguments, strict=True)]
+    light = np.mean(bands, axis=0)
+    image = np.zeros(shape)
+    for (x, y), own in zip(places, flux * (scale / over) ** 2, strict=True):
+        for dy in step:
+            for dx in step:
+                image += own * np.interp(np.hypot(across + dx - x, down + dy - y) * scale, table, light)
     return image
 
 
@@ -71,13 +88,15 @@ class Field:
         return np.asarray(jansky(self.magnitude))
 
 
-def on_sky(shape: tuple[int, int], value: Image, sky_noise: float, seed: int | None, **options: Any) -> Exposure:
+def on_sky(
+    shape: tuple[int, int], value: Image, sky_noise: float, seed: int | None, scale: float = SCALE, **options: Any
+) -> Exposure:
     """Return an exposure in MJy/sr whose variance is that of the sky and of photons, and its WCS."""
     poisson = np.maximum(value, 0) * sky_noise / 20
     exposure = make_exposure(
         shape, value=value, poisson=poisson, rnoise=sky_noise**2, seed=seed, unit="MJy/sr", **options
     )
-    return add_wcs(exposure, SCALE)
+    return add_wcs(exposure, scale)
 
 
 def make_field(

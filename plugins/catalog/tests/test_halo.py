@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_catalog._halo import Rings, fit_halo, measure_halo, measure_rings
+from iris_catalog._halo import fit_halo, measure_halo
+from iris_catalog._rings import Rings, measure_rings
 from iris_catalog._scene import scene_of
 from iris_photom_stars import Sources
+from scipy.special import j0, j1
 
 EDGES = np.append(np.linspace(6, 18, 9)[:-1], np.arange(18.0, 90.0, 3.0))
 FLUX = np.array([40.0, 25.0, 20.0, 20.0])
@@ -33,7 +35,25 @@ def moffat_rings(noise: float, seed: int | None = None, **shape: float) -> Rings
     if seed is not None:
         mean = mean + np.random.default_rng(seed).standard_normal(mean.shape) * np.sqrt(variance)
     nobody = np.zeros((4, len(EDGES), 1))
-    return Rings(edges=EDGES, mean=mean, variance=variance, apart=np.ones(1), neighbours=nobody)
+    return Rings(
+        edges=EDGES,
+        mean=mean,
+        variance=variance,
+        apart=np.ones(1),
+        neighbours=nobody,
+        enclosed=np.ones(len(EDGES)),
+        diffracted=nobody[..., 0],
+    )
+
+
+def airy_rings(noise: float, amount: float, seed: int | None = None, **shape: float) -> Rings:
+    """Return rings with a halo and so much diffracted light; lambda/D is 3 pixels."""
+    rings = moffat_rings(noise, seed, **shape)
+    x = np.pi * EDGES / 3
+    enclosed = 1 - j0(x) ** 2 - j1(x) ** 2
+    light = np.outer(FLUX, np.diff(enclosed) / (np.pi * np.diff(EDGES**2)))
+    diffracted = np.hstack([np.zeros((4, 1)), light])
+    return replace(rings, mean=rings.mean + amount * light, enclosed=enclosed, diffracted=diffracted)
 
 
 @settings(max_examples=15, deadline=None)
@@ -59,6 +79,45 @@ def test_light_that_falls_as_that_of_diffraction_may_be_beyond() -> None:
     start = halo.reach / 2
     diffracted = 2 * np.pi * start**3 / halo.reach * HEIGHT * (1 + (start / SCALE) ** 2) ** -SLOPE
     assert halo.wings_error == pytest.approx(diffracted - halo.wings, rel=0.15)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.1, 1.1), st.sampled_from([0.0, HEIGHT]))
+def test_diffracted_light_is_told_from_a_halo(amount: float, height: float) -> None:
+    """Also that beyond the rings: Rayleigh's ``J0^2 + J1^2``."""
+    rings = airy_rings(1e-4, amount, height=height)
+    halo = fit_halo(rings, FLUX)
+    beyond = within(np.inf, height=height) - within(EDGES[0], height=height) + amount * (1 - rings.enclosed[0])
+    assert halo.diffracted == pytest.approx(amount, abs=0.06)
+    assert halo.outside + halo.wings == pytest.approx(beyond, rel=0.02)
+
+
+def test_the_light_of_a_known_pupil_is_certain_beyond_the_rings() -> None:
+    """What falls with r^-3 is fitted, and need not be feared."""
+    known, feared = airy_rings(0.001, 0.8, 1), replace(airy_rings(0.001, 0.8, 1), enclosed=np.ones(len(EDGES)))
+    feared = replace(feared, diffracted=np.zeros_like(feared.diffracted))
+    assert fit_halo(known, FLUX).wings_error < 0.5 * fit_halo(feared, FLUX).wings_error
+    assert fit_halo(feared, FLUX).diffracted == 0
+
+
+def test_noise_alone_is_no_diffracted_light() -> None:
+    halo = fit_halo(airy_rings(0.003, 0.0, 3, height=0.0), FLUX)
+    assert 0 <= halo.diffracted < 0.15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("amount", [0.0, 0.7])
+def test_the_error_is_true_with_diffracted_light(amount: float) -> None:
+    """Monte Carlo, of all light but that of the halo beyond the rings."""
+    pulls = []
+    for seed in range(40):
+        rings = airy_rings(0.003, amount, seed)
+        halo = fit_halo(rings, FLUX)
+        true = within(halo.reach) - within(EDGES[0]) + amount * (1 - rings.enclosed[0])
+        core = np.pi * EDGES[0] ** 2 * np.average((np.arange(1.0, 5.0) - halo.sky) / FLUX, weights=FLUX**2)
+        left = 1 - np.interp(halo.reach, EDGES, rings.enclosed)
+        pulls.append((halo.outside + halo.diffracted * left + core - true) / halo.error)
+    assert np.sqrt(np.mean(np.square(pulls))) == pytest.approx(1.0, abs=0.35)
 
 
 @pytest.mark.slow
@@ -123,6 +182,7 @@ def test_a_ring_outside_of_the_image_has_no_weight(tools: Any) -> None:
     one = Sources(np.array([[40.0, 40.0]]), np.ones(1))
     rings = measure_rings(scene, one, np.array([0]), np.array([5.0, 60.0, 70.0]))
     assert np.isfinite(rings.variance[0]).tolist() == [True, False]
+    assert rings.neighbours.shape[:2] == rings.diffracted.shape == (1, 3)
 
 
 def test_halos_of_neighbours_are_taken_out(tools: Any) -> None:

@@ -132,7 +132,7 @@ def test_the_place_in_a_pixel_is_in_the_error_of_a_bright_star(pair: tuple[Scene
 
 def test_the_keywords_are_of_the_image(pair: tuple[Scene, Measurement], tools: Any) -> None:
     scene, found = pair
-    cards, warnings = quality_of(scene, found, None, PARAMS)
+    cards, warnings = quality_of(scene, found, PARAMS)
     assert cards["SKYLEV"][0] == pytest.approx(1.0, abs=0.01)
     assert cards["NSTARS"][0] == 2
     assert cards["MASKFRAC"][0] == pytest.approx(np.mean(found.detection.labels != 0))

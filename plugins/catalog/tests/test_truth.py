@@ -9,11 +9,11 @@ import pytest
 from iris_catalog import CatalogParams
 from iris_catalog._apertures import Background, measure_background, measure_sums
 from iris_catalog._detect import find_sources
+from iris_catalog._diffraction import Diffraction
 from iris_catalog._measure import measure_stars
 from iris_catalog._scene import scene_of
-from iris_catalog._strehl import Diffraction
 from iris_testkit import add_wcs, make_exposure
-from scipy.special import erf, j1
+from scipy.special import erf
 
 SHAPE, NOISE = (700, 720), 1.1
 RADII = (1, 2, 4)
@@ -111,31 +111,13 @@ def test_errors_that_do_not_know_of_shared_noise_are_noticed(tools: Any, stars: 
     assert not any("MAGRAT" in note for note in tools.catalogue(mosaic, **wide).exposure.notes)
 
 
-def draw_airy(shape: tuple[int, int], places: Any, scale: float, diameter: float, halo: float) -> Any:
-    """Return diffraction images in Ks, a part of whose light is in a Gaussian halo of 0.5 arcsec, each of 1e4."""
-    radian, over = np.deg2rad(1 / 3600), 5
-    wide = 0.5 / 2.3548
-    step = np.arange(over) / over + 0.5 / over - 0.5
-    down, across = np.mgrid[: shape[0], : shape[1]]
-    # finely tabulated, and looked up
-    table = np.linspace(0, 20, 40001)
-    argument = [np.maximum(np.pi * diameter * table * radian / (wave * 1e-6), 1e-9) for wave in np.linspace(2, 2.29, 8)]
-    peaks = [np.pi * (diameter / (wave * 1e-6)) ** 2 / 4 * radian**2 for wave in np.linspace(2, 2.29, 8)]
-    airy = np.mean([peak * (2 * j1(u) / u) ** 2 for u, peak in zip(argument, peaks, strict=True)], axis=0)
-    light = (1 - halo) * airy + halo * np.exp(-0.5 * (table / wide) ** 2) / (2 * np.pi * wide**2)
-    image = np.zeros(shape)
-    for x, y in places:
-        for dy in step:
-            for dx in step:
-                image += np.interp(np.hypot(across + dx - x, down + dy - y) * scale, table, light) * (scale / over) ** 2
-    return 1e4 * image
-
-
 @pytest.mark.acceptance
 @pytest.mark.parametrize(("halo", "strehl"), [(0.0, 1.0), (0.697, 0.303)])
 def test_the_strehl_ratio_of_a_model_with_a_halo_is_that_of_its_core(tools: Any, halo: float, strehl: float) -> None:
     places = np.array([[220.3, 221.1], [661.77, 219.4], [220.05, 660.5], [659.6, 658.2]])
-    image = draw_airy((880, 880), places, 0.01, 10.0, halo)
+    wide = 0.5 / 0.01
+    image = 1e4 * (1 - halo) * tools.draw_airy((880, 880), places, np.ones(4), 0.01, over=5)
+    image += 1e4 * halo * tools.draw_stars((880, 880), *places.T, np.ones(4), wide)
     noise = {"poisson": 1e-4, "rnoise": 1e-6, "unit": "MJy/sr", "filter": "Ks"}
     exposure = add_wcs(make_exposure((880, 880), value=image, **noise), 0.01)
     header = tools.catalogue(exposure, tools.keck(), total=30.0).exposure.sci_header

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iris_catalog._strehl import Diffraction, diffraction_of
+from iris_catalog._diffraction import Diffraction, diffraction_of
 from iris_testkit import iris_mode
 from scipy.special import j0, j1
 

@@ -1,4 +1,4 @@
-"""The Strehl ratio: how high a star peaks, over how high it would with diffraction alone."""
+"""The image of a star by diffraction alone."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ class Diffraction:
         amplitude = (_airy(x) - e**2 * _airy(e * x)) / (1 - e**2)
         return pi * (self.diameter / wave) ** 2 * (1 - e**2) / 4 * amplitude**2
 
-    def within(self, radius: float) -> float:
-        """Return the share of the light in a circle, of a radius in arcsec."""
-        unit = min(self.waves) * 1e-6 / self.diameter / _ARCSEC
-        number = max(200, int(_RINGS * radius / unit))
-        middle = (np.arange(number) + 0.5) * radius / number
-        rings = 2 * pi * middle * (radius / number) * _ARCSEC**2
-        return float(np.sum(self.intensity(middle) * rings))
+    def within(self, radius: Doubles | float) -> Doubles:
+        """Return the share of the light in circles, of radii in arcsec."""
+        largest, unit = float(np.max(radius)), min(self.waves) * 1e-6 / self.diameter / _ARCSEC
+        edges = np.linspace(0, largest, max(200, int(_RINGS * largest / unit)) + 1)
+        middle = (edges[1:] + edges[:-1]) / 2
+        rings = 2 * pi * middle * edges[1] * _ARCSEC**2 * self.intensity(middle)
+        return np.asarray(np.interp(radius, edges, np.append(0, np.cumsum(rings))))
 
     def above_ring(self, radius: float, outer: float) -> float:
         """Return the share in a circle less what a ring around it, out to `outer` arcsec, says of the sky in it."""
-        inside, outside = self.within(radius), self.within(outer)
+        inside, outside = map(float, self.within(np.array([radius, outer])))
         return inside - (outside - inside) * radius**2 / (outer**2 - radius**2)
 
     def in_pixel(self, offset: Doubles, scale: float, drop: float = 0.0) -> Doubles:
