@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from photutils.geometry import circular_overlap_grid
 
-from iris_catalog._around import Around, disc, pixels_around, square
+from iris_catalog._around import Around, disc, medians, pixels_around, square
 from iris_catalog._noise import autocorrelation, median_factor, summed_variance
 from iris_catalog._scene import Scene
 
@@ -116,9 +116,9 @@ def _clipped_medians(values: Image, used: Mask) -> tuple[Doubles, Mask]:
     """Return the medians, ``(n, 1)``, and which values were kept."""
     kept = used
     for _ in range(_ROUNDS):
-        level = _medians(values, kept)
+        level = medians(values, kept)
         apart = np.abs(values - level)
-        near = kept & (apart <= _CLIP * _MAD * _medians(apart, kept))
+        near = kept & (apart <= _CLIP * _MAD * medians(apart, kept))
         number = _number(near)
         done = (number == 0) | (number == _number(kept))
         if done.all():
@@ -127,20 +127,12 @@ def _clipped_medians(values: Image, used: Mask) -> tuple[Doubles, Mask]:
     return level, kept
 
 
-def _medians(values: Image | Doubles, kept: Mask) -> Doubles:
-    """Return the medians of some values of each row, ``(n, 1)``; inf without any."""
-    ordered = np.sort(np.where(kept, values, np.inf).astype(np.float32), axis=1)
-    number = _number(kept)
-    middle = np.take_along_axis(ordered, np.hstack([(number - 1) // 2, number // 2]), axis=1)
-    return np.asarray(middle.mean(axis=1, dtype=np.float64, keepdims=True))
-
-
 def _scatter_about(terms: Doubles, values: Doubles, kept: Mask) -> Doubles:
     """Return the robust standard deviations about the best sum of terms, ``(n, t, p)``, as ``(n, 1)``."""
     some = terms * kept[:, np.newaxis]
     total = np.where(kept, values, 0.0)[:, :, np.newaxis]
     best = np.linalg.pinv(some @ some.swapaxes(1, 2), hermitian=True) @ (some @ total)
-    return _MAD * _medians(np.abs(values - (best.swapaxes(1, 2) @ terms)[:, 0]), kept)
+    return _MAD * medians(np.abs(values - (best.swapaxes(1, 2) @ terms)[:, 0]), kept)
 
 
 def measure_sums(scene: Scene, places: Doubles, radius: float, background: Background) -> Sums:

@@ -1,4 +1,4 @@
-"""The pixels around places, those of many places at a time."""
+"""The pixels around places, those of many places at a time, and their medians."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from iris_core import Array, Doubles, Mask
+    from iris_core import Array, Doubles, Image, Mask
 
     Indices = NDArray[np.intp]
 
-__all__ = ["Around", "disc", "pixels_around", "square", "stamps_around"]
+__all__ = ["Around", "disc", "medians", "pixels_around", "square", "stamps_around"]
 
 # Pixels that are looked at together: they fit a processor's cache.
 _AT_ONCE = 1 << 16
@@ -98,3 +98,11 @@ def stamps_around(image: Array, bad: Mask, places: Doubles, half: int) -> Double
     ]
     size = 2 * half + 1
     return np.concatenate([np.empty((0, size**2)), *found]).reshape(-1, size, size)
+
+
+def medians(values: Image | Doubles, kept: Mask) -> Doubles:
+    """Return the medians of some values of each row, ``(n, 1)``; inf without any."""
+    ordered = np.sort(np.where(kept, values, np.inf).astype(np.float32), axis=1)
+    number = np.count_nonzero(kept, axis=1, keepdims=True)
+    middle = np.take_along_axis(ordered, np.hstack([(number - 1) // 2, number // 2]), axis=1)
+    return np.asarray(middle.mean(axis=1, dtype=np.float64, keepdims=True))

@@ -13,6 +13,7 @@ from photutils.segmentation import detect_sources
 from photutils.utils.exceptions import NoDetectionsWarning
 from scipy.ndimage import gaussian_filter
 
+from iris_catalog._around import disc, medians, pixels_around
 from iris_catalog._scene import Scene
 from iris_catalog._separate import separate_sources
 from iris_core import Image, InputError, Mask, in_threads
@@ -31,6 +32,8 @@ _ENOUGH = 1_000_000
 # Where no star shows how wide stars are [pixel].
 _USUAL_WIDTH = 2.5
 _LEAST_PIXELS = 3
+# Radii [FWHM] between which the surroundings of a peak are, and the part of them that only a large source fills.
+_AROUND, _LARGE = (2.0, 4.0), 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ def find_sources(scene: Scene, params: CatalogParams) -> Detection:
     convolved, noise = _convolve(flat, scene, fwhm)
     threshold = _threshold(convolved, noise, frame.bad, fwhm, params.detection)
     labels = _segment(convolved, threshold, frame.bad, params, fwhm)
+    labels = _without_edges(labels, convolved, threshold, frame.bad, fwhm)
     return Detection(labels=labels, flat=flat, convolved=convolved, fwhm=fwhm, notes=notes)
 
 
@@ -136,3 +140,32 @@ def _segment(convolved: Image, threshold: Image, bad: Mask, params: CatalogParam
     if found is None:
         return np.zeros(bad.shape, dtype=np.int32)
     return separate_sources(convolved, found.data, least, threshold) if params.deblend else found.data
+
+
+def _without_edges(labels: NDArray[np.int32], light: Image, rise: Image, bad: Mask, fwhm: float) -> NDArray[np.int32]:
+    """Return the labels without those of noise at the edge of a halo, where halo and noise together are bright enough.
+
+    Beside another source a peak has to be above the median of what is around it by `rise`, too. It is not asked for if
+    much of that is of the same source, which is larger than noise then.
+    """
+    peaks = _peaks(labels, light)
+    places = np.column_stack(np.divmod(peaks, labels.shape[1])[::-1]).astype(np.float64)
+    kept = np.ones(len(peaks), dtype=np.bool_)
+    rings = pixels_around((labels.shape[0], labels.shape[1]), places, disc(_AROUND[1] * fwhm, _AROUND[0] * fwhm))
+    for ring in rings:
+        own, peak = np.arange(1, len(peaks) + 1)[ring.part, np.newaxis], peaks[ring.part]
+        there, near = ring.inside & ~ring.of(bad), ring.of(labels)
+        others, same = (np.count_nonzero(there & one, axis=1) for one in ((near != 0) & (near != own), near == own))
+        asked = (others > 0) & (same <= _LARGE * np.count_nonzero(there, axis=1))
+        around = medians(ring.of(light), there)[:, 0]
+        kept[ring.part] = ~asked | (light.take(peak) - around >= rise.take(peak))
+    return np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32)[labels]
+
+
+def _peaks(labels: NDArray[np.int32], light: Image) -> NDArray[np.intp]:
+    """Return the brightest pixel of each source, its place in a flat image, ``(n,)``."""
+    pixel = np.flatnonzero(labels)
+    label = labels.take(pixel)
+    order = np.lexsort((light.take(pixel), label))
+    last = np.searchsorted(label[order], np.arange(1, labels.max(initial=0) + 1), side="right") - 1
+    return pixel[order[last]]

@@ -107,3 +107,31 @@ def test_noise_on_a_nebula_is_no_source_and_stars_on_it_are(tools: Any, seed: in
     labels = detect(tools.on_sky(SIZE, value, 0.5, seed)).labels
     assert labels.max() == 2
     assert labels[60, 60] != labels[60, 75]
+
+
+def halo(across: Any, down: Any, x: float, height: float) -> Any:
+    return height * (1 + ((across - x) ** 2 + (down - 60) ** 2) / 400) ** -3.0
+
+
+def test_noise_at_the_edge_of_a_halo_is_no_source(tools: Any) -> None:
+    """The halo alone is above the threshold out to 20 to 30 pixels; noise would be in some ten places farther out."""
+    down, across = np.indices(SIZE)
+    for seed in range(4):
+        value = 1 + tools.draw_stars(SIZE, [65.0], [60.0], [40.0]) + halo(across, down, 65.0, 0.12)
+        assert detect(tools.on_sky(SIZE, value, 0.02, seed)).labels.max() == 1
+
+
+def test_a_star_on_the_edge_of_a_halo_is_a_source(tools: Any) -> None:
+    down, across = np.indices(SIZE)
+    value = 1 + tools.draw_stars(SIZE, [65.0, 92.0], [60.0, 60.0], [40.0, 1.5]) + halo(across, down, 65.0, 0.12)
+    labels = detect(tools.on_sky(SIZE, value, 0.02, 1)).labels
+    assert labels.max() == 2
+    assert labels[60, 92] != labels[60, 65]
+
+
+def test_a_faint_galaxy_beside_a_star_is_a_source(tools: Any) -> None:
+    """Larger than what is looked at around a peak: it does not rise above that."""
+    down, across = np.indices(SIZE)
+    galaxy = 0.07 * np.exp(-0.5 * ((across - 85) ** 2 + (down - 60) ** 2) / 12**2)
+    value = 1 + tools.draw_stars(SIZE, [45.0], [60.0], [40.0]) + galaxy
+    assert detect(tools.on_sky(SIZE, value, 0.02, 1)).labels[60, 85] != 0
