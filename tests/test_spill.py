@@ -129,10 +129,8 @@ def test_the_file_of_a_plane_stays_while_pixels_that_differ_from_it_are_kept(tmp
     before = make_exposure((64, 48), value=3.0, seed=1)
     stored = spill(before, tmp_path / "before")
     after = spill(before.replace(data=changed_at(before.data, [7], 1.0)), tmp_path / "after", before, stored)
-    stored.discard([after])
+    assert stored.files == {tmp_path / "before"} <= after.files
     assert after.read().data[0, 7] == 1.0
-    after.discard([])
-    assert not (tmp_path / "before").exists()
 
 
 @pytest.mark.parametrize("part", [1, 64])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -159,7 +159,7 @@ class _Line:
         """Remove the files of planes that are no longer needed, when all is written that is read from them."""
         if self.discarded:
             wait([self.discarded])  # of two stages there are files, not of more
-        self.discarded = self.writer.call_later(_discard, self.current, kept)
+        self.discarded = self.writer.call_later(_remove, _files(self.current) - _files(kept))
         self.current = tuple(kept)
 
     def _leave_out(self, path: Path, error: Exception) -> None:
@@ -174,12 +174,13 @@ class _Line:
         if isinstance(made, Exposure):
             result = replace(result, exposure=self._with_members(made))
             self.writer.write(result, planned.output, planned.step.save, planned.beside)
+            self._discard(())
             return result
         self._discard(made.members)
         outputs = {plan.job.path: path for plan, path in zip(part.plans, part.outputs, strict=False)}
-        for index, outline in enumerate(made.outlines if outputs else ()):
-            name = f"{outline.name} {planned.step.save}"
-            self.writer.write_later(partial(_made_one, made, index), outputs[outline.meta.path], name, {})
+        for member in made.members if outputs else ():  # each is let go when it is written
+            name = f"{member.outline.name} {planned.step.save}"
+            self.writer.write_later(partial(_read, member), outputs[member.outline.meta.path], name, {})
         if planned.beside:
             self.writer.write_later(lambda: replace(result, exposure=made.outlines[0]), None, "", planned.beside)
         return result
@@ -200,14 +201,18 @@ class _Line:
         self.writer.written.add(written)
 
 
-def _discard(members: Sequence[Member], kept: Sequence[Member]) -> None:
-    for member in members:
-        if isinstance(member, Spilled):
-            member.discard(kept)
+def _files(members: Sequence[Member]) -> set[Path]:
+    return {path for member in members if isinstance(member, Spilled) for path in member.files}
 
 
-def _made_one(made: Exposures, index: int) -> Result[Exposure]:
-    return Result(exposure=made[index])
+def _remove(files: Iterable[Path]) -> None:
+    for path in files:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _read(member: Member) -> Result[Exposure]:
+    return Result(exposure=member.read())
 
 
 def members_of_group(plan: GroupPlan) -> list[tuple[str, Path]]:

@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from math import prod
@@ -192,13 +191,6 @@ class Spilled:
     def with_outline(self, outline: Exposure) -> Spilled:
         """Return the same pixels with other headers, or another WCS or unit."""
         return replace(self, outline=outline_of(outline))
-
-    def discard(self, kept: Sequence[Member]) -> None:
-        """Remove the files of planes that none of `kept` has."""
-        needed = {path for member in kept if isinstance(member, Spilled) for path in member.files}
-        for path in self.files - needed:
-            with suppress(OSError):
-                path.unlink()
 
 
 def spill(

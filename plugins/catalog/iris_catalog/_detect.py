@@ -165,7 +165,7 @@ def _without_edges(labels: NDArray[np.int32], light: Image, rise: Image, bad: Ma
 def _peaks(labels: NDArray[np.int32], light: Image) -> NDArray[np.intp]:
     """Return the brightest pixel of each source, its place in a flat image, ``(n,)``."""
     pixel = np.flatnonzero(labels)
-    label = labels.take(pixel)
-    order = np.lexsort((light.take(pixel), label))
-    last = np.searchsorted(label[order], np.arange(1, labels.max(initial=0) + 1), side="right") - 1
-    return pixel[order[last]]
+    faintest_first = pixel[np.argsort(light.take(pixel), kind="stable")]
+    peaks = np.zeros(labels.max(initial=0) + 1, dtype=np.intp)
+    peaks[labels.take(faintest_first)] = faintest_first  # of several the last one stays
+    return peaks[1:]
