@@ -185,6 +185,17 @@ def test_what_is_done_after_the_last_product_is_warned_of(
     assert not caplog.records
 
 
+def test_exposures_of_several_targets_are_warned_of(
+    plugins: Plugins, write_recipe: Write, write_exposure: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = [write_exposure(f"{name}.fits", header={"OBJECT": name}) for name in ("M31", "field", "FIELD")]
+    check(write_recipe(), *files[1:], plugins=plugins)
+    assert not caplog.records
+    check(write_recipe(), *files, plugins=plugins)
+    (record,) = caplog.records
+    assert "differ in target: M31 in M31.fits" in record.getMessage()
+
+
 def test_a_check_tells_what_is_odd_in_a_member(plugins: Plugins, write_recipe: Write, write_exposure: Write) -> None:
     first, second = write_exposure("a.fits"), write_exposure("b.fits")
     exposure = read_exposure(second)

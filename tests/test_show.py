@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from click.testing import CliRunner
 from iris_testkit import make_reference
@@ -136,12 +137,16 @@ def test_show_a_file_tells_what_it_is_and_what_was_done_to_it(product: Path) -> 
 
 
 def test_show_a_table_tells_where_it_comes_from_and_its_columns(tmp_path: Path) -> None:
-    table = Table({"flux": [1.0, 2.0] * u.Jy}, meta={"RECIPE": "image3"})
+    place = SkyCoord([1.0, 2.0], [3.0, 4.0], unit="deg")
+    table = Table({"flux": [1.0, 2.0] * u.Jy, "sky_centroid": place}, meta={"RECIPE": "image3"})
     table["flux"].info.description = "of the source"
     table.write(tmp_path / "x_cat.ecsv", format="ascii.ecsv")
     shown = parsed("show", tmp_path / "x_cat.ecsv")
     assert shown["facts"] == {"file": "x_cat.ecsv", "rows": 2, "RECIPE": "image3"}
-    assert shown["columns"] == [{"column": "flux", "unit": "Jy", "description": "of the source"}]
+    assert shown["columns"] == [
+        {"column": "flux", "unit": "Jy", "description": "of the source"},
+        {"column": "sky_centroid", "unit": "deg,deg", "description": ""},
+    ]
     (tmp_path / "no.ecsv").write_text("no table")
     assert "no ECSV table" in output("show", tmp_path / "no.ecsv", code=1)
 

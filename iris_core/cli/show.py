@@ -222,7 +222,8 @@ def _table(path: str, _: Plugins) -> Content:
         table = Table.read(path, format="ascii.ecsv")
     except Exception as error:
         raise InputError(f"{path}: no ECSV table: {one_line(error)}") from error
-    columns = ((name, str(one.unit or ""), one.description or "") for name, one in table.columns.items())
+    described = ((name, table[name].info) for name in table.colnames)  # places on the sky have no unit of their own
+    columns = ((name, str(info.unit or ""), info.description or "") for name, info in described)
     return {
         "facts": {"file": Path(path).name, "rows": len(table), **table.meta},
         "columns": _rows("column, unit, description", columns),

@@ -167,10 +167,20 @@ def make_group_plan(
         ]
     if problems:
         raise Problems(_once(problems, job, [*backgrounds, *(outline for _, outline in members)]))
+    _doubt_targets(job, members)
     if lost := _lost(plan):
         words = "what is done after the last product is lost: save it (save: SUFFIX), or skip"
         log.warning("%s: %s %s", job.name or job.path, words, ", ".join(lost))
     return plan
+
+
+def _doubt_targets(job: Job, members: Sequence[tuple[str, Exposure]]) -> None:
+    """Warn of science exposures of several targets: in a folder they would be groups apart."""
+    science = [outline for role, outline in members if role == "science" and outline.meta.target]
+    try:
+        Exposures.of(science).check_alike("target")
+    except InputError as differ:
+        log.warning("%s: %s (OBJECT)", job.name or job.path, differ)
 
 
 def _lost(plan: GroupPlan) -> list[str]:

@@ -128,7 +128,9 @@ def _matched(group: _Group, catalog: Catalog | None, params: AlignParams) -> lis
     """Return the outlines corrected by their stars."""
     solution = _solved(group, catalog, params)
     if all(outcome.reason for outcome in solution.outcomes):
-        raise StageSkipped(f"no exposure can be aligned: {_all_reasons(group, solution)}")
+        reason = f"no exposure can be aligned: {_all_reasons(group, solution)}"
+        log.warning("align: %s", reason)
+        raise StageSkipped(reason)
     changed = list(group.outlines)
     for number, (members, outcome) in enumerate(zip(group.units, solution.outcomes, strict=True)):
         for index in members:

@@ -84,6 +84,13 @@ def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any]) -> No
         AlignParams(**params)
 
 
+def test_that_none_can_be_aligned_is_a_warning(sky: Any, align: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StageSkipped):
+        align(named(blank(sky)))
+    (record,) = caplog.records
+    assert "no exposure can be aligned" in record.getMessage()
+
+
 def test_the_reasons_of_many_are_cut_short(sky: Any, align: Any) -> None:
     with pytest.raises(StageSkipped) as skipped:
         align(named(blank(sky, 11)))

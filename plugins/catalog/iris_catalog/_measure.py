@@ -68,13 +68,23 @@ class Measurement:
 
     def is_extended(self) -> Mask:
         """Whether a source has more light in the third aperture over the first than stars, by 10 % and 3 errors."""
+        more, sure = self._broader()
+        return more > sure
+
+    def is_sharp(self) -> Mask:
+        """Whether a source has less than stars by as much: it is narrower than the light of any star can be."""
+        more, sure = self._broader()
+        return -more > sure
+
+    def _broader(self) -> tuple[Doubles, Doubles]:
+        """Return by how much the light of a source is broader than that of stars, and from where on that is sure."""
         inner, outer = self.sums[0], self.sums[-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             index = outer.flux / inner.flux
             # noise of the inner pixels is in both fluxes
-            error = index * np.hypot(outer.error / outer.flux, inner.error / inner.flux)
+            error = np.abs(index) * np.hypot(outer.error / outer.flux, inner.error / inner.flux)
             usual = self._index_of_stars(index)
-            return np.asarray(index - usual > np.maximum(0.1 * usual, 3 * error))
+            return np.asarray(index - usual), np.maximum(0.1 * usual, 3 * error)
 
     def _index_of_stars(self, index: Doubles) -> float:
         factor = self.correction.factor

@@ -51,7 +51,7 @@ def quality_of(scene: Scene, found: Measurement, params: CatalogParams) -> tuple
         "ELLIPT": (_ellipticity(found), "1 - b/a of stars, from second moments"),
         "SKYLEV": (level, "median between sources, unit of the image"),
         "SKYRMS": (spread, "scatter between sources, unit of the image"),
-        "NSTARS": (int(np.count_nonzero(~found.is_extended())), "sources that are not extended"),
+        "NSTARS": (int(np.count_nonzero(~(found.is_extended() | found.is_sharp()))), "sources that look like stars"),
         "FRACNAN": (float(scene.frame.bad.mean()), "share of the pixels without a value"),
         **{key: card for key, card in _shares(scene, found).items() if key not in scene.header},
     }
@@ -87,7 +87,7 @@ def _width(scene: Scene, found: Measurement) -> float:
 
 def _ellipticity(found: Measurement) -> float:
     stars = found.correction.stars
-    which = stars if len(stars) else np.flatnonzero(~found.is_extended())
+    which = stars if len(stars) else np.flatnonzero(~(found.is_extended() | found.is_sharp()))
     values = found.outlines.ellipticity[which]
     return float(np.median(values)) if len(values) else np.nan
 
@@ -104,9 +104,10 @@ def _limit(scene: Scene, found: Measurement, occupied: Mask, params: CatalogPara
     best = int(np.argmin(noise * correction)) if np.isfinite(factor).any() else len(radii) - 1
     limit = _LIMIT * noise[best] * correction[best] * scene.factor
     cards: Cards = {"MAGLIMAP": (radii[best] * scene.pixel_scale, "[arcsec] radius of the aperture of MAGLIM")}
+    known = "all light" if np.isfinite(factor[best]) else "in the aperture alone"
+    cards["FLUXLIM"] = (limit, f"[{scene.flux_unit}] 5 sigma, {known}; median")
     if scene.is_janskys and limit > 0:
-        known = "all light" if np.isfinite(factor[best]) else "no aperture correction"
-        cards["MAGLIM"] = (zero_point(limit), f"[mag] AB of 5 sigma, {known}")
+        cards["MAGLIM"] = (zero_point(limit), f"[mag AB] 5 sigma, {known}; median")
     ratio, number = _empty_ratio(scene, occupied, radii[best], params, found.detection.fwhm)
     if number < _LEAST_EMPTY:
         return cards, [f"the limit is not checked: {number} empty apertures have room, {_LEAST_EMPTY} are needed"]

@@ -55,7 +55,7 @@ def table_of(scene: Scene, found: Measurement, vega: float) -> QTable:
         columns |= _light(scene, f"aper{name}", sums.flux, sums.error, vega)
     columns |= _light(scene, "aper_total", total, total_error, vega)
     columns |= _indices(found)
-    columns["is_extended"] = found.is_extended()
+    columns |= {"is_extended": found.is_extended(), "is_sharp": found.is_sharp()}
     columns |= {"sharpness": found.shapes.sharpness, "roundness": found.shapes.roundness}
     columns |= _neighbours(found.places)
     columns |= _isophotes(scene, found, vega)
@@ -146,6 +146,12 @@ def notes_of(scene: Scene, found: Measurement, vega: float, vega_origin: str) ->
         return [*notes, "the catalogue is empty: no source stands out of the noise"]
     extended = int(np.count_nonzero(found.is_extended()))
     notes.append(f"{len(found)} sources, {extended} of them extended; FWHM of a star {found.detection.fwhm:.2f} pixels")
+    if found.is_sharp().any():
+        alone = _exposures(scene, found.places[found.is_sharp()]) == 1
+        notes.append(
+            f"sharper than a star (is_sharp), as cosmic rays and bad pixels are: {alone.size}, "
+            f"{np.count_nonzero(alone)} of them where there is one exposure"
+        )
     if correction.is_known:
         factor, error = correction.factor[-1], correction.error[-1]
         notes.append(

@@ -42,6 +42,7 @@ COLUMNS = {
     "CI_70_50",
     "CI_70_30",
     "is_extended",
+    "is_sharp",
     "sharpness",
     "roundness",
     "nn_label",
@@ -131,6 +132,17 @@ def test_stars_are_round_and_not_extended(result: Result) -> None:
     assert np.all(table["ellipticity"] < 0.1)
 
 
+def test_a_hot_pixel_is_sharp_and_no_star(tools: Any) -> None:
+    field = tools.make_field(noise=0.002)
+    data = field.exposure.data.copy()
+    data[150, 160] += 50
+    result = tools.catalogue(field.exposure.replace(data=data))
+    table, (index, _) = result.tables["cat"], tools.matched(result, np.array([[160.0, 150.0]]))
+    assert np.flatnonzero(table["is_sharp"]).tolist() == index.tolist()
+    assert result.exposure.sci_header["NSTARS"] == len(field.places)
+    assert any("sharper than a star" in note and ": 1, 1 of them" in note for note in result.exposure.notes)
+
+
 def test_a_galaxy_is_extended(tools: Any) -> None:
     field = tools.make_field((320, 420), noise_seed=None)
     value = field.truth.data + 80 * tools.draw_stars((320, 420), [370.3], [160.2], [100.0], fwhm=9.0)
@@ -202,7 +214,8 @@ def test_without_isolated_stars_there_is_no_correction(tools: Any) -> None:
     assert "fewer than 3 isolated stars" in words(result)
     assert "'correction'" in words(result)
     comments = result.exposure.sci_header.comments
-    assert "no aperture correction" in comments["MAGLIM"]
+    assert "in the aperture alone" in comments["MAGLIM"]
+    assert comments["FLUXLIM"].startswith("[Jy]")
     assert all(len(text) <= 47 for text in comments), "cut when it is written beside a number"
 
 
