@@ -34,7 +34,8 @@ def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
     Keywords that are equal in all are kept. EXPTIME is the sum, in which detectors that were read out together count
     once, DATE-OBS the first, DATE-END the last, MJD-AVG the mean of the middles weighted by exposure time, NEXP the
     number. All other keywords leave the header for the table HDRTAB, which has a row for each exposure. Of the history,
-    the stages that all have been through are kept; what was noted of the first exposure only has its name.
+    the stages that all have been through are kept, with the reference files of all (those of each detector, say); what
+    was noted of the first exposure only has its name.
 
     Parameters
     ----------
@@ -58,17 +59,18 @@ def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
 
 
 def _history(outlines: Sequence[Exposure], done: Set[str]) -> Iterator[StageRecord]:
-    """Yield the records of the first exposure; of its notes, those that others do not have get its name."""
+    """Yield the records of the first exposure, with the reference files of all.
+
+    Of its notes, those that others do not have get its name.
+    """
     first, *others = outlines
     for record in first.history:
         if record.stage in done or record.status == "SKIPPED":
-            shared = set(record.notes).intersection(*(_notes(one, record.stage) for one in others))
+            same = [[their for their in one.history if their.stage == record.stage] for one in others]
+            shared = set(record.notes).intersection(*([note for one in their for note in one.notes] for their in same))
             named = (note if note in shared else f"{first.name}: {note}" for note in record.notes)
-            yield replace(record, notes=tuple(named))
-
-
-def _notes(exposure: Exposure, stage: str) -> Iterator[str]:
-    return (note for record in exposure.history if record.stage == stage for note in record.notes)
+            uses = dict.fromkeys(use for one in sum(same, [record]) for use in one.references)
+            yield replace(record, notes=tuple(named), references=tuple(uses))
 
 
 def _common(headers: Sequence[Header]) -> Header:

@@ -12,7 +12,16 @@ import pytest
 from astropy.io import fits
 from iris_testkit import make_exposure
 
-from iris_core import Exposure, Exposures, InputError, Removal, StageRecord, read_exposure, write_exposure
+from iris_core import (
+    Exposure,
+    Exposures,
+    InputError,
+    ReferenceUse,
+    Removal,
+    StageRecord,
+    read_exposure,
+    write_exposure,
+)
 
 START = datetime(2026, 3, 20, 8, tzinfo=UTC)
 
@@ -97,6 +106,19 @@ def test_what_was_noted_of_the_first_exposure_only_has_its_name() -> None:
     )
     assert exposures.merged().history[0].notes == ("no errors", "d0.fits: 5 pixels")
     assert exposures[:1].merged().history[0].notes == own[0]
+
+
+def test_the_reference_files_of_all_exposures_are_kept() -> None:
+    """Those of each detector, each once, where its stage is."""
+    uses = [ReferenceUse(reftype="flat", path=f"{name}.fits", sha256=name, provider="named") for name in "aba"]
+    exposures = Exposures.of(
+        make_exposure((4, 4)).replace(
+            done=frozenset({"flat_field"}),
+            history=(StageRecord(stage="flat_field", status="COMPLETE", references=(use,)),),
+        )
+        for use in uses
+    )
+    assert exposures.merged().history[0].references == tuple(uses[:2])
 
 
 def test_exposures_from_which_not_the_same_was_removed_are_refused() -> None:

@@ -120,7 +120,11 @@ class ProductFiles:
             remedy = "--output-dir names another"
             return [InputError(f"{one} is not a folder that can be written; {remedy}") for one in closed]
         there = [path for path in paths if lexists(path) and not self._may_replace(path)]
-        return [InputError(f"{path} exists; --overwrite replaces it, --output-dir writes elsewhere") for path in there]
+        if not there:
+            return []
+        what = f"{there[0]} exists" if len(there) == 1 else f"{there[0]} and {len(there) - 1} other products exist"
+        keeps = "--resume keeps what would be made the same"
+        return [InputError(f"{what}; {keeps}, --overwrite replaces it, --output-dir writes elsewhere")]
 
     def _may_replace(self, path: Path) -> bool:
         """Whether a product may take the place of a file: of any, or of a product only."""
