@@ -48,9 +48,9 @@ def _grouped(path: Path, recipe: Recipe, plugins: Plugins) -> list[Job]:
         log.log(logging.WARNING if file in lost else logging.INFO, "%s is left out: %s", file, why)
     number = len(left_out) + len(found.left_out) - len(lost)
     if number:
-        log.warning("%s: %d files are left out; 'iris asn --recipe %s' says why", path, number, recipe.name)
+        log.warning("%s: %d files are left out; 'iris asn --recipe %s %s' says why", path, number, recipe.name, path)
     # Nobody knows whose member a damaged file is: the run says that it failed, whatever else is made.
     failed = [Job(file, problem=why) for file, why in lost.items()] if recipe.missing != "leave_out" else []
     groups = [job_of(group) for group in found.groups]
-    nothing = f"{path}: no exposures for recipe {recipe.name}; 'iris asn --recipe {recipe.name}' says why"
+    nothing = f"{path}: no exposures for recipe {recipe.name}; 'iris asn --recipe {recipe.name} {path}' says why"
     return [*groups, *failed] or [Job(path, problem=nothing)]

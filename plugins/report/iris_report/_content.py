@@ -247,7 +247,19 @@ def _calibration(product: Product) -> dict[str, Any]:
 
 
 def _stack(product: Product) -> dict[str, Any]:
-    keywords = ("NEXP", "TOTEXP", "MAGLIM", "MAGLIMAP", "MAGRAT", "CORRFAC", "FWHM", "ELLIPT", "STREHL", "NSTARS")
+    keywords = (
+        "NEXP",
+        "TOTEXP",
+        "MAGLIM",
+        "FLUXLIM",
+        "MAGLIMAP",
+        "MAGRAT",
+        "CORRFAC",
+        "FWHM",
+        "ELLIPT",
+        "STREHL",
+        "NSTARS",
+    )
     meta, cards = product.outline.meta, product.cards
     what = {"file": product.path.name, "target": meta.target, "filter": meta.filter}
     return what | {name: cards[name] for name in keywords if isinstance(cards.get(name), int | float)}

@@ -129,7 +129,7 @@ def night_line(night: Night, entries: Sequence[Entry]) -> str:
     warned = sum(one.is_warned for one in entries)
     names = list(dict.fromkeys(one.target or "no target" for one in entries))
     filters = list(dict.fromkeys(one.filter for one in entries if one.filter))
-    seconds = sum(one.exposure_time or 0.0 for one in entries)
+    seconds = time_of(entries)
     parts = [
         f"{_number(len(entries), 'exposure')} calibrated" if entries else "No exposure calibrated",
         f"{warned} of them with a warning" if warned else "",
@@ -142,6 +142,14 @@ def night_line(night: Night, entries: Sequence[Entry]) -> str:
         f"{night.others} files that are no products" if night.others else "",
     ]
     return f"{', '.join(part for part in parts if part)}."
+
+
+def time_of(entries: Sequence[Entry]) -> float:
+    """Return the exposure time of all [s]; detectors that were read out together, at one start, count once."""
+    times: dict[Any, float] = {}
+    for index, one in enumerate(entries):
+        times[one.start or index] = max(times.get(one.start or index, 0.0), one.exposure_time or 0.0)
+    return sum(times.values())
 
 
 def _some(names: Sequence[str]) -> str:
@@ -224,7 +232,7 @@ def _target(
         name=name,
         filter=filter_name,
         exposures=len(group),
-        seconds=sum(one.exposure_time or 0.0 for one in group),
+        seconds=time_of(group),
         dithers=dither_map(group),
         stack="" if stack is None else stack.path.name,
         picture=picture,
@@ -237,6 +245,7 @@ _FACTS = (
     ("exposures", "NEXP", "d", ""),
     ("exposure time", "TOTEXP", ".6g", "s"),
     ("depth: 5 sigma, all light of a star", "MAGLIM", ".2f", "mag AB"),
+    ("the same as a flux, in the unit of the catalogue", "FLUXLIM", ".4g", ""),
     ("radius of the aperture of the depth", "MAGLIMAP", ".4f", "arcsec"),
     ("noise of empty apertures over their errors", "MAGRAT", ".3f", ""),
     ("correlation of neighbours, CORRFAC", "CORRFAC", ".3f", ""),
@@ -253,7 +262,7 @@ def _facts(cards: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         value = cards.get(keyword)
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield label, f"{int(value) if form == 'd' else value:{form}} {unit}".strip()
-    if "MAGLIM" not in cards:
+    if "NSTARS" not in cards:
         yield "depth, PSF and catalogue", "not known: no catalogue was made of it (source_catalog)"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from iris_report import make_report
+from iris_report._index import time_of
 
 from iris_core import read_asdf, read_fits, write_asdf, write_fits
 
@@ -69,6 +70,26 @@ def test_a_stack_without_a_catalogue_says_so_and_one_without_exposures_is_a_targ
     text = text_of(make_report(copied).index)
     assert "elsewhere, Kbb 0 exposures" in text
     assert "no catalogue was made of it" in text
+
+
+def test_a_stack_in_counts_has_its_depth_as_a_flux(copied: Path) -> None:
+    path = make_stack(copied, FLUXLIM=3.5)
+    product = read_fits(path)
+    science = product.sci_header.copy()
+    del science["MAGLIM"]
+    path.unlink()
+    write_fits(product.replace(sci_header=science), path)
+    text = text_of(make_report(copied).index)
+    assert "in the unit of the catalogue 3.5" in text
+    assert "no catalogue was made of it" not in text
+
+
+def test_detectors_that_were_read_out_together_count_once() -> None:
+    entries: Any = [
+        SimpleNamespace(start=start, exposure_time=seconds)
+        for start, seconds in (("a", 100.0), ("a", 100.0), ("b", 50.0), ("", 10.0), ("", None), ("", 10.0))
+    ]
+    assert time_of(entries) == 170.0
 
 
 def test_a_stack_that_was_made_without_an_exposure_needs_a_person(copied: Path) -> None:
