@@ -12,9 +12,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from click.testing import CliRunner
-from iris_testkit import make_reference
+from iris_testkit import make_exposure, make_reference
 
 from iris_core import run
+from iris_core import write_exposure as write_exposure_file
 from iris_core.cli import main
 from iris_core.loading import load_plugins
 
@@ -151,9 +152,18 @@ def test_show_a_table_tells_where_it_comes_from_and_its_columns(tmp_path: Path) 
     assert "no ECSV table" in output("show", tmp_path / "no.ecsv", code=1)
 
 
+def test_show_a_file_tells_what_it_is_worth(tmp_path: Path) -> None:
+    exposure = make_exposure((4, 5)).with_keywords({"FWHM": (0.0173, "[arcsec] of stars"), "OTHER": (1, "")})
+    write_exposure_file(exposure, tmp_path / "x_i2d.fits")
+    content = parsed("show", tmp_path / "x_i2d.fits")
+    assert content["quality"] == [{"keyword": "FWHM", "value": 0.0173, "what": "[arcsec] of stars"}]
+    assert "[arcsec] of stars" in output("show", tmp_path / "x_i2d.fits")
+
+
 def test_show_a_raw_file(write_exposure: Write) -> None:
     content = parsed("show", write_exposure("raw[1].fits"))
     assert content["history"] == []
+    assert content["quality"] == []
     assert content["facts"]["errors"] == "poisson, rnoise"
     output("show", write_exposure("raw[bold].fits"))
 

@@ -18,6 +18,11 @@ from iris_core.plugins import Plugins
 from iris_core.stages import Params
 from iris_core.step import Implementation, Step
 
+# Keywords by which a product says what it is worth.
+_QUALITY = (
+    *("FWHM", "ELLIPT", "STREHL", "SKYLEV", "SKYRMS", "MAGLIM", "FLUXLIM", "MAGLIMAP", "MAGRAT", "NSTARS", "CORRFAC"),
+    *("NMATCH", "ASTRMS", "TOTEXP", "FRACNAN", "FRACREJ", "MASKFRAC"),
+)
 Content = dict[str, Any]
 Maker = Callable[[str, Plugins], Content]
 
@@ -207,8 +212,10 @@ def _file(path: str, plugins: Plugins) -> Content:
         (one.stage, one.status, f"{one.plugin} {one.version}", dict(one.params), list(one.notes)) for one in history
     )
     used = ((use.reftype, use.provider, use.sha256[:12], use.path) for one in history for use in one.references)
+    cards = (card for card in exposure.sci_header.cards if card.keyword in _QUALITY)
     return {
         "facts": facts,
+        "quality": _rows("keyword, value, what", ((card.keyword, card.value, card.comment) for card in cards)),
         "history": _rows("stage, status, by, params, notes", done),
         "references": _rows("type, provider, SHA-256, file", used),
         "provenance": dict(exposure.provenance),
