@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from math import fsum
-from operator import mul
+from operator import attrgetter, mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TABLE = "HDRTAB"
 # Said anew of the product, or for each input in the table.
 _TIMES = ("EXPTIME", "DATE-OBS", "DATE-END", "MJD-OBS", "MJD-BEG", "MJD-END", "MJD-AVG", "EXPMID")
+_KIND = attrgetter("stage", "status")
 _COMMENTARY = ("HISTORY", "COMMENT", "", "CHECKSUM", "DATASUM")
 
 
@@ -44,8 +45,7 @@ def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
     """
     first = outlines[0]
     primary, science = (_common([getattr(one, part) for one in outlines]) for part in ("header", "sci_header"))
-    primary.update(_times(outlines))
-    primary["NEXP"] = (len(outlines), "number of exposures")
+    primary.update({**_times(outlines), "NEXP": (len(outlines), "number of exposures")})
     done = frozenset.intersection(*(one.done for one in outlines))
     return replace(
         first.replace(wcs=None, area=None, header=with_wcs(primary), sci_header=with_wcs(science)),
@@ -59,14 +59,14 @@ def merge_headers(outlines: Sequence[Exposure]) -> Exposure:
 
 
 def _history(outlines: Sequence[Exposure], done: Set[str]) -> Iterator[StageRecord]:
-    """Yield the records of the first exposure, with the reference files of all.
+    """Yield the records of the first exposure, with the reference files of all that have the same status.
 
     Of its notes, those that others do not have get its name.
     """
     first, *others = outlines
     for record in first.history:
         if record.stage in done or record.status == "SKIPPED":
-            same = [[their for their in one.history if their.stage == record.stage] for one in others]
+            same = [[their for their in one.history if _KIND(their) == _KIND(record)] for one in others]
             shared = set(record.notes).intersection(*([note for one in their for note in one.notes] for their in same))
             named = (note if note in shared else f"{first.name}: {note}" for note in record.notes)
             uses = dict.fromkeys(use for one in sum(same, [record]) for use in one.references)

@@ -165,7 +165,10 @@ def test_a_product_that_exists_stops_the_run_unless_overwrite_is_given(
     arguments = ("run", write_recipe(), write_exposure(value=1))
     iris(*arguments)
     (message,) = errors(iris(*arguments, code=1))
-    remedies = "--resume keeps what would be made the same, --overwrite replaces it, --output-dir writes elsewhere"
+    remedies = "--overwrite replaces it, --output-dir writes elsewhere"
+    assert message == f"{tmp_path / 'x_cal.fits'} exists; --resume keeps what is up to date, {remedies}"
+    (tmp_path / "x_cal.fits").write_text("of another")
+    (message,) = errors(iris(*arguments, code=1))
     assert message == f"{tmp_path / 'x_cal.fits'} exists; {remedies}"
     iris(*arguments, "--overwrite", "--set", "flat_field.gain=7")
     assert value(tmp_path / "x_cal.fits") == 7

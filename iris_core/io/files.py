@@ -122,9 +122,11 @@ class ProductFiles:
         there = [path for path in paths if lexists(path) and not self._may_replace(path)]
         if not there:
             return []
-        what = f"{there[0]} exists" if len(there) == 1 else f"{there[0]} and {len(there) - 1} other products exist"
-        keeps = "--resume keeps what would be made the same"
-        return [InputError(f"{what}; {keeps}, --overwrite replaces it, --output-dir writes elsewhere")]
+        others = len(there) - 1
+        more, them = (f" and {others} other product{'s' * (others > 1)} exist", "them") if others else (" exists", "it")
+        keeps = "" if self._output.resume or not any(map(key_of, there)) else "--resume keeps what is up to date, "
+        remedies = f"{keeps}--overwrite replaces {them}, --output-dir writes elsewhere"
+        return [InputError(f"{there[0]}{more}; {remedies}")]
 
     def _may_replace(self, path: Path) -> bool:
         """Whether a product may take the place of a file: of any, or of a product only."""

@@ -54,7 +54,7 @@ def catalogue_sources(
     references
         With ``psf``, an image of a star, for the aperture correction.
     instrument
-        Gives AB - Vega (fact ``ab_vega_FILTER``) and the pupil of the Strehl ratio.
+        Gives AB - Vega (fact ``ab_vega_FILTER``), and the pupil of the Strehl ratio and of aperture corrections.
 
     Returns
     -------

@@ -201,7 +201,7 @@ def _of_stars(
     stars = chosen[growth.used]
     own = background.of(stars)
     total, uncertainty, reach = _all_light(scene, Sources(places, np.nan_to_num(sums.flux)), own, stars, best, fwhm)
-    if uncertainty > _MOST_UNCERTAIN:
+    if not uncertainty <= _MOST_UNCERTAIN:
         return _unknown(fwhm, params, _NO_CURVE.format(uncertainty=uncertainty, number=len(stars)))
     radii = _radii(replace(growth, correction=total), fwhm, params)
     fluxes = np.array([measure_sums(scene, places[stars], radius, own).flux for radius in radii])

@@ -145,20 +145,21 @@ def _segment(convolved: Image, threshold: Image, bad: Mask, params: CatalogParam
 def _without_edges(labels: NDArray[np.int32], light: Image, rise: Image, bad: Mask, fwhm: float) -> NDArray[np.int32]:
     """Return the labels without those of noise at the edge of a halo, where halo and noise together are bright enough.
 
-    Beside another source a peak has to be above the median of what is around it by `rise`, too. It is not asked for if
-    much of that is of the same source, which is larger than noise then.
+    Beside another source a peak below twice the threshold, `rise`, has to be above the median of what is around it by
+    that, too; what is brighter than the peak does not count. It is not asked for if much of that is of the same source,
+    which is larger than noise then.
     """
     peaks = _peaks(labels, light)
     places = np.column_stack(np.divmod(peaks, labels.shape[1])[::-1]).astype(np.float64)
     kept = np.ones(len(peaks), dtype=np.bool_)
     rings = pixels_around((labels.shape[0], labels.shape[1]), places, disc(_AROUND[1] * fwhm, _AROUND[0] * fwhm))
     for ring in rings:
-        own, peak = np.arange(1, len(peaks) + 1)[ring.part, np.newaxis], peaks[ring.part]
-        there, near = ring.inside & ~ring.of(bad), ring.of(labels)
+        own, top = np.arange(1, len(peaks) + 1)[ring.part, np.newaxis], light.take(peaks[ring.part])
+        there, near, least = ring.inside & ~ring.of(bad), ring.of(labels), rise.take(peaks[ring.part])
         others, same = (np.count_nonzero(there & one, axis=1) for one in ((near != 0) & (near != own), near == own))
-        asked = (others > 0) & (same <= _LARGE * np.count_nonzero(there, axis=1))
-        around = medians(ring.of(light), there)[:, 0]
-        kept[ring.part] = ~asked | (light.take(peak) - around >= rise.take(peak))
+        asked = (top < 2 * least) & (others > 0) & (same <= _LARGE * np.count_nonzero(there, axis=1))
+        around = medians(ring.of(light), there & (ring.of(light) <= top[:, np.newaxis]))[:, 0]
+        kept[ring.part] = ~asked | (top - around >= least)
     return np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32)[labels]
 
 

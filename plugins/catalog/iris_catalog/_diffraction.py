@@ -106,7 +106,7 @@ def diffraction_of(mode: InstrumentMode, filter_name: str, header: Mapping[str, 
     circle of the fact ``collecting_area``.
     """
     band = _band(mode, filter_name, header)
-    if band is None:
+    if band is None or not 0 < band[0] <= band[1]:
         return None
     edges = np.linspace(*band, _WAVES + 1)
     waves = tuple(float(wave) for wave in (edges[1:] + edges[:-1]) / 2)

@@ -48,15 +48,17 @@ class Halo:
     height, scale, slope
         See above: the light in a pixel at that radius, and the shape; `scale` in pixels.
     diffracted
-        Diffracted light, in the core and outside.
+        Diffracted light of a star of flux 1, in the core and outside.
     outside
         Light between the innermost radius and the outermost that is measured.
     error
-        Standard deviation of all light: of `outside`, and of the sky in the core, which follows from it.
-    wings, wings_error
-        Light beyond that radius, if the profile goes on, and its standard deviation: anything between none and twice as
-        much of the halo, and where the pupil is not known what it would be more if it fell with r^-3 from half of it
-        on, as diffracted light does.
+        Standard deviation of all light but that of the halo beyond: of `outside`, of diffracted light beyond, and of
+        the sky in the core, which follows from these.
+    wings
+        Light beyond that radius, if the profile goes on.
+    wings_error
+        Standard deviation of the part of the halo in it: anything between none and twice as much, and where the pupil
+        is not known what it would be more if it fell with r^-3 from half of that radius on, as diffracted light does.
     sky
         Around each star, and the light of its neighbours in its core, ``(n,)``.
     reach
@@ -109,7 +111,7 @@ def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
     core = rings.edges[0]
     shape = tuple(axis.ravel() for axis in np.meshgrid(_SCALES * core, _SLOPES))
     outside, seen = _light(rings, fluxes, shape)
-    fit = _fit(rings, seen[:, :, 1:])
+    fit = _fit(rings, seen[:, 1:])
     freedom = int(np.count_nonzero(np.isfinite(rings.variance))) - len(fluxes) - 3
     factor = max(1.0, float(fit.chi.min()) / max(freedom, 1))
     probable = np.exp(-0.5 * (fit.chi - fit.chi.min()) / factor)
@@ -118,7 +120,7 @@ def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
     last = _reach(rings, fluxes, fit.amounts[:, best] @ -per_pixel(outside[..., best].T, rings.edges).T)
     unit, beyond = outside[:, 0] - outside[:, last], outside[:, last]
     # all light of a star goes with these by that outside, and by the sky that is taken from its core
-    lifted = fit.usual - seen[:, :, 0]
+    lifted = fit.usual - np.stack(np.broadcast_arrays(seen[:, 0], rings.diffracted[:, :1]))
     lever = unit + pi * core**2 * np.einsum("n,cns->cs", fluxes, lifted) / (fluxes @ fluxes)
     lever[1] += beyond[1]
     change = np.sum(fit.amounts * lever, axis=0)
@@ -160,42 +162,40 @@ class _Fit:
 
 
 def _light(rings: Rings, fluxes: Doubles, shape: tuple[Doubles, ...]) -> tuple[Doubles, Doubles]:
-    """Return the light of halos of height 1, and diffracted light of 1: outside of the edges, and what stars see of it.
+    """Return the light of a star of flux 1 outside of the edges, and what stars see of halos.
 
-    ``(2, 1 + r, s)`` for a star of flux 1, and ``(2, n, 1 + r, s)`` in a pixel of each star's core, where it is that of
-    the neighbours, and of its rings.
+    ``(2, 1 + r, s)`` for a halo of height 1 and for diffracted light of 1, and ``(n, 1 + r, s)`` in a pixel of each
+    star's core, where it is that of the neighbours, and of its rings.
     """
     core = rings.edges[0]
     halo = np.array([_beyond(edge, core, *shape) for edge in rings.edges])
     seen = rings.neighbours @ _profile(rings.apart[:, None], core, *shape)
     seen[:, 1:] -= fluxes[:, None, None] * per_pixel(halo, rings.edges)
-    outside = np.broadcast_arrays(halo, 1 - rings.enclosed[:, None])
-    return np.stack(outside), np.stack(np.broadcast_arrays(seen, rings.diffracted[..., None]))
+    return np.stack(np.broadcast_arrays(halo, 1 - rings.enclosed[:, None])), seen
 
 
 def _fit(rings: Rings, light: Doubles) -> _Fit:
     """Return the best amounts of halo and diffracted light, none below 0.
 
-    Each star's sky is eliminated: what is left are differences from the weighted mean of its rings. Without the rings
-    diffracted light is anything between none and twice what would have all light of the core.
+    Each star's sky is eliminated: what is left are differences from the weighted mean of its rings. Where the rings
+    tell nothing there is no diffracted light, with a standard deviation of 1 / sqrt(3) of what would have all light of
+    the core.
 
     Parameters
     ----------
     rings
         Around the stars.
     light
-        In them for amounts of 1, ``(2, n, r, s)``.
+        In them of halos of height 1, ``(n, r, s)``.
     """
-    weight = 1 / _uncertain(rings)
-    usual = np.einsum("nr,cnrs->cns", weight, light) / weight.sum(axis=1)[:, None]
-    root = np.sqrt(weight)
-    there = root * (rings.mean - _sky(rings)[:, None])
-    differs = root[..., None] * (light - usual[:, :, None])
-    precision = np.einsum("cnrs,dnrs->cds", differs, differs)
-    precision[1, 1] += 3 * rings.enclosed[0] ** 2
-    product = np.einsum("nr,cnrs->cs", there, differs)
-    (halo, both), (_, diffracted) = precision
-    determinant = halo * diffracted - both**2
+    root = 1 / np.sqrt(_uncertain(rings))
+    there, _ = _differences(root, rings.mean)
+    disc, usual_disc = _differences(root, rings.diffracted[:, 1:])
+    differs, usual = _differences(root, light)
+    halo, both = (np.einsum(f"nrs,{one}->s", differs, other) for one, other in (("nrs", differs), ("nr", disc)))
+    diffracted = np.full_like(halo, np.sum(disc**2) + 3 * rings.enclosed[0] ** 2)
+    product = np.stack(np.broadcast_arrays(np.einsum("nr,nrs->s", there, differs), np.sum(there * disc)))
+    precision, determinant = np.array([[halo, both], [both, diffracted]]), halo * diffracted - both**2
     covariance = np.array([[diffracted, -both], [-both, halo]]) / determinant
     alone, none = np.maximum(product / (halo, diffracted), 0), np.zeros_like(halo)
     tried = np.stack([np.einsum("cds,ds->cs", covariance, product), [alone[0], none], [none, alone[1]]])
@@ -206,8 +206,15 @@ def _fit(rings: Rings, light: Doubles) -> _Fit:
         amounts=tried[best, :, shapes].T,
         covariance=covariance,
         chi=np.sum(there**2) - better[best, shapes],
-        usual=usual,
+        usual=np.stack(np.broadcast_arrays(usual, usual_disc[:, None])),
     )
+
+
+def _differences(root: Doubles, light: Doubles) -> tuple[Doubles, Doubles]:
+    """Return light less its weighted mean in the rings of each star, over the errors, and that mean, ``(n, ...)``."""
+    root = root.reshape(*root.shape, *[1] * (light.ndim - 2))
+    usual = np.sum(root**2 * light, axis=1) / np.sum(root**2, axis=1)
+    return root * (light - usual[:, None]), usual
 
 
 def _sky(rings: Rings) -> Doubles:

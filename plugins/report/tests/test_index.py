@@ -80,16 +80,24 @@ def test_a_stack_in_counts_has_its_depth_as_a_flux(copied: Path) -> None:
     path.unlink()
     write_fits(product.replace(sci_header=science), path)
     text = text_of(make_report(copied).index)
-    assert "in the unit of the catalogue 3.5" in text
+    assert "unit of the catalogue 3.5" in text
     assert "no catalogue was made of it" not in text
 
 
 def test_detectors_that_were_read_out_together_count_once() -> None:
     entries: Any = [
-        SimpleNamespace(start=start, exposure_time=seconds)
-        for start, seconds in (("a", 100.0), ("a", 100.0), ("b", 50.0), ("", 10.0), ("", None), ("", 10.0))
+        SimpleNamespace(instrument=camera, detector=detector, start=start, exposure_time=seconds)
+        for camera, detector, start, seconds in (
+            ("IRIS", "IMG1", "a", 100.0),
+            ("IRIS", "IMG2", "a", 100.0),
+            ("IRIS", "IMG1", "a", 1.0),
+            ("Liger", "IMG1", "a", 50.0),
+            ("IRIS", "IMG1", "", 10.0),
+            ("IRIS", "IMG2", "", 10.0),
+            ("IRIS", "IMG2", "", None),
+        )
     ]
-    assert time_of(entries) == 170.0
+    assert time_of(entries) == 171.0
 
 
 def test_a_stack_that_was_made_without_an_exposure_needs_a_person(copied: Path) -> None:
