@@ -192,7 +192,7 @@ def _fit(rings: Rings, light: Doubles) -> _Fit:
     there, _ = _differences(root, rings.mean)
     disc, usual_disc = _differences(root, rings.diffracted[:, 1:])
     differs, usual = _differences(root, light)
-    halo, both = (np.einsum(f"nrs,{one}->s", differs, other) for one, other in (("nrs", differs), ("nr", disc)))
+    halo, both = np.einsum("nrs,nrs->s", differs, differs), np.einsum("nrs,nr->s", differs, disc)
     diffracted = np.full_like(halo, np.sum(disc**2) + 3 * rings.enclosed[0] ** 2)
     product = np.stack(np.broadcast_arrays(np.einsum("nr,nrs->s", there, differs), np.sum(there * disc)))
     precision, determinant = np.array([[halo, both], [both, diffracted]]), halo * diffracted - both**2
