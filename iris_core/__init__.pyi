@@ -80,6 +80,7 @@ from .keywords import parse_unit as parse_unit
 from .keywords import text_card as text_card
 from .keywords import unit_string as unit_string
 from .loading import load_plugins as load_plugins
+from .merging import total_time as total_time
 from .meta import FileHash as FileHash
 from .meta import Meta as Meta
 from .meta import ReferenceUse as ReferenceUse

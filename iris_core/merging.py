@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from math import fsum
-from operator import attrgetter, mul
+from operator import add, attrgetter, mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,24 +90,31 @@ def _times(outlines: Sequence[Exposure]) -> dict[str, tuple[Any, str]]:
     starts = [one.meta.start_time for one in outlines if one.meta.start_time is not None]
     cards: dict[str, tuple[Any, str]] = {}
     if len(seconds) == len(outlines):
-        cards["EXPTIME"] = (_seconds(outlines), "[s] sum of the exposure times")
+        readouts = ((one.meta.start_time, one.meta.detector, one.meta.exposure_time) for one in outlines)
+        cards["EXPTIME"] = (total_time(readouts), "[s] sum of the exposure times")
     if len(starts) == len(outlines) == len(seconds):
         lengths = [timedelta(seconds=number) for number in seconds]
         middles = [mjd_of(start + length / 2) for start, length in zip(starts, lengths, strict=True)]
-        last = max(start + length for start, length in zip(starts, lengths, strict=True))
-        cards["DATE-END"] = (iso_time(last), "end of the last exposure")
+        cards["DATE-END"] = (iso_time(max(map(add, starts, lengths))), "end of the last exposure")
         cards["MJD-AVG"] = (fsum(map(mul, middles, seconds)) / sum(seconds), "[d] mean time, weighted by EXPTIME")
     if len(starts) == len(outlines):
         cards["DATE-OBS"] = (iso_time(min(starts)), "start of the first exposure")
     return cards
 
 
-def _seconds(outlines: Sequence[Exposure]) -> float:
-    """Return the sum of exposure times; detectors that were read out together, at one start, count once."""
-    times: dict[Any, dict[str, float]] = {}
-    for index, one in enumerate(outlines):
-        each = times.setdefault(one.meta.start_time or index, {})
-        each[one.meta.detector] = each.get(one.meta.detector, 0.0) + (one.meta.exposure_time or 0.0)
+def total_time(readouts: Iterable[tuple[Hashable, str, float | None]]) -> float:
+    """Return the sum of exposure times [s], in which detectors that were read out together count once.
+
+    Parameters
+    ----------
+    readouts
+        Of each: when it began, which is the same for those that were read out together (nothing where it is not known),
+        the detector, and its exposure time [s].
+    """
+    times: dict[Hashable, dict[str, float]] = {}
+    for index, (start, detector, seconds) in enumerate(readouts):
+        each = times.setdefault(start or index, {})
+        each[detector] = each.get(detector, 0.0) + (seconds or 0.0)
     return fsum(max(each.values()) for each in times.values())
 
 

@@ -155,10 +155,11 @@ def _without_edges(labels: NDArray[np.int32], light: Image, rise: Image, bad: Ma
     rings = pixels_around((labels.shape[0], labels.shape[1]), places, disc(_AROUND[1] * fwhm, _AROUND[0] * fwhm))
     for ring in rings:
         own, top = np.arange(1, len(peaks) + 1)[ring.part, np.newaxis], light.take(peaks[ring.part])
-        there, near, least = ring.inside & ~ring.of(bad), ring.of(labels), rise.take(peaks[ring.part])
+        there, near, values = ring.inside & ~ring.of(bad), ring.of(labels), ring.of(light)
         others, same = (np.count_nonzero(there & one, axis=1) for one in ((near != 0) & (near != own), near == own))
+        least = rise.take(peaks[ring.part])
         asked = (top < 2 * least) & (others > 0) & (same <= _LARGE * np.count_nonzero(there, axis=1))
-        around = medians(ring.of(light), there & (ring.of(light) <= top[:, np.newaxis]))[:, 0]
+        around = medians(values, there & (values <= top[:, np.newaxis]))[:, 0]
         kept[ring.part] = ~asked | (top - around >= least)
     return np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32)[labels]
 

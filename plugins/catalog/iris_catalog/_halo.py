@@ -136,7 +136,7 @@ def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
         error=sqrt(float(probable @ (factor * variance + (change - probable @ change) ** 2))),
         wings=float(halo + diffracted),
         wings_error=max(halo / sqrt(3), _more_beyond(rings, last, fit.amounts[0] * probable, shape) - halo),
-        sky=_sky(rings) - np.einsum("cs,cns->n", fit.amounts * probable, lifted),
+        sky=fit.sky - np.einsum("cs,cns->n", fit.amounts * probable, lifted),
         reach=float(rings.edges[last]),
     )
 
@@ -151,13 +151,14 @@ class _Fit:
         The height of the halo and the diffracted light, ``(2, s)`` and ``(2, 2, s)``.
     chi
         Chi squared, ``(s,)``.
-    usual
-        Mean of the light in a star's rings for amounts of 1, ``(2, n, s)``.
+    sky, usual
+        Weighted means of each star's rings, ``(n,)``, and of the light in them for amounts of 1, ``(2, n, s)``.
     """
 
     amounts: Doubles
     covariance: Doubles
     chi: Doubles
+    sky: Doubles
     usual: Doubles
 
 
@@ -189,7 +190,7 @@ def _fit(rings: Rings, light: Doubles) -> _Fit:
         In them of halos of height 1, ``(n, r, s)``.
     """
     root = 1 / np.sqrt(_uncertain(rings))
-    there, _ = _differences(root, rings.mean)
+    there, sky = _differences(root, rings.mean)
     disc, usual_disc = _differences(root, rings.diffracted[:, 1:])
     differs, usual = _differences(root, light)
     halo, both = np.einsum("nrs,nrs->s", differs, differs), np.einsum("nrs,nr->s", differs, disc)
@@ -206,6 +207,7 @@ def _fit(rings: Rings, light: Doubles) -> _Fit:
         amounts=tried[best, :, shapes].T,
         covariance=covariance,
         chi=np.sum(there**2) - better[best, shapes],
+        sky=sky,
         usual=np.stack(np.broadcast_arrays(usual, usual_disc[:, None])),
     )
 
@@ -215,11 +217,6 @@ def _differences(root: Doubles, light: Doubles) -> tuple[Doubles, Doubles]:
     root = root.reshape(*root.shape, *[1] * (light.ndim - 2))
     usual = np.sum(root**2 * light, axis=1) / np.sum(root**2, axis=1)
     return root * (light - usual[:, None]), usual
-
-
-def _sky(rings: Rings) -> Doubles:
-    """Return the weighted mean of each star's rings, ``(n,)``: its sky, if there were no light."""
-    return np.asarray(np.average(rings.mean, axis=1, weights=1 / _uncertain(rings)))
 
 
 def _more_beyond(rings: Rings, last: int, height: Doubles, shape: tuple[Doubles, ...]) -> float:

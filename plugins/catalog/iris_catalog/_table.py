@@ -146,8 +146,8 @@ def notes_of(scene: Scene, found: Measurement, vega: float, vega_origin: str) ->
         return [*notes, "the catalogue is empty: no source stands out of the noise"]
     extended = int(np.count_nonzero(found.is_extended()))
     notes.append(f"{len(found)} sources, {extended} of them extended; FWHM of a star {found.detection.fwhm:.2f} pixels")
-    if found.is_sharp().any():
-        alone = _exposures(scene, found.places[found.is_sharp()]) == 1
+    if (sharp := found.is_sharp()).any():
+        alone = _exposures(scene, found.places[sharp]) == 1
         notes.append(
             f"sharper than a star (is_sharp), as cosmic rays and bad pixels are: {alone.size}, "
             f"{np.count_nonzero(alone)} of them where there is one exposure"

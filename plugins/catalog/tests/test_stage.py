@@ -143,6 +143,13 @@ def test_a_hot_pixel_is_sharp_and_no_star(tools: Any) -> None:
     assert any("is_sharp" in note for note in result.exposure.notes)
 
 
+def test_comments_fit_their_cards_in_any_unit(tools: Any) -> None:
+    image = tools.make_field((200, 200), np.array([18.0, 19.0]), apart=60.0).exposure
+    comments = tools.catalogue(image.replace(unit=u.electron / u.s)).exposure.sci_header.comments
+    assert comments["FLUXLIM"].startswith("[electron / s]")
+    assert all(len(text) <= 47 for text in comments)
+
+
 def test_stars_among_galaxies_are_not_sharp(tools: Any) -> None:
     """Without isolated stars nothing tells how wide a star is."""
     places = tools.spread_places((300, 300), 25, 45.0, 25.0, 1)

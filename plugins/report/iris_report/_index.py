@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from iris_core import total_time
 from iris_report._examine import Entry
 from iris_report._figures import FIGURES, figure_of
 from iris_report._gallery import Picture
@@ -146,11 +147,9 @@ def night_line(night: Night, entries: Sequence[Entry]) -> str:
 
 def time_of(entries: Sequence[Entry]) -> float:
     """Return the exposure time of all [s]; detectors that were read out together, at one start, count once."""
-    times: dict[Any, Counter[str]] = {}
-    for index, one in enumerate(entries):
-        each = times.setdefault((one.instrument, one.start or index), Counter())
-        each[one.detector] += one.exposure_time or 0.0  # type: ignore[assignment]
-    return sum(max(each.values()) for each in times.values())
+    return total_time(
+        ((one.instrument, one.start) if one.start else None, one.detector, one.exposure_time) for one in entries
+    )
 
 
 def _some(names: Sequence[str]) -> str:
