@@ -235,7 +235,7 @@ class Exposure:
 
         A pixel is invalid when its data or any variance component is not finite, or DO_NOT_USE is set.
         """
-        if is_masked(self):
+        if is_masked(self) or not any((*self.data.strides, *self.dq.strides)):  # an outline has no pixels
             return self
         dq, (data, *components) = mask_together(self.dq, [self.data, *self.variance.values()])
         return as_masked(self.replace(dq=dq, data=data, variance=dict(zip(self.variance, components, strict=True))))

@@ -10,7 +10,7 @@ import numpy as np
 
 from iris_core.arrays import Array, Flags, Image, blank_plane, total
 from iris_core.errors import InputError, some_of
-from iris_core.exposure import Exposure, planes_of, with_planes
+from iris_core.exposure import Exposure, as_masked, planes_of, with_planes
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -187,7 +187,7 @@ class Exposures(Sequence[Exposure]):
     @classmethod
     def of(cls, exposures: Iterable[Exposure], roles: Sequence[str] = (), pool: Pool | None = None) -> Self:
         """Return exposures that are in memory: to call a stage in a test."""
-        return cls([InMemory(one) for one in exposures], roles, pool)
+        return cls([InMemory(one.mask_invalid()) for one in exposures], roles, pool)
 
     def __repr__(self) -> str:
         return f"Exposures({', '.join(one.name for one in self.outlines)})"
@@ -206,8 +206,8 @@ class Exposures(Sequence[Exposure]):
 
     def part(self, index: int, rows: slice) -> Exposure:
         """Return some rows of one exposure, with its headers; it has no further planes."""
-        outline = self.outlines[index].replace(area=None, planes={})
-        return with_planes(outline, {name: self.members[index].rows(name, rows) for name in planes_of(outline)})
+        one, outline = self.members[index], self.outlines[index].replace(area=None, planes={})
+        return as_masked(with_planes(outline, {name: one.rows(name, rows) for name in planes_of(outline)}))
 
     def apart(self, name: str) -> list[Exposures]:
         """Return the exposures apart by what differs, as of `check_alike`: those of each detector, say."""

@@ -118,11 +118,8 @@ class _Line:
         """Return the exposures as the steps leave them; the files of those before are removed."""
         there = {outline.meta.path: role for outline, role in zip(exposures.outlines, exposures.roles, strict=True)}
         plans = [plan for plan in plans if plan.job.path in there]
-        members: Sequence[Member] = exposures.members
         if self.number == 0 or any(plan.steps for plan in plans):
-            made = self._together(plans, self._results(plans, members), there)
-            self.number += 1
-            return made
+            exposures = self._together(plans, self._results(plans, exposures.members), there)
         self.number += 1
         return exposures
 

@@ -16,7 +16,7 @@ from weakref import finalize
 import numpy as np
 
 from iris_core.arrays import Array, blank_plane
-from iris_core.exposure import Exposure, planes_of, with_planes
+from iris_core.exposure import Exposure, as_masked, planes_of, with_planes
 from iris_core.exposures import Checked, Member, Pool, outline_of, rows_of
 from iris_core.rows import in_threads
 from iris_core.workers.warned import logged, replay
@@ -172,7 +172,7 @@ class Spilled:
     def read(self) -> Exposure:
         """Return the exposure."""
         planes = {name: one if isinstance(one, np.ndarray) else one.read() for name, one in self.planes.items()}
-        return with_planes(self.outline, {**planes_of(self.outline), **planes})
+        return as_masked(with_planes(self.outline, {**planes_of(self.outline), **planes}))  # as every stage leaves them
 
     def rows(self, plane: str, where: slice) -> Array:
         """Return some rows of a plane."""

@@ -122,14 +122,14 @@ def consistent(values: Image, tolerance: Image, relative: Image) -> Mask:
     values
         ``(n, ...)``; NaN where they are not valid.
     tolerance
-        ``(n, ...)``: how far a value may be off, by its own standard deviation.
+        ``(n, ...)``, or ``(1, ...)`` for all: how far a value may be off, by its own standard deviation.
     relative
         Variance of each image relative to the first, ``(n,)``.
     """
     keep = np.isfinite(values)
-    flat = [plane.reshape(len(values), -1) for plane in (values, tolerance, keep)]
     # The median lies between the lowest and the highest: mostly these are so near that nothing needs it.
     near = np.fmax.reduce(values, axis=0) - np.fmin.reduce(values, axis=0) <= tolerance.min(axis=0)
+    flat = [plane.reshape(len(values), -1) for plane in (values, np.broadcast_to(tolerance, values.shape), keep)]
     _put(flat, np.flatnonzero(~near), lambda some, widths: _clipped(some, widths, relative))
     return keep
 

@@ -8,8 +8,7 @@ from math import isqrt
 
 import numpy as np
 
-from iris_background._clip import bits_of
-from iris_core import DQ, Exposure, Exposures, Flags, Image
+from iris_core import Exposure, Exposures, Flags, Image, Mask
 
 __all__ = ["Frame", "FrameInFile", "Part", "frames_of", "sample", "signed_error"]
 
@@ -21,7 +20,7 @@ _SAMPLE = 250_000
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One image of a stack, as views into the planes of its exposure.
+    """One image of a stack, as views into the planes of its exposure: NaN in all of them where a pixel is invalid.
 
     Parameters
     ----------
@@ -38,6 +37,8 @@ class Frame:
         What the data are multiplied by, and the variance by its square.
     offset
         What is then added to the data.
+    hidden
+        Further pixels that are not valid here, ``(ny, nx)``.
     """
 
     data: Image
@@ -46,6 +47,7 @@ class Frame:
     shared: Mapping[str, Image] = field(default_factory=dict)
     factor: float = 1.0
     offset: float = 0.0
+    hidden: Mask | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,27 +62,27 @@ class Frame:
             dq=self.dq[part],
             variance=tuple(plane[part] for plane in self.variance),
             shared={name: plane[part] for name, plane in self.shared.items()},
+            hidden=None if self.hidden is None else self.hidden[part],
         )
 
     def values(self, out: Image | None = None) -> Image:
         """Return the data, in `out` where it is given; NaN in the pixels that are not valid."""
-        valid = np.isfinite(self.data) & ((self.dq & DQ.DO_NOT_USE) == 0)
-        for component in (*self.variance, *self.shared.values()):
-            valid &= np.isfinite(component)
         data: Image = np.multiply(self.data, np.float32(self.factor), out=out, dtype=np.float32)
         if self.offset:
             data += np.float32(self.offset)
-        bits = data.view(np.uint32)
-        bits |= ~bits_of(valid)
+        if self.hidden is not None:
+            np.copyto(data, np.float32(np.nan), where=self.hidden)
         return data
 
     def variances(self, out: Image | None = None) -> Image:
         """Return the variance, in `out` where it is given: the sum of the components."""
         total: Image = np.empty(self.shape, dtype=np.float32) if out is None else out
-        total[:] = 0
-        for component in self.variance:
+        first, *others = self.variance or (np.float32(0),)
+        total[:] = first
+        for component in others:
             total += component
-        total *= np.float32(self.factor**2)
+        if self.factor != 1:
+            total *= np.float32(self.factor**2)
         return total
 
     def with_known_errors(self) -> Frame:
@@ -139,6 +141,7 @@ class FrameInFile:
 
 def frames_of(exposure: Exposure, shared: Sequence[str] = ()) -> list[Frame]:
     """Return the integrations of an exposure; the components `shared` apart."""
+    exposure = exposure.mask_invalid()
     images = range(len(exposure.data)) if exposure.is_integrations else [...]
     frames = []
     for image in images:

@@ -137,17 +137,24 @@ def _combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) ->
         frame.values(out=plane)
     variances = _variances(frames, noise)
     keep = np.isfinite(values)
-    valid = _each(keep)
+    valid, number, bits = _each(keep), count_kept(keep), bits_of(keep)
+    variance = sum_kept(variances, bits)
     if noise is not None:
-        keep = _agreeing(values, variances, noise, sigma)
-    number, bits = _number(keep), bits_of(keep)
+        keep = _agreeing(values, variances, variance, bits, number, noise, sigma)
+        kept = count_kept(keep)
+        fewer = np.nonzero(kept != number)
+        every = slice(None), *fewer
+        bits[every] = bits_of(keep[every])
+        variance[fewer] = sum_kept(variances[every], bits[every])
+        number = kept
+    number = np.where(number == 0, np.float32(np.nan), number.astype(np.float32))
     mean = sum_kept(values, bits) / number
     if noise is not None and noise.drifts.any():
         _level_out(mean, values, keep, noise)
     errors = {name: [frame.shared_error(name) for frame in frames] for name in frames[0].shared}
     return Stack(
         mean=mean,
-        variance=None if is_unknown(frames, noise) else sum_kept(variances, bits) / (number * number),
+        variance=None if is_unknown(frames, noise) else variance / (number * number),
         shared={name: sum_kept(each, bits) / number for name, each in errors.items()},
         dq=_reasons(frames, np.isnan(number)),
         counts=(valid, _each(keep)),
@@ -155,22 +162,33 @@ def _combine_part(frames: Sequence[Frame], sigma: float, noise: Noise | None) ->
     )
 
 
-def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Mask:
+def _agreeing(
+    values: Image, variances: Image, total: Image, bits: Array, number: Array, noise: Noise, sigma: float
+) -> Mask:
     """Return which values of a stack agree with the others of their pixel, when the drift of each image is taken off.
 
     The standard deviation of a value is what the errors of the images foretell, averaged over the images so that an
     outlier does not excuse itself by its own Poisson noise; widened where the stack as a whole scatters more.
+
+    Parameters
+    ----------
+    values, variances
+        ``(n, ny, nx)``.
+    total, number
+        Sum of the variances of the valid values, and how many these are, ``(ny, nx)``.
+    bits
+        Of the valid values: see `bits_of`.
+    noise
+        What the clip goes by.
+    sigma
+        Where it is.
     """
-    valid = np.isfinite(values)
     relative = noise.weights * np.square(1 - noise.parts)
     widths = np.sqrt(relative if np.ptp(relative) else relative[:1])[:, np.newaxis, np.newaxis]
-    number = np.maximum(count_kept(valid), 1).astype(np.float32)
-    alike = variances
     if np.any(noise.weights != 1):
-        alike = np.divide(variances, noise.weights[:, np.newaxis, np.newaxis], dtype=np.float32)
-    expected = np.sqrt(sum_kept(alike, bits_of(valid)) / number)
+        total = sum_kept(np.divide(variances, noise.weights[:, np.newaxis, np.newaxis], dtype=np.float32), bits)
+    expected = np.sqrt(total / np.maximum(number, 1).astype(np.float32))
     tolerance = np.float32(sigma * noise.inflation) * widths * expected + noise.rounding
-    tolerance = np.broadcast_to(tolerance, values.shape)
     levelled = noise.without_drift(values) if noise.drifts.any() else values
     return consistent(levelled, tolerance, relative)
 
@@ -178,12 +196,6 @@ def _agreeing(values: Image, variances: Image, noise: Noise, sigma: float) -> Ma
 def _each(keep: Mask) -> Array:
     """Return how many values are kept of each image."""
     return np.array([np.count_nonzero(kept) for kept in keep])
-
-
-def _number(keep: Mask) -> Image:
-    """Return how many values of each pixel are kept, NaN where none is."""
-    number = count_kept(keep).astype(np.float32)
-    return np.where(number == 0, np.float32(np.nan), number)
 
 
 def _variances(frames: Sequence[Frame], noise: Noise | None) -> Image:

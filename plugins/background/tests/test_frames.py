@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,11 +28,13 @@ def frame(*values: float, variance: float = 1.0, factor: float = 1.0) -> Frame:
 
 
 def test_values_are_nan_where_anything_is_not_valid() -> None:
-    dq = np.array([[0, DQ.HOT, DQ.DO_NOT_USE | DQ.HOT, 0, 0, 0]], dtype=np.uint32)
-    image = Frame(
-        plane(1, 2, 3, np.nan, 5, 6), dq, (plane(1, 1, 1, 1, np.inf, 1),), {"flat": plane(1, 1, 1, 1, 1, np.nan)}, 2.0
-    )
-    np.testing.assert_array_equal(image.values(), plane(2, 4, np.nan, np.nan, np.nan, np.nan))
+    dq = np.array([[0, DQ.HOT, DQ.DO_NOT_USE | DQ.HOT, 0, 0, 0, 0]], dtype=np.uint32)
+    variance = {"rnoise": plane(1, 1, 1, 1, np.inf, 1, 1), "flat": plane(1, 1, 1, 1, 1, np.nan, 1)}
+    exposure = make_exposure((1, 7)).replace(data=plane(1, 2, 3, np.nan, 5, 6, 7), dq=dq, variance=variance)
+    (image,) = frames_of(exposure, ("flat",))
+    hidden = replace(image, factor=2.0, hidden=np.array([[0, 0, 0, 0, 0, 0, 1]], dtype=np.bool_))
+    np.testing.assert_array_equal(image.values(), plane(1, 2, np.nan, np.nan, np.nan, np.nan, 7))
+    np.testing.assert_array_equal(hidden.values(), plane(2, 4, np.nan, np.nan, np.nan, np.nan, np.nan))
 
 
 def test_variances_are_the_sum_of_the_components_times_the_square_of_the_factor() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from iris_background import count_kept, middle
 
-from iris_core import DQ, Exposures, Image, Rows, in_threads, row_blocks
+from iris_core import Exposures, Image, Rows, in_threads, row_blocks
 from iris_sky._place import Grid, Index
 
 if TYPE_CHECKING:
@@ -110,10 +110,9 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
     hides = bool(plane.any())
 
     def without_sky(rows: Rows) -> tuple[slice, list[Image]]:
-        usable = (rows.dq & DQ.DO_NOT_USE) == 0
-        values = np.where(usable & np.isfinite(rows.data), rows.data, np.float32(np.nan))
+        values = rows.data
         masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
-        skies, left = np.where(np.stack(masked), np.float32(np.nan), values), []
+        skies, left = np.where(np.stack(masked), np.float32(np.nan), values) if hides else values, []
         for one, others in enumerate(near):
             sky = first_sky(_at_level(skies, one, others, levels), levels.deviation * levels.inflation)
             hidden = np.isnan(sky) & np.isfinite(values[one])
@@ -124,7 +123,7 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
             left.append(values[one] - sky)
         return rows.where, left
 
-    for where, images in in_threads(without_sky, exposures.rows("data", "dq", budget=_BUDGET)):
+    for where, images in in_threads(without_sky, exposures.rows("data", budget=_BUDGET)):
         for image, placement in zip(images, grid.placements, strict=True):
             stack.add(image, placement.index(where))
     return stack

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from iris_background import Frame, Noise, Sky, combine, measure_residual
 
-from iris_core import DQ, Exposure, Exposures, Flags, Image, in_threads, thread_safe, unit_string
+from iris_core import DQ, Exposure, Exposures, Image, in_threads, thread_safe, unit_string
 from iris_sky._notes import notes_of
 
 if TYPE_CHECKING:
@@ -169,10 +169,9 @@ def _frames(part: slice, others: Others, masks: Masks, grid: Mask, some: Any = .
     """Return `some` pixels of some rows of the others as images at the level of the exposure, their objects masked."""
     frames = []
     for k, (member, placement) in enumerate(zip(others.exposures.members, others.placements, strict=True)):
-        masked = masks.of_rows(grid, placement, part)[some]
-        dq: Flags = member.rows("dq", part)[some] | masked.astype(np.uint32) * np.uint32(DQ.DO_NOT_USE)
         names = [name for name in member.outline.variance if others.noise.known and name not in others.shared]
         known = tuple(member.rows(f"variance:{name}", part)[some] for name in names)
-        data = member.rows("data", part)[some]
-        frames.append(Frame(data, dq, known, factor=others.factors[k], offset=others.offsets[k]))
+        data, dq = (member.rows(name, part)[some] for name in ("data", "dq"))
+        hidden = masks.of_rows(grid, placement, part)[some]
+        frames.append(Frame(data, dq, known, {}, others.factors[k], others.offsets[k], hidden))
     return frames
