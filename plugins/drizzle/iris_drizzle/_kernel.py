@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from iris_drizzle._planes import Flags, Grid, Image, Plane, SplineMap, Survey
 
 # The extension is compiled where the package is installed and there is a compiler.
-_native: Any = None
+native: Any = None
 with suppress(ImportError):
-    from iris_drizzle import _native
+    from iris_drizzle import _native as native
 
-__all__ = ["drizzle", "instructions", "lay_out", "survey"]
+__all__ = ["drizzle", "fastest", "instructions", "lay_out", "native", "survey"]
 
 # Rows and columns of the block of the grid that a thread works on at a time: its sums are 4 MB.
 _BLOCK = (256, 512)
@@ -30,7 +30,7 @@ def instructions() -> tuple[str, ...]:
 
     They are ``avx2``, for processors that have it, and ``portable``. Both give the same bits.
     """
-    return () if _native is None else tuple(_native.instructions())
+    return () if native is None else tuple(native.instructions())
 
 
 def survey(image: Image, rows: slice, using: str = "") -> Survey:
@@ -49,7 +49,7 @@ def survey(image: Image, rows: slice, using: str = "") -> Survey:
     unused, total = np.empty(shape, dtype=np.uint8), np.empty(shape[0])
     weighted, unweighted = np.empty(shape[0], dtype=np.int64), np.empty(shape[0], dtype=np.int64)
     to = unused, total, weighted, unweighted
-    _native.survey(using or _fastest(), image.shape, *_planes(image), (rows.start, rows.stop), to)
+    native.survey(using or fastest(), image.shape, *_planes(image), (rows.start, rows.stop), to)
     return Survey(unused=unused.view(np.bool_), total=total, weighted=weighted, unweighted=unweighted)
 
 
@@ -88,12 +88,12 @@ def drizzle(
     """
     if not 0 < pixfrac <= 1:
         raise ValueError(f"pixfrac {pixfrac}: a number above 0 and up to 1 is needed")
-    using, total = using or _fastest(), list(grid.variance) == ["total"] and bool(image.variance)
+    using, total = using or fastest(), list(grid.variance) == ["total"] and bool(image.variance)
     if not total and list(grid.variance) != list(image.variance):
         raise ValueError(f"variances {list(grid.variance)} cannot be made of {list(image.variance)}")
     spline = _spline(mapping, image.shape[0], offset)
-    bounds = np.empty((-(-image.shape[0] // _native.TILE_ROWS), -(-image.shape[1] // _native.TILE_COLUMNS), 4))
-    _native.bounds(using, image.shape, spline, bounds)
+    bounds = np.empty((-(-image.shape[0] // native.TILE_ROWS), -(-image.shape[1] // native.TILE_COLUMNS), 4))
+    native.bounds(using, image.shape, spline, bounds)
     ny, nx = grid.data.shape
     planes = grid.data, grid.weight, grid.dq, tuple(grid.variance.values()), (ny, nx)
     width = 4 * -(-(2 + len(grid.variance)) // 4)
@@ -104,7 +104,7 @@ def drizzle(
         scratch = np.empty(block[0] * block[1] * width)
         for first, last, left, right in blocks:
             size = (last - first) * (right - left) * width
-            _native.drizzle(*given, (first, last, left, right), scratch[:size])
+            native.drizzle(*given, (first, last, left, right), scratch[:size])
 
     number = min(threads or _threads(), len(blocks))
     queue = iter(blocks)
@@ -151,7 +151,7 @@ def lay_out(
     """
     y, x = (np.ascontiguousarray(one, dtype=np.int64) for one in pixels)
     given = y, x, np.ascontiguousarray(flags), len(y)
-    _native.lay_out(shape, _spline(mapping, shape[0], offset), given, points, size, (share, bits, *share.shape))
+    native.lay_out(shape, _spline(mapping, shape[0], offset), given, points, size, (share, bits, *share.shape))
 
 
 def _spline(mapping: SplineMap, rows: int, offset: tuple[float, float]) -> tuple[Any, ...]:
@@ -170,8 +170,9 @@ def _blocks(shape: tuple[int, int], block: tuple[int, int]) -> list[tuple[int, i
     ]
 
 
-def _fastest() -> str:
-    if _native is None:
+def fastest() -> str:
+    """Return the first of `instructions`."""
+    if native is None:
         raise RuntimeError("iris-drizzle was installed without a compiler (C++17) and cannot drizzle; install it again")
     return instructions()[0]
 

@@ -6,6 +6,7 @@ from typing import Any
 TILE_ROWS: int
 TILE_COLUMNS: int
 MOST_COMPONENTS: int
+MOST_IMAGES: int
 
 # Data, DQ, variances; a constant and components; the bits that are not used, and those that are not handed on.
 _Planes = tuple[Any, Any, Sequence[Any]]
@@ -50,5 +51,24 @@ def drizzle(
     grid: _Grid,
     block: tuple[int, int, int, int],
     scratch: Any,
+    /,
+) -> None: ...
+def clip(
+    instructions: str,
+    layers: tuple[tuple[Any, tuple[Any, ...], Any | None, float, float, float], ...],
+    size: int,
+    rules: tuple[float, float, float],
+    to: tuple[Any, Any, Any, Any],
+    /,
+) -> None: ...
+def interpolate(
+    instructions: str,
+    image: Any,
+    count: Any | None,
+    shape: tuple[int, int],
+    lines: tuple[Any, Any, Any],
+    sizes: tuple[int, int, int],
+    rules: tuple[float, float, float],
+    to: tuple[Any, Any | None],
     /,
 ) -> None: ...

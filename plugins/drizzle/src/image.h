@@ -82,12 +82,53 @@ struct Points {
 // Low and high x and y of the drops of each tile, on the grid, edges of pixels at whole numbers: (rows, columns, 4).
 using Bounds = double;
 
+// The most images of a stack.
+constexpr int kMostImages = 64;
+
+// An image of a stack: its values are data * factor + offset, NaN where they are hidden.
+struct Layer {
+    const float* data;
+    int number;                   // of variance components; 0: unknown
+    const float* variance[kMostComponents];
+    const std::uint8_t* hidden;   // or null
+    float factor, square, offset; // the variance is multiplied by `square`
+};
+
+// Images of `size` pixels each, and what comes out.
+struct Stack {
+    const Layer* layers;
+    int images;
+    std::int64_t size;
+    float tolerance;              // of a value, in its standard deviations
+    float rounding;               // what is added to it
+    float unmeasured;             // the variance of a value for which there is none
+    float *mean, *variance;
+    std::int64_t *valid, *clipped;  // of each image
+};
+
+// An image, and the rows of another one: the places of their pixels are linear between nodes along the rows.
+struct Between {
+    const float* image;           // (ny, nx), NaN where there is no value
+    std::int64_t ny, nx;
+    const double* along;          // (2, rows, nodes): x and y at the nodes, in units of `quantum`
+    const std::int32_t* cell;     // (columns): the node before each pixel
+    const double* share;          // (columns): the place between it and the next
+    std::int64_t rows, columns, nodes;
+    double quantum, first;        // the row of y that is the first of the image
+    float least;                  // weight that the valid pixels of a value have to have
+    const std::uint8_t* count;    // (ny, nx), or null
+    float* values;                // (rows, columns)
+    std::uint8_t* counts;         // (rows, columns): those of the nearest pixels
+};
+
 struct Kernel {
     const char* name;
     void (*drizzle)(const Input&, const Bounds*, double* accumulators, const Output&);
     void (*survey)(const Input&, const Survey&);
     void (*bounds)(const Map&, Bounds*);
     void (*lay_out)(const Map&, const Points&);
+    void (*clip)(const Stack&);
+    void (*interpolate)(const Between&);
 };
 
 extern const Kernel portable, avx2;

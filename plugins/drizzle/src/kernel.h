@@ -533,8 +533,14 @@ void drizzle_block(const Input& in, const Bounds* bounds, double* values, const 
 }
 
 }  // namespace
+}  // namespace iris
+
+#include "stack.h"
+#include "between.h"
+
+namespace iris {
 
 extern const Kernel NAME;
-const Kernel NAME = {KERNEL_NAME, drizzle_block, survey_rows, bounds_of_tiles, lay_out_points};
+const Kernel NAME = {KERNEL_NAME, drizzle_block, survey_rows, bounds_of_tiles, lay_out_points, clip_stack, interpolate_rows};
 
 }  // namespace iris

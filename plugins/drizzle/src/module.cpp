@@ -53,14 +53,14 @@ class Buffers {
     bool failed() const { return failed_; }
 
   private:
-    static constexpr int kMost = 3 * kMostComponents + 16;
+    static constexpr int kMost = kMostImages * 8 + 16;
     Py_buffer views_[kMost];
     int count_ = 0;
     bool failed_ = false;
 };
 
 // Formats of numpy's types.
-constexpr const char *kFloat = "f", *kDouble = "d", *kUint32 = "I", *kInt32 = "i", *kByte = "B", *kInt64 = "l";
+constexpr const char *kFloat = "f", *kDouble = "d", *kUint32 = "I", *kInt32 = "i", *kByte = "B", *kBool = "?", *kInt64 = "l";
 
 bool runs(const Kernel& kernel) {
 #if defined(__x86_64__)
@@ -242,12 +242,85 @@ PyObject* lay_out(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
+// An image of a stack: (data, variances, hidden or None, factor, square, offset).
+bool read_layer(Buffers& buffers, PyObject* given, std::int64_t size, Layer& layer) {
+    PyObject *data, *variances, *hidden;
+    if (!PyArg_ParseTuple(given, "OOOfff", &data, &variances, &hidden, &layer.factor, &layer.square, &layer.offset))
+        return false;
+    layer.data = buffers.take<const float>(data, size, kFloat, "data");
+    layer.number = buffers.take_all<const float>(variances, size, kFloat, "variance", layer.variance);
+    layer.hidden = nullptr;
+    if (hidden != Py_None) layer.hidden = buffers.take<const std::uint8_t>(hidden, size, kBool, "hidden");
+    return !buffers.failed() && !PyErr_Occurred();
+}
+
+PyObject* clip(PyObject*, PyObject* args) {
+    const char* name;
+    PyObject *images, *mean, *variance, *valid, *clipped;
+    long long size;
+    Layer layers[kMostImages];
+    Stack stack = {};
+    Buffers buffers;
+    if (!PyArg_ParseTuple(args, "sOL(fff)(OOOO)", &name, &images, &size, &stack.tolerance, &stack.rounding,
+                          &stack.unmeasured, &mean, &variance, &valid, &clipped))
+        return nullptr;
+    const Kernel* kernel = kernel_named(name);
+    const Py_ssize_t number = PyTuple_Size(images);
+    if (!kernel || number < 0) return nullptr;
+    if (number > kMostImages) return buffers.fail("at most 64 are taken", "images");
+    for (Py_ssize_t k = 0; k < number; ++k)
+        if (!read_layer(buffers, PyTuple_GetItem(images, k), size, layers[k])) return nullptr;
+    stack.layers = layers, stack.images = static_cast<int>(number), stack.size = size;
+    stack.mean = buffers.take<float>(mean, size, kFloat, "mean", true);
+    stack.variance = buffers.take<float>(variance, size, kFloat, "variance", true);
+    stack.valid = buffers.take<std::int64_t>(valid, number, kInt64, "valid", true);
+    stack.clipped = buffers.take<std::int64_t>(clipped, number, kInt64, "clipped", true);
+    if (buffers.failed()) return nullptr;
+    Py_BEGIN_ALLOW_THREADS
+    kernel->clip(stack);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+PyObject* interpolate(PyObject*, PyObject* args) {
+    const char* name;
+    PyObject *image, *along, *cell, *share, *count, *values, *counts;
+    long long ny, nx, rows, columns, nodes;
+    Between in = {};
+    Buffers buffers;
+    if (!PyArg_ParseTuple(args, "sOO(LL)(OOO)(LLL)(ddf)(OO)", &name, &image, &count, &ny, &nx, &along, &cell, &share,
+                          &rows, &columns, &nodes, &in.quantum, &in.first, &in.least, &values, &counts))
+        return nullptr;
+    const Kernel* kernel = kernel_named(name);
+    if (!kernel) return nullptr;
+    if (ny < 1 || nx < 1 || nodes < 2) return buffers.fail("at least one pixel and two nodes are needed", "image");
+    in.ny = ny, in.nx = nx, in.rows = rows, in.columns = columns, in.nodes = nodes;
+    in.image = buffers.take<const float>(image, ny * nx, kFloat, "image");
+    in.along = buffers.take<const double>(along, 2 * rows * nodes, kDouble, "along");
+    in.cell = buffers.take<const std::int32_t>(cell, columns, kInt32, "cell");
+    in.share = buffers.take<const double>(share, columns, kDouble, "share");
+    in.values = buffers.take<float>(values, rows * columns, kFloat, "values", true);
+    if (count != Py_None) {
+        in.count = buffers.take<const std::uint8_t>(count, ny * nx, kByte, "count");
+        in.counts = buffers.take<std::uint8_t>(counts, rows * columns, kByte, "counts", true);
+    }
+    if (buffers.failed()) return nullptr;
+    for (std::int64_t column = 0; column < columns; ++column)
+        if (in.cell[column] < 0 || in.cell[column] > nodes - 2) return buffers.fail("not between nodes", "cell");
+    Py_BEGIN_ALLOW_THREADS
+    kernel->interpolate(in);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 PyMethodDef kMethods[] = {
     {"instructions", instructions, METH_NOARGS, "Names of the instruction sets that this machine has, fastest first."},
     {"bounds", find_bounds, METH_VARARGS, "Fill in where the tiles of an image may fall."},
     {"survey", survey, METH_VARARGS, "Find the pixels of some rows that are not used, and the weights of the others."},
     {"lay_out", lay_out, METH_VARARGS, "Lay out drops as points."},
     {"drizzle", drizzle, METH_VARARGS, "Make a block of a grid."},
+    {"interpolate", interpolate, METH_VARARGS, "Give the values of an image at the pixels of another one."},
+    {"clip", clip, METH_VARARGS, "Take the mean of a stack without what does not agree."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -259,7 +332,8 @@ PyMODINIT_FUNC PyInit__native() {
     PyObject* module = PyModule_Create(&kModule);
     if (module && (PyModule_AddIntConstant(module, "TILE_ROWS", kTileRows) ||
                    PyModule_AddIntConstant(module, "TILE_COLUMNS", kTileColumns) ||
-                   PyModule_AddIntConstant(module, "MOST_COMPONENTS", kMostComponents)))
+                   PyModule_AddIntConstant(module, "MOST_COMPONENTS", kMostComponents) ||
+                   PyModule_AddIntConstant(module, "MOST_IMAGES", kMostImages)))
         Py_CLEAR(module);
     return module;
 }

@@ -86,7 +86,7 @@ def test_planes_of_any_layout_and_order_of_bytes_are_taken(scene: Maker, turned:
 
 def test_without_a_compiler_it_says_so(scene: Maker, turned: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     one = scene(turned(0.0))
-    monkeypatch.setattr(_kernel, "_native", None)
+    monkeypatch.setattr(_kernel, "native", None)
     assert iris_drizzle.instructions() == ()
     with pytest.raises(RuntimeError, match="without a compiler"):
         one.drizzled()

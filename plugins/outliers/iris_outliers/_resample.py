@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import iris_drizzle
 import numpy as np
+from iris_drizzle import LineMap, instructions
 from iris_wcs import PixelMap
 
 from iris_core import Array, Doubles, Image, in_threads
@@ -51,11 +53,18 @@ def interpolate(image: Image, places: PixelMap, where: slice, first: int = 0, le
     if places.shift is not None:
         _copy(image, made, (places.shift[1] + where.start - first, places.shift[0]))
         return made
+    if instructions():
+        return iris_drizzle.interpolate(np.ascontiguousarray(image), _lines(places, where), first=first, least=least)[0]
     for band in bands(where, places.shape[1]):
         at = places.rows(band)
         at[1] -= first
         made[band.start - where.start : band.stop - where.start] = _bilinear(image, at, least)
     return made
+
+
+def _lines(places: PixelMap, where: slice) -> LineMap:
+    along, cell, share = places.lines(where)
+    return LineMap(along=along, cell=cell.astype(np.int32), share=share, quantum=places.quantum)
 
 
 def _copy(image: Array, made: Array, start: tuple[int, int]) -> None:
@@ -131,7 +140,14 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
             _copy(one, made, places.shift[::-1])
         return values, counts
 
+    if instructions():
+        image, count = np.ascontiguousarray(image), np.ascontiguousarray(count)
+
     def put(band: slice) -> None:
+        if instructions():
+            given = image, _lines(places, band)
+            values[band], counts[band] = iris_drizzle.interpolate(*given, least=_HALF, count=count)
+            return
         needed = rows_needed(places, band, image.shape[0])
         if needed.stop > needed.start:
             at = places.rows(band)
@@ -146,7 +162,7 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
 def _nearest(image: Array, at: Doubles) -> Array:
     """Return the values of an image in the pixels nearest to places; 0 beyond it."""
     on = _on_image(at, image.shape)
-    values = image.take(_index(np.rint(on), image.shape))
+    values = image.take(_index(np.floor(on + _HALF), image.shape))
     if on is not at:
         values[np.any(np.abs(at - on) > _HALF, axis=0)] = 0
     return np.asarray(values)

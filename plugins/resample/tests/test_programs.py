@@ -21,7 +21,7 @@ compiled = pytest.mark.skipif(not iris_drizzle.instructions(), reason="iris-driz
 
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    return lambda: monkeypatch.setattr(_kernel, "_native", None)
+    return lambda: monkeypatch.setattr(_kernel, "native", None)
 
 
 def both(exposure: Exposure, params: ResampleParams, without_compiler: Callable[[], None]) -> tuple[Exposure, Exposure]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,8 +17,6 @@ __all__ = ["PixelMap", "Plane", "choose_plane"]
 
 # Pixels between the nodes at which the WCS is evaluated: between them the distortion of a camera is linear to 1e-3.
 _STEP = 32
-# Places are whole multiples of 1/1024 pixel: the same whatever rows are computed together.
-_QUANTA = 1024
 # A shift by whole pixels to so much is one: no value need be interpolated.
 _WHOLE = 0.01
 # Newton's steps to the pixel of a place, at most, and the step [pixel] that is the last one.
@@ -96,11 +94,17 @@ class PixelMap:
         Rows and columns of the image.
     shift
         x and y of the first pixel, where the map is a shift by whole pixels.
+
+    Attributes
+    ----------
+    quantum
+        Places are whole multiples of it [pixel]: the same whatever rows are computed together.
     """
 
     nodes: Doubles
     shape: tuple[int, int]
     shift: tuple[int, int] | None = None
+    quantum: ClassVar = 2.0**-10
 
     @classmethod
     def of(cls, plane: Plane, wcs: WCS, shape: tuple[int, int]) -> PixelMap:
@@ -117,11 +121,23 @@ class PixelMap:
 
     def rows(self, where: slice) -> Doubles:
         """Return x and y of the pixels of some rows, ``(2, rows, columns)``, to 1/1024 pixel."""
-        along = _between(self.nodes * _QUANTA, np.arange(where.start, where.stop), self.shape[0], axis=1)
-        places = _between(along, np.arange(self.shape[1]), self.shape[1], axis=2)
+        places = _linear(*self.lines(where), axis=2)
         np.rint(places, out=places)
-        places *= 1 / _QUANTA
+        places *= self.quantum
         return places
+
+    def lines(self, where: slice) -> tuple[Doubles, Array, Doubles]:
+        """Return what the places of the pixels of some rows are made of.
+
+        Returns
+        -------
+        along
+            x and y at the nodes of each row, in units of `quantum`, ``(2, rows, nodes)``.
+        cell, share
+            The node before each column, and the place between it, 0, and the next, 1, ``(columns,)``.
+        """
+        along = _between(self.nodes / self.quantum, np.arange(where.start, where.stop), self.shape[0], axis=1)
+        return along, *_cells(np.arange(self.shape[1]), self.nodes.shape[2], self.shape[1])
 
     def span(self, where: slice) -> tuple[float, float]:
         """Return the least and the largest y of the pixels of some rows, to 1/1024 pixel."""
@@ -170,7 +186,11 @@ def _lattice(shape: tuple[int, int]) -> Doubles:
 
 def _between(nodes: Doubles, at: Array, size: int, axis: int) -> Doubles:
     """Return values at some rows or columns of an image of `size` of them, linear between the nodes."""
-    first, share = _cells(at, nodes.shape[axis], size)
+    return _linear(nodes, *_cells(at, nodes.shape[axis], size), axis)
+
+
+def _linear(nodes: Doubles, first: Array, share: Doubles, axis: int) -> Doubles:
+    """Return values linear between the nodes `first` and the next."""
     share = share.reshape([-1 if one == axis else 1 for one in range(nodes.ndim)])
     values = np.take(np.diff(nodes, axis=axis), first, axis=axis)
     values *= share
