@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from iris_core import Array, Flags, Image, row_blocks
+from iris_core import Array, Flags, Image, in_threads, row_blocks
 from iris_resample._drizzle import Resampled
 from iris_resample._layout import Place
 from iris_resample._unused import Unused
@@ -69,9 +69,12 @@ class Coadd:
         self.unused.merge(one.unused[0], where, one.typical)
         self.unweighted += one.unweighted
         self.program = one.program
-        given = False
-        for block in row_blocks(place.shape):
-            given |= self._add_rows(one, where, block, self._context[plane], np.uint32(1 << bit), seconds)
+        context, flag = self._context[plane], np.uint32(1 << bit)
+
+        def add(block: tuple[int | slice, ...]) -> bool:
+            return self._add_rows(one, where, block, context, flag, seconds)
+
+        given = any([*in_threads(add, row_blocks(place.shape))])
         self.number += given
         return given
 

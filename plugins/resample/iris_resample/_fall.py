@@ -8,7 +8,7 @@ import iris_drizzle
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_core import DQ
+from iris_core import DQ, in_threads
 from iris_resample._drizzle import (
     Drop,
     Planes,
@@ -81,16 +81,19 @@ def _survey(
 ) -> None:
     """Find the pixels that are not used, what they would have given, and the weights of the others."""
     offset = float(place.offset[0]), float(place.offset[1])
-    for first in range(0, image.shape[0], _BAND):
+
+    def survey(first: int) -> tuple[int, slice, iris_drizzle.Survey]:
         last = min(first + _BAND, image.shape[0])
-        start, stop = max(first - 1, 0), min(last + 1, image.shape[0])
-        found = iris_drizzle.survey(image, slice(start, stop))
-        own = slice(first - start, last - start)
+        start = max(first - 1, 0)
+        found = iris_drizzle.survey(image, slice(start, min(last + 1, image.shape[0])))
+        return start, slice(first - start, last - start), found
+
+    for start, own, found in in_threads(survey, range(0, image.shape[0], _BAND)):
 
         def lay_out(y: NDArray[np.intp], x: NDArray[np.intp], *how: Any, start: int = start) -> None:
             iris_drizzle.lay_out(mapping.spline, image.shape, offset, (y + start, x), *how)
 
-        unused.add(found.unused, image.dq[start:stop], lay_out, own, drop.width, drop.ratio)
+        unused.add(found.unused, image.dq[start : start + len(found.unused)], lay_out, own, drop.width, drop.ratio)
         # One row after the other: the sum does not depend on how many are surveyed at a time.
         for total in found.total[own]:
             totals.add(float(total), 0, 0)
