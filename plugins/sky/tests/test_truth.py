@@ -92,13 +92,16 @@ def test_the_flux_of_stars_is_kept(fields: Any, number: int, limit: float) -> No
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 9])
 def test_ghosts_are_shallower_than_one_percent_of_those_without_masks(dither: Any, number: int) -> None:
-    """Light f that is not masked leaves -f/(n - 1) where it falls in the other exposures."""
+    """Light f that is not masked leaves -f/(n - 1) where it falls in the other exposures; of two that pixel is lost."""
     made = dither(number, size=256, step=70.0, halo=8.0, places=[(128.0, 128.0)])
     exposures = subtract(made)
     for one, exposure in enumerate(exposures):
         for other, offset in enumerate(made.offsets):
             seen = around(exposure.shape, *(made.places[0] - offset)) < 6
-            if other == one or made.stars[one][seen].max() > 0.5 * SIGMA or np.isnan(exposure.data[seen]).any():
+            if other == one or made.stars[one][seen].max() > 0.5 * SIGMA:
+                continue
+            if number == 2:
+                assert np.isnan(exposure.data[seen]).all()
                 continue
             closed = -made.stars[other][seen].mean() / (number - 1)
             assert abs(exposure.data[seen].mean()) < 0.01 * abs(closed) + 4 * SIGMA * np.sqrt(2 / seen.sum())
