@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Halo", "fit_halo", "measure_halo"]
 
 # Scales, over the innermost radius, and slopes that are tried: those of halos of seeing are 11/6 to 5.
-_SCALES, _SLOPES = np.geomspace(0.25, 8.0, 90), np.linspace(1.3, 5.0, 90)
+_SCALES, _SLOPES = np.geomspace(0.25, 8.0, 90), np.linspace(11 / 6, 5.0, 90)
 # Standard deviations of a ring's light, of all stars together, above which it is measured and not foretold.
 _MEASURED = 3.0
 # Part of the outermost radius at which the profile is well known.
@@ -96,7 +96,9 @@ def measure_halo(scene: Scene, sources: Sources, stars: NDArray[np.intp], edges:
 
 
 def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
-    """Return the halo that stars have in common, the mean over all shapes, each as probable as the rings say.
+    """Return the halo that stars have in common, the mean over all shapes.
+
+    Each shape is as probable as the rings say, times the square of the share of the light that is in the core then.
 
     For each scale and slope, the height, the diffracted light and the skies are a linear problem; errors grow by the
     root of chi squared over the degrees of freedom where that is above 1.
@@ -114,7 +116,9 @@ def fit_halo(rings: Rings, fluxes: Doubles) -> Halo:
     fit = _fit(rings, seen[:, 1:])
     freedom = int(np.count_nonzero(np.isfinite(rings.variance))) - len(fluxes) - 3
     factor = max(1.0, float(fit.chi.min()) / max(freedom, 1))
-    probable = np.exp(-0.5 * (fit.chi - fit.chi.min()) / factor)
+    # Any share of the light in the core is as probable as another: most of what is far out may only be possible.
+    whole = 1 + np.sum(fit.amounts * outside[:, 0], axis=0)
+    probable = np.exp(-0.5 * (fit.chi - fit.chi.min()) / factor) / whole**2
     probable /= probable.sum()
     best = int(np.argmin(fit.chi))
     last = _reach(rings, fluxes, fit.amounts[:, best] @ -per_pixel(outside[..., best].T, rings.edges).T)
