@@ -133,6 +133,19 @@ def test_the_error_is_true() -> None:
     assert abs(np.mean(pulls)) < 0.5
 
 
+@pytest.mark.slow
+def test_faint_stars_find_no_light_far_out_that_is_not_there() -> None:
+    """Shapes that fall slowly fit noise as well as others, and have much light beyond the rings: it was 15 % too much."""
+    true, pulls, found = within(np.inf) - within(EDGES[0]), [], []
+    for seed in range(40):
+        halo = fit_halo(moffat_rings(0.03, seed), FLUX)
+        core = np.pi * EDGES[0] ** 2 * np.average((np.arange(1.0, 5.0) - halo.sky) / FLUX, weights=FLUX**2)
+        found.append(halo.outside + halo.wings + core)
+        pulls.append((found[-1] - true) / np.hypot(halo.error, halo.wings_error))
+    assert np.mean(found) == pytest.approx(true, rel=0.08)
+    assert np.sqrt(np.mean(np.square(pulls))) < 1
+
+
 def test_more_noise_reaches_less_far_and_knows_less() -> None:
     found = [fit_halo(moffat_rings(noise, 1), FLUX) for noise in (0.001, 0.003, 0.01)]
     assert found[0].reach > found[1].reach > found[2].reach
