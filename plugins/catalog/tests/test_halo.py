@@ -135,7 +135,7 @@ def test_the_error_is_true() -> None:
 
 @pytest.mark.slow
 def test_faint_stars_find_no_light_far_out_that_is_not_there() -> None:
-    """Shapes that fall slowly fit noise as well as others, and have much light beyond the rings: it was 15 % too much."""
+    """Shapes that fall slowly fit noise as well as others, and have much light far out: 15 % of all was too much."""
     true, pulls, found = within(np.inf) - within(EDGES[0]), [], []
     for seed in range(40):
         halo = fit_halo(moffat_rings(0.03, seed), FLUX)
