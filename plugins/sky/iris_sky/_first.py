@@ -111,8 +111,10 @@ def first_stack(exposures: Exposures, levels: Levels, near: Sequence[Sequence[in
 
     def without_sky(rows: Rows) -> tuple[slice, list[Image]]:
         values = rows.data
-        masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
-        skies, left = np.where(np.stack(masked), np.float32(np.nan), values) if hides else values, []
+        skies, left = values, []
+        if hides or masks.image is not None:
+            masked = [masks.of_rows(plane, one, rows.where) for one in grid.placements]
+            skies = np.where(np.stack(masked), np.float32(np.nan), values)
         for one, others in enumerate(near):
             sky = first_sky(_at_level(skies, one, others, levels), levels.deviation * levels.inflation)
             hidden = np.isnan(sky) & np.isfinite(values[one])

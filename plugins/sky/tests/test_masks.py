@@ -9,10 +9,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from iris_sky import SkyParams
+from iris_sky._dither import plan_dither
+from iris_sky._first import first_stack
+from iris_sky._level import measure_levels, take_sample
 from iris_sky._masks import Masks
 from iris_sky._place import Placement
 
-from iris_core import Mask
+from iris_core import Mask, References
 
 shapes = st.tuples(st.integers(1, 13), st.integers(1, 13))
 
@@ -49,3 +53,18 @@ def test_masks_travel_to_another_process_as_they_are() -> None:
     there: Any = pickle.loads(pickle.dumps(masks))
     np.testing.assert_array_equal(there.plane(), masks.plane())
     np.testing.assert_array_equal(there.image, masks.image)
+
+
+def test_the_first_pass_sees_what_is_masked_in_every_image(dither: Any) -> None:
+    """The sky of these pixels is not known in any exposure, so that they give nothing to the stack."""
+    made = dither(4, size=96, step=30.0, stars=3, brightest=50.0)
+    plan = plan_dither(made.group, SkyParams(), References())
+    levels = measure_levels(take_sample(made.group), "offset", [one.name for one in made.exposures])
+    image = np.zeros((96, 96), dtype=bool)
+    image[40:60, 30:50] = True
+    nothing = np.zeros(plan.grid.shape, dtype=bool)
+    plain, masked = (
+        first_stack(made.group, levels, plan.first, plan.grid, Masks.of(nothing, one)) for one in (None, image)
+    )
+    lost = plain.number.astype(int) - masked.number
+    assert lost.sum() == len(made.exposures) * image.sum()
