@@ -186,7 +186,7 @@ class Exposures(Sequence[Exposure]):
 
     @classmethod
     def of(cls, exposures: Iterable[Exposure], roles: Sequence[str] = (), pool: Pool | None = None) -> Self:
-        """Return exposures that are in memory: to call a stage in a test."""
+        """Return exposures in memory, NaN and DO_NOT_USE together as in a run: to call a stage in a test."""
         return cls([InMemory(one.mask_invalid()) for one in exposures], roles, pool)
 
     def __repr__(self) -> str:
