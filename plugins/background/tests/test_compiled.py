@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import iris_background._stack
@@ -73,6 +74,13 @@ def test_more_images_than_the_kernel_takes() -> None:
     assert np.isfinite(combine(frames, 3.0, noise).mean).any()
     with pytest.raises(ValueError, match="images: at most 64"):
         iris_drizzle.clip_stack(frames, tolerance=3.0, rounding=0.0, unmeasured=1.0)
+
+
+def test_as_many_images_and_components_as_the_kernel_takes() -> None:
+    frames, noise = stack_of(5, iris_drizzle.MOST_IMAGES, True)
+    many = [replace(one, variance=one.variance[:1] * 32) for one in frames]
+    few = [replace(one, variance=(one.variance[0] * np.float32(32),)) for one in frames]
+    np.testing.assert_allclose(combine(many, 3.0, noise).variance, combine(few, 3.0, noise).variance, rtol=1e-4)
 
 
 def test_planes_of_another_size_are_refused() -> None:

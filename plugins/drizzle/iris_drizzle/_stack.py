@@ -14,7 +14,7 @@ from iris_drizzle._planes import Plane
 
 __all__ = ["MOST_IMAGES", "ClippedMean", "Layer", "clip_stack"]
 
-# The most images of a stack; of which the kernel can take none where it is not compiled.
+# The most images of a stack: none where the kernel is not compiled.
 MOST_IMAGES: int = native.MOST_IMAGES if native else 0
 
 

@@ -84,6 +84,8 @@ using Bounds = double;
 
 // The most images of a stack.
 constexpr int kMostImages = 64;
+// Pixels of a stack, or of a row between pixels, that are worked on at a time.
+constexpr int kRun = 256;
 
 // An image of a stack: its values are data * factor + offset, NaN where they are hidden.
 struct Layer {

@@ -53,7 +53,7 @@ class Buffers {
     bool failed() const { return failed_; }
 
   private:
-    static constexpr int kMost = kMostImages * 8 + 16;
+    static constexpr int kMost = kMostImages * (kMostComponents + 2) + 16;
     Py_buffer views_[kMost];
     int count_ = 0;
     bool failed_ = false;

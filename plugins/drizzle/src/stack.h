@@ -6,8 +6,6 @@
 namespace iris {
 namespace {
 
-constexpr int kRun = 256;
-
 struct Run {
     float values[kMostImages][kRun], variances[kMostImages][kRun];
     float sum[kRun], total[kRun], low[kRun], high[kRun], tolerance[kRun];

@@ -140,23 +140,25 @@ def blot(image: Image, count: Array, places: PixelMap) -> tuple[Image, Array]:
             _copy(one, made, places.shift[::-1])
         return values, counts
 
-    if instructions():
-        image, count = np.ascontiguousarray(image), np.ascontiguousarray(count)
+    image, count = np.ascontiguousarray(image), np.ascontiguousarray(count)
 
     def put(band: slice) -> None:
-        if instructions():
-            given = image, _lines(places, band)
-            values[band], counts[band] = iris_drizzle.interpolate(*given, least=_HALF, count=count)
-            return
-        needed = rows_needed(places, band, image.shape[0])
-        if needed.stop > needed.start:
-            at = places.rows(band)
-            at[1] -= needed.start
-            values[band] = _bilinear(image[needed], at, _HALF)
-            counts[band] = _nearest(count[needed], at)
+        values[band], counts[band] = _blot_rows(image, count, places, band)
 
     list(in_threads(put, bands(slice(0, places.shape[0]), places.shape[1])))
     return values, counts
+
+
+def _blot_rows(image: Image, count: Array, places: PixelMap, band: slice) -> tuple[Image, Array | None]:
+    """Return what `blot` does, of some rows."""
+    if instructions():
+        return iris_drizzle.interpolate(image, _lines(places, band), least=_HALF, count=count)
+    needed, shape = rows_needed(places, band, image.shape[0]), (band.stop - band.start, places.shape[1])
+    if needed.stop <= needed.start:
+        return np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=count.dtype)
+    at = places.rows(band)
+    at[1] -= needed.start
+    return _bilinear(image[needed], at, _HALF), _nearest(count[needed], at)
 
 
 def _nearest(image: Array, at: Doubles) -> Array:
