@@ -31,7 +31,7 @@ def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -
     inputs
         What the stage will be given: outlines before the run, exposures right before the stage.
     outline_only
-        Whether these are outlines; a stage that looks at headers only is then run, as its own check.
+        Whether these are outlines; a stage that looks at headers only is checked on these alone.
 
     Raises
     ------
@@ -41,13 +41,13 @@ def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -
         When the stage has nothing to do.
     """
     check_state(step, inputs.exposure)
+    declared, skies, result = step.declared, inputs.background_exposures, None
     arguments = {"params": step.params, **inputs.arguments()}
-    if step.declared.headers_only:
-        result = step.hook(**arguments) if outline_only else None
-    else:
-        skies = inputs.background_exposures
-        arguments["background_exposures"] = getattr(skies, "outlines", skies)  # a check looks at no pixels
-        result = step.declared.check and call_with_named(step.declared.check, arguments)
+    arguments["background_exposures"] = getattr(skies, "outlines", skies)  # a check looks at no pixels
+    if declared.check and (outline_only or not declared.headers_only):
+        result = call_with_named(declared.check, arguments)
+    elif declared.headers_only and outline_only:
+        result = step.hook(**arguments)
     if result is not None and not isinstance(result, Exposure):
         kind = type(result).__name__
         raise StageContractError(f"{step.implementation}: the check of {step.stage} returned {kind}, not an Exposure")

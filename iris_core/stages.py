@@ -151,7 +151,8 @@ class StageImplementation:
         (headers, unit and shape are true, there are no pixels) before the run, and on the exposure right before the
         stage. It may return the outline as the stage will leave it, in another unit, say.
     headers_only
-        Whether the stage looks at headers only and touches no pixel: it then is its own check.
+        Whether the stage looks at headers only and touches no pixel: it then is its own check, on outlines only, where
+        it has no `check` that takes less time.
     by_integration
         Whether it treats each integration of a cube as if it were alone, or a function of the parameters that tells.
         The runner then gives it a large cube some integrations at a time, which bounds memory.

@@ -106,7 +106,7 @@ class _Line:
     number: int = 0
     left_out: dict[Path, str] = field(default_factory=dict)
     read_notes: dict[Path, tuple[str, ...]] = field(default_factory=dict)
-    current: tuple[Member, ...] = ()
+    files: set[Path] = field(default_factory=set)
     discarded: Future[Any] | None = None
 
     @cached_property
@@ -119,22 +119,22 @@ class _Line:
         there = {outline.meta.path: role for outline, role in zip(exposures.outlines, exposures.roles, strict=True)}
         plans = [plan for plan in plans if plan.job.path in there]
         if self.number == 0 or any(plan.steps for plan in plans):
-            exposures = self._together(plans, self._results(plans, exposures.members), there)
+            members, exposures.members = list(exposures.members), ()  # each is let go when its successor is there
+            exposures = self._together(plans, self._results(plans, members), there)
         self.number += 1
         return exposures
 
-    def _results(self, plans: Sequence[Plan], members: Sequence[Member]) -> Iterator[Any]:
-        """Yield, for each exposure, what came of the steps."""
-        pool = self.pool
-        given = [(self.number, member, pool.new_path(), pool.room) for member in members]
-        if self.replan is None or (self.number and all(isinstance(member, InMemory) for member in members)):
-            for plan, one in zip(plans, given, strict=True):
-                yield _advance(partial(_given, plan, self.run), *one, self.writer)
+    def _results(self, plans: Sequence[Plan], members: list[Member]) -> Iterator[Any]:
+        """Yield, for each exposure, what came of the steps; they leave the list."""
+        pool, number = self.pool, self.number
+        if self.replan is None or (number and all(isinstance(member, InMemory) for member in members)):
+            for plan in plans:
+                given = partial(_given, plan, self.run)
+                yield _advance(given, number, members.pop(0), pool.new_path(), pool.room, self.writer)
             return
-        outlines = (member.outline for member in members)
-        replans = [partial(self.replan, plan.job, self.number, one) for plan, one in zip(plans, outlines, strict=True)]
         known = Known(self.identity)
-        yield from pool.call(_advance, [(planned, *one, known) for planned, one in zip(replans, given, strict=True)])
+        each = [(partial(self.replan, plan.job, number, one.outline), one) for plan, one in zip(plans, members, strict=True)]
+        yield from pool.call(_advance, [(given, number, one, pool.new_path(), pool.room, known) for given, one in each])
 
     def _together(self, plans: Sequence[Plan], made: Iterable[Any], roles: Mapping[Path, str]) -> Exposures:
         kept: list[Member] = []
@@ -156,8 +156,8 @@ class _Line:
         """Remove the files of planes that are no longer needed, when all is written that is read from them."""
         if self.discarded:
             wait([self.discarded])  # of two stages there are files, not of more
-        self.discarded = self.writer.call_later(_remove, _files(self.current) - _files(kept))
-        self.current = tuple(kept)
+        before, self.files = self.files, _files(kept)
+        self.discarded = self.writer.call_later(_remove, before - self.files)
 
     def _leave_out(self, path: Path, error: Exception) -> None:
         if self.run.recipe.missing != "leave_out":

@@ -19,7 +19,7 @@ _AT_WORK, _OF_ROWS, _MADE = 4, 2, 3.5
 # A stage writes what it changes while the planes of the three before it may still be needed.
 _ON_DISK = 4
 # What changes may stay in memory as far as it is allowed: with more, memory would grow with the number of exposures.
-_HELD = 7 << 28
+_HELD = 1 << 31
 _GIB = 2**30
 
 

@@ -105,17 +105,29 @@ def _medians(values: Image) -> tuple[Image, Ints]:
 
 def spread(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> Image:
     """Return a grid of boxes interpolated to all pixels, past the middles of the outer ones by `beyond` of a box."""
-    (down, low), (right, left) = (
-        _places(count, length, beyond) for count, length in zip(grid.shape, shape, strict=True)
-    )
-    grid = grid[low] * (1 - down[:, np.newaxis]) + grid[np.minimum(low + 1, len(grid) - 1)] * down[:, np.newaxis]
-    steps = np.diff(grid, axis=1, append=grid[:, -1:])
+    grid, steps, right, left = _spread_down(grid, shape, beyond)
     made = np.empty(shape, dtype=np.float32)
     for (rows,) in row_blocks((shape[0], shape[1]), _PIXELS):
         part = steps[rows].take(left, axis=1)
         part *= right
         np.add(part, grid[rows].take(left, axis=1), out=made[rows])
     return made
+
+
+def _spread_at(grid: Image, shape: tuple[int, ...], rows: Ints, columns: Ints) -> Image:
+    """Return what `spread` gives in some pixels."""
+    grid, steps, right, left = _spread_down(grid, shape)
+    box = left[columns]
+    return np.asarray(steps[rows, box] * right[columns] + grid[rows, box])
+
+
+def _spread_down(grid: Image, shape: tuple[int, ...], beyond: float = 0.0) -> tuple[Image, Image, Image, Ints]:
+    """Return a grid interpolated to all rows, its steps to the right, and the places of columns: see `_places`."""
+    (down, low), (right, left) = (
+        _places(count, length, beyond) for count, length in zip(grid.shape, shape, strict=True)
+    )
+    grid = grid[low] * (1 - down[:, np.newaxis]) + grid[np.minimum(low + 1, len(grid) - 1)] * down[:, np.newaxis]
+    return grid, np.diff(grid, axis=1, append=grid[:, -1:]), right, left
 
 
 def _places(count: int, length: int, beyond: float) -> tuple[Image, Ints]:
@@ -143,8 +155,9 @@ def find_peaks(flat: Image, usable: Mask, fwhm: float, threshold: float) -> tupl
     smooth = smoothed(flat, fwhm / FWHM)
     _, noise = _boxes(smooth, usable)
     # The few that are above the least threshold anywhere: only of these the own one counts.
-    rows, columns = np.nonzero(smooth > max(threshold * float(noise.min()), 0.0))
-    above = usable[rows, columns] & (smooth[rows, columns] > threshold * spread(noise, flat.shape)[rows, columns])
+    rows, columns = np.divmod(np.flatnonzero(smooth > max(threshold * float(noise.min()), 0.0)), flat.shape[1])
+    limit = threshold * _spread_at(noise, flat.shape, rows, columns)
+    above = usable[rows, columns] & (smooth[rows, columns] > limit)
     rows, columns = rows[above], columns[above]
     highest = _highest(smooth, rows, columns, max(1, round(fwhm / 2)))
     rows, columns = rows[highest], columns[highest]

@@ -217,11 +217,12 @@ def _pair_fit(first: Doubles, second: Doubles, before: Affine, search: Search) -
 
 def mutual_nearest(first: Doubles, second: Doubles, tolerance: float) -> tuple[Ints, Ints]:
     """Return the rows of two lists that are each other's nearest, and not farther apart than `tolerance`."""
-    distance, to_second = _tree(second).query(first)
-    _, to_first = _tree(first).query(second)
-    rows = np.arange(len(first))
-    mutual = (to_first[to_second] == rows) & (distance <= tolerance)
-    return rows[mutual], np.asarray(to_second[mutual], dtype=np.intp)
+    _, to_second = _tree(second).query(first, distance_upper_bound=np.nextafter(tolerance, np.inf))
+    rows = np.flatnonzero(to_second < len(second))
+    found = to_second[rows]
+    _, to_first = _tree(first).query(second[found])
+    mutual = to_first == rows
+    return rows[mutual], np.asarray(found[mutual], dtype=np.intp)
 
 
 def _judged(first: Doubles, second: Doubles, found: tuple[Ints, Ints, Affine], wide: float, search: Search) -> Match:

@@ -29,6 +29,7 @@ __all__ = [
     "WcsParams",
     "assign_wcs",
     "check_reference",
+    "check_wcs",
     "choose_plane",
     "fits_keywords",
     "reference_types",
@@ -56,7 +57,31 @@ def reference_types() -> Sequence[ReferenceType]:
     return [ReferenceType(name="distortion", kind="model", selectors=selectors, stated=selectors)]
 
 
-@stage("assign_wcs", params=WcsParams, optional=("distortion",), headers_only=True, by_integration=True)
+def check_wcs(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
+    """Return an outline with the WCS that `assign_wcs` will attach; its FITS keywords, which take longer, are not made.
+
+    Raises
+    ------
+    InputError
+        As `assign_wcs` does.
+    """
+    from iris_wcs import _build
+
+    reference = references.get("distortion")
+    if reference is None:
+        return _build.from_header(exposure, instrument)
+    exposure, wcs = _build.pointed(exposure, reference, instrument, params.position_angle)
+    return exposure.replace(wcs=wcs)
+
+
+@stage(
+    "assign_wcs",
+    params=WcsParams,
+    optional=("distortion",),
+    check=check_wcs,
+    headers_only=True,
+    by_integration=True,
+)
 def assign_wcs(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
     """Attach `wcs`, a gWCS from 0-based detector pixel to sky, and `fits_wcs`, the equivalent FITS keywords.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS as FitsWcs  # noqa: N811 - there are two classes of this name
     from astropy.wcs import Sip
 
-__all__ = ["from_distortion", "from_header"]
+__all__ = ["from_distortion", "from_header", "pointed"]
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,25 @@ def from_distortion(
 
     Parameters
     ----------
+    exposure, reference, instrument, position_angle
+        See `pointed`.
+    sip_max_error
+        At which a lower degree of the FITS approximation suffices [pixel].
+    """
+    exposure, wcs = pointed(exposure, reference, instrument, position_angle)
+    fits_wcs = _fits.fit_sip(wcs, sip_max_error, exposure.name)
+    if fits_wcs["WCSERR"] > sip_max_error:
+        exposure = exposure.note(f"the FITS WCS is off by up to {fits_wcs['WCSERR']:.3g} pixel; the gWCS is not")
+    return exposure.replace(wcs=wcs, fits_wcs=fits_wcs)
+
+
+def pointed(
+    exposure: Exposure, reference: Reference, instrument: InstrumentMode, position_angle: float | None
+) -> tuple[Exposure, WCS]:
+    """Return the exposure, with notes, and the gWCS of a distortion reference and the pointing of its header.
+
+    Parameters
+    ----------
     exposure
         One whose header has a WCS, or RA and DEC.
     reference
@@ -98,8 +117,6 @@ def from_distortion(
         Its pixel scale, or that of the header where it has none, is what the model's is checked against.
     position_angle
         Of the y axis, from north through east [deg], where the header has no WCS; None for the keyword PA.
-    sip_max_error
-        At which a lower degree of the FITS approximation suffices [pixel].
 
     Raises
     ------
@@ -112,11 +129,7 @@ def from_distortion(
     exposure, optics = _optics.at_reference_pixel(exposure, optics, pointing.crpix, instrument)
     rotate = models.AffineTransformation2D(matrix=pointing.matrix * _ARCSEC)
     focal = Frame2D(name="focal", axes_order=(0, 1), axes_names=("x", "y"), unit=(u.arcsec, u.arcsec))
-    wcs = _wcs([(_detector(), optics), (focal, rotate | pointing.sky)], pointing.frame, exposure.shape)
-    fits_wcs = _fits.fit_sip(wcs, sip_max_error, exposure.name)
-    if fits_wcs["WCSERR"] > sip_max_error:
-        exposure = exposure.note(f"the FITS WCS is off by up to {fits_wcs['WCSERR']:.3g} pixel; the gWCS is not")
-    return exposure.replace(wcs=wcs, fits_wcs=fits_wcs)
+    return exposure, _wcs([(_detector(), optics), (focal, rotate | pointing.sky)], pointing.frame, exposure.shape)
 
 
 def _with_scale(instrument: InstrumentMode, exposure: Exposure) -> InstrumentMode:
