@@ -42,8 +42,8 @@ def check_step(step: Step, inputs: StageInputs, *, outline_only: bool = False) -
     """
     check_state(step, inputs.exposure)
     declared, skies, result = step.declared, inputs.background_exposures, None
-    arguments = {"params": step.params, **inputs.arguments()}
-    arguments["background_exposures"] = getattr(skies, "outlines", skies)  # a check looks at no pixels
+    # A check looks at no pixels.
+    arguments = {"params": step.params, **inputs.arguments(), "background_exposures": getattr(skies, "outlines", skies)}
     if declared.check and (outline_only or not declared.headers_only):
         result = call_with_named(declared.check, arguments)
     elif declared.headers_only and outline_only:

@@ -249,9 +249,11 @@ class Exposure:
 
         A keyword of `meta` that stands in the primary header changes there, too.
         """
-        primary, science = self.header.copy(), self.sci_header.copy()
+        primary, science = self.header, self.sci_header.copy()
         science.update(cards)
-        primary.update({key: card for key, card in cards.items() if key in _NAMES and key in primary})
+        if known := {key: card for key, card in cards.items() if key in _NAMES and key in primary}:
+            primary = primary.copy()
+            primary.update(known)
         return self.replace(header=primary, sci_header=science)
 
 

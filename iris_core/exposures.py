@@ -323,15 +323,13 @@ class Exposures(Sequence[Exposure]):
 
     def _stack(self, plane: str, where: slice, counts: Sequence[int]) -> Array:
         """Return some rows of one plane of all exposures; each goes to its place as it is read."""
-        stack: Array | None = None
-        at = 0
+        stack, at = np.empty(0), 0
         for member, count in zip(self.members, counts, strict=True):
             rows = member.rows(plane, where)
-            if stack is None:
+            if not at:
                 stack = np.empty((sum(counts), *rows.shape[-2:]), dtype=rows.dtype)
             stack[at : at + count] = rows
             at += count
-        assert stack is not None
         return stack
 
     def check_alike(self, *names: str, tolerance: float = 1e-3) -> None:

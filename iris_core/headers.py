@@ -16,6 +16,9 @@ is_wcs_keyword = re.compile(
 ).fullmatch
 
 
+_COMMENTARY = {"COMMENT", "HISTORY", ""}
+
+
 class FrozenHeader(Header):  # type: ignore[misc]  # astropy is not typed
     """A header that is read-only once it is frozen; its `copy` is an ordinary `astropy.io.fits.Header`."""
 
@@ -69,8 +72,9 @@ def freeze(header: Header) -> FrozenHeader:
 
 def with_wcs(header: Header, cards: Header | None = None) -> Header:
     """Return a copy of a header with the `cards` of a WCS in place of its own, or with none."""
-    copied = Header([card for card in header.copy().cards if not is_wcs_keyword(card.keyword)])
-    if cards is not None:
-        copied.remove("EQUINOX", ignore_missing=True)  # FITS wants WCSAXES before it
-        copied.update(cards.copy())
-    return copied
+    new = () if cards is None else tuple(cards.copy().cards)
+    # astropy takes much longer to update a header. FITS wants WCSAXES before EQUINOX.
+    gone = {"EQUINOX", *(card.keyword for card in new)} - _COMMENTARY if new else set()
+    kept = [card for card in header.copy().cards if not is_wcs_keyword(card.keyword) and card.keyword not in gone]
+    end = max((at for at, card in enumerate(kept, 1) if card.keyword not in _COMMENTARY), default=0)
+    return Header([*kept[:end], *new, *kept[end:]])

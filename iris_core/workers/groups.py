@@ -129,12 +129,12 @@ class _Line:
         pool, number = self.pool, self.number
         if self.replan is None or (number and all(isinstance(member, InMemory) for member in members)):
             for plan in plans:
-                given = partial(_given, plan, self.run)
-                yield _advance(given, number, members.pop(0), pool.new_path(), pool.room, self.writer)
+                planned, member = partial(_given, plan, self.run), members.pop(0)
+                yield _advance(planned, number, member, pool.new_path(), pool.room, self.writer)
             return
-        known = Known(self.identity)
-        each = [(partial(self.replan, plan.job, number, one.outline), one) for plan, one in zip(plans, members, strict=True)]
-        yield from pool.call(_advance, [(given, number, one, pool.new_path(), pool.room, known) for given, one in each])
+        known, each = Known(self.identity), zip(plans, members, strict=True)
+        given = [(partial(self.replan, plan.job, number, one.outline), number, one) for plan, one in each]
+        yield from pool.call(_advance, [(*one, pool.new_path(), pool.room, known) for one in given])
 
     def _together(self, plans: Sequence[Plan], made: Iterable[Any], roles: Mapping[Path, str]) -> Exposures:
         kept: list[Member] = []
