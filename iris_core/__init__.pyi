@@ -60,6 +60,7 @@ from .io.exposures import write_exposure as write_exposure
 from .io.files import exposure_stem as exposure_stem
 from .io.files import product_name as product_name
 from .io.fits_open import open_fits as open_fits
+from .io.fits_open import read_primary_header as read_primary_header
 from .io.fits_read import read_fits as read_fits
 from .io.fits_write import write_fits as write_fits
 from .io.footprint import s_region as s_region

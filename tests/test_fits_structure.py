@@ -16,7 +16,18 @@ import pytest
 from astropy.io import fits
 from numpy.testing import assert_array_equal
 
-from iris_core import InputError, Plugins, Problems, check, read_asdf, read_exposure, read_fits, run, write_fits
+from iris_core import (
+    InputError,
+    Plugins,
+    Problems,
+    check,
+    read_asdf,
+    read_exposure,
+    read_fits,
+    read_primary_header,
+    run,
+    write_fits,
+)
 
 SCI = np.random.default_rng(1).normal(10, 1, (40, 50)).astype(np.float32)
 DQ = np.eye(40, 50, dtype=np.uint32)
@@ -185,6 +196,36 @@ def test_a_packed_file_is_read_and_verified_to_its_end(whole: Path, name: str) -
     for kept in (0.3, 0.7, 0.999):
         path.write_bytes(content[: int(len(content) * kept)])
         refused(path, "truncated|not readable")
+
+
+@pytest.mark.parametrize("name", ["x.fits", *PACKERS])
+def test_of_the_primary_header_nothing_that_follows_is_looked_at(whole: Path, name: str) -> None:
+    path = whole.with_name(name)
+    path.write_bytes(PACKERS.get(name, bytes)(whole.read_bytes()[: place(whole, "SCI")[1] + 100]))
+    header = read_primary_header(path)
+    assert header["NAXIS"] == 0
+    assert header["EXTEND"] is True
+    with pytest.raises(InputError, match="truncated"):
+        read_fits(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "it is empty"),
+        (b"XTENSION", "does not begin with SIMPLE"),
+        (b"SIMPLE  =                    T".ljust(2880), "has no END"),
+        (b"\x1f\x8bno gzip", "not readable as FITS|truncated"),
+    ],
+)
+def test_what_has_no_primary_header_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "x.fits"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_primary_header(path)
+    assert "x.fits" in str(caught.value)
+    with pytest.raises(InputError):
+        read_primary_header(tmp_path / "none.fits")
 
 
 def test_a_gzip_file_whose_crc_does_not_fit_is_refused(whole: Path) -> None:

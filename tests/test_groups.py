@@ -39,7 +39,7 @@ from iris_core import (
     write_fits,
 )
 from iris_core.report import Job
-from iris_core.workers import written
+from iris_core.workers import groups, written
 from iris_core.workers.written import stamp_product
 
 Install = Callable[..., None]
@@ -633,3 +633,24 @@ def test_the_hashes_of_background_exposures_are_recorded(
     members = read_exposure(tmp_path / "out" / "s1_mean.fits").provenance["members"]
     assert [one["role"] for one in members] == ["science", "science", "background", "background"]
     assert [one["sha256"] for one in members[2:]] == [sha256(path.read_bytes()).hexdigest() for path in skies]
+
+
+def test_the_planes_of_an_exposure_are_let_go_when_those_made_of_them_are_there(
+    plugins: Plugins, write_recipe: Write, frames: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or there would be no room in memory for the new ones."""
+    left: list[int] = []
+    own = groups.spill
+
+    def spill(*arguments: Any) -> Any:
+        kept = own(*arguments)
+        left.append(arguments[-1].left)
+        return kept
+
+    monkeypatch.setattr(groups, "spill", spill)
+    recipe = write_recipe("[level, halve, mean: {save: true}]")
+    assert not run(recipe, *frames, directory=tmp_path / "out", plugins=plugins).failed
+    first, second = left[:4], left[4:]
+    one = first[0] - first[1]
+    assert one > 0
+    assert min(second) >= first[-1] - 2 * one

@@ -172,6 +172,14 @@ def test_cards_of_another_wcs_take_the_place_of_all_old_ones() -> None:
         assert list(changed) == ["OBJECT", "Z", *new]
 
 
+def test_cards_of_a_wcs_come_before_comments_and_take_the_place_of_those_of_their_names() -> None:
+    header = Header([("COMMENT", "above"), *OLD, ("MJDREF", 1.0), ("COMMENT", "a"), ("HISTORY", "b"), ("", "c")])
+    new = Header([("WCSAXES", 2), ("MJDREF", 0.0), ("COMMENT", "of the WCS")])
+    changed = with_wcs(header, new)
+    own = [("COMMENT", "above"), ("OBJECT", "M31"), ("Z", 1)]
+    assert list(changed.items()) == [*own, *new.items(), ("COMMENT", "a"), ("HISTORY", "b"), ("", "c")]
+
+
 def test_without_another_wcs_the_old_one_is_gone_and_the_equinox_of_the_target_stays() -> None:
     twice = Header(OLD)
     twice.append(("CTYPE1", "a second card of that name"), end=True)

@@ -17,6 +17,7 @@ from iris_core import (
     References,
     StageSkipped,
     check,
+    run,
     stage,
 )
 from iris_core.lockstep import Meeting
@@ -96,6 +97,30 @@ def test_a_stage_that_looks_at_headers_only_is_its_own_check(
     assert seen == [(0, 0)]
     (error,) = errors(check(write_recipe("assign_wcs"), write_exposure(header={"OBJECT": "nowhere"}), plugins=plugins))
     assert error == "x_rate.fits is nowhere"
+
+
+def test_a_stage_that_looks_at_headers_only_may_have_a_check_that_takes_less_time(
+    lab: Lab, write_recipe: Write, write_exposure: Write
+) -> None:
+    """It is called on the outline in place of the stage, and not again right before the stage."""
+    seen: list[tuple[str, bool]] = []
+
+    def look(exposure: Exposure) -> Exposure:
+        seen.append(("check", exposure.data.strides == (0, 0)))
+        return exposure.replace(unit=exposure.unit**2)
+
+    @stage("assign_wcs", headers_only=True, check=look)
+    def assign(exposure: Exposure) -> Exposure:
+        seen.append(("stage", exposure.data.strides == (0, 0)))
+        return exposure.with_keywords({"POINTED": (1, "")})
+
+    pointed: list[int] = []
+    photom = checking("photom", lambda exposure: pointed.append(exposure.sci_header["POINTED"]))
+    plugins, recipe = lab(assign_wcs=assign, photom=photom), write_recipe("assign_wcs, photom")
+    plan_of(check(recipe, write_exposure(), plugins=plugins))
+    assert (seen, pointed) == ([("check", True)], [1])
+    assert not run(recipe, write_exposure(), plugins=plugins).failed
+    assert seen == [("check", True), ("check", True), ("stage", False)]
 
 
 def raise_input_error(exposure: Exposure) -> None:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from iris_core.errors import InputError, one_line
 from iris_core.io.files import require_file
-from iris_core.io.fits_structure import HARMLESS, RATIO, Survey, survey
+from iris_core.io.fits_structure import HARMLESS, RATIO, Survey, primary_header, survey
 
 if TYPE_CHECKING:
-    from astropy.io.fits import HDUList
+    from astropy.io.fits import HDUList, Header
 
-__all__ = ["open_fits", "read_header"]
+__all__ = ["open_fits", "read_header", "read_primary_header"]
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,32 @@ def _check_tiles(hdus: HDUList, path: Path) -> None:
     size = sum(prod(hdu.shape) * abs(hdu.header["BITPIX"]) // 8 for hdu in images)
     if size > min(_memory(), max(HARMLESS, RATIO * path.stat().st_size)):
         raise InputError(f"{path}: its compressed images are {size / 2**30:.1f} GiB, too much for its size")
+
+
+def read_primary_header(path: Path) -> Header:
+    """Return the primary header of a FITS file, and read nothing else of it: to see whose file it is.
+
+    Parameters
+    ----------
+    path
+        The file, also compressed, as of `open_fits`.
+
+    Raises
+    ------
+    InputError
+        When it is no file, or does not begin with a FITS header. Nothing is said of what follows.
+    """
+    from astropy.io.fits import Header
+
+    require_file(path)
+    kind = _kind(path)
+    try:
+        with _unpacked(path, kind) as source:
+            return Header.fromstring(primary_header(source, Survey(str(path), bool(kind), 0)))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: {_words(error)}") from error
 
 
 def read_header(path: Path) -> dict[str, Any]:

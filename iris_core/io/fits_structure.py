@@ -14,7 +14,7 @@ from iris_core.errors import InputError
 from iris_core.io.cards import CARD, cards_of, is_end, mended
 from iris_core.io.checksums import DataSum
 
-__all__ = ["BLOCK", "HARMLESS", "RATIO", "Survey", "survey"]
+__all__ = ["BLOCK", "HARMLESS", "RATIO", "Survey", "primary_header", "survey"]
 
 BLOCK, PIECE = 2880, 1 << 20
 # What unpacks to more than this times its size is no image of the sky (gzip itself ends at 1032), but a trap.
@@ -101,10 +101,7 @@ def survey(source: BinaryIO, found: Survey, sums: bool, pixels: bool, copy: Bina
     InputError
         When the file is no FITS file, is truncated, or goes on behind its last HDU with what looks like another one.
     """
-    block = source.read(BLOCK)
-    if not block.startswith(b"SIMPLE"):
-        words = "it is empty" if not block else "it does not begin with SIMPLE"
-        raise found.refuse(f"not readable as FITS: {words}")
+    block = _first_block(source, found)
     while block.startswith((b"SIMPLE", b"XTENSION")[min(found.count, 1)]):
         _follow(block, source, found, (sums, pixels), copy)
         block = source.read(BLOCK)
@@ -112,9 +109,26 @@ def survey(source: BinaryIO, found: Survey, sums: bool, pixels: bool, copy: Bina
     return found
 
 
+def primary_header(source: BinaryIO, found: Survey) -> bytes:
+    """Return the first header of a file, as whole blocks, with cards that break the standard mended."""
+    return mended(_read_header(_first_block(source, found), source, found, _label(found)))[0]
+
+
+def _first_block(source: BinaryIO, found: Survey) -> bytes:
+    block = source.read(BLOCK)
+    if not block.startswith(b"SIMPLE"):
+        words = "it is empty" if not block else "it does not begin with SIMPLE"
+        raise found.refuse(f"not readable as FITS: {words}")
+    return block
+
+
+def _label(found: Survey) -> str:
+    return f"extension {found.count}" if found.count else "the primary HDU"
+
+
 def _follow(first: bytes, source: BinaryIO, found: Survey, wanted: tuple[bool, bool], copy: BinaryIO | None) -> None:
     """Follow one HDU, of which the first block has been read."""
-    label = "the primary HDU" if not found.count else f"extension {found.count}"
+    label = _label(found)
     raw = _read_header(first, source, found, label)
     header, faults = mended(raw)
     values: dict[str, str] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from iris_core import (
     meta_from_header,
     open_fits,
     parse_unit,
+    read_primary_header,
 )
 from iris_nirc2._camera import BASE, camera_number, number
 from iris_nirc2._keywords import is_nirc2, required, translated
@@ -73,16 +73,9 @@ def _load(path: Path, pixels: bool) -> tuple[Header, Image] | None:
 
     Without pixels the counts are one NaN, for the planes to be spread from: an outline takes no memory.
     """
-    from astropy.io import fits
-
-    if not path.is_file():
-        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, ignore_missing_end=True) as hdus:
-                if not is_nirc2(hdus[0].header):
-                    return None
+        if not is_nirc2(read_primary_header(path)):
+            return None
         # A block of pixel-like bytes follows the data of raw frames: that there are such bytes is not worth a warning.
         with open_fits(path, pixels, tell=lambda _remark: None) as hdus:
             counts = np.asarray(hdus[0].data, dtype=np.float32) if pixels else blank_plane((1, 1))

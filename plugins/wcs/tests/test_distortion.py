@@ -12,7 +12,7 @@ from astropy.io.fits import Header
 from astropy.modeling import Model, models
 from gwcs import WCS
 from iris_testkit import make_exposure
-from iris_wcs import WcsParams, assign_wcs
+from iris_wcs import WcsParams, assign_wcs, check_wcs
 
 from iris_core import Exposure, InputError, InstrumentMode, Reference, References, Window, blank_plane
 
@@ -274,6 +274,19 @@ def test_headers_are_enough(assign: Assign, linear: dict[str, Any]) -> None:
     assert assign(exposure(linear)).wcs is not None
     with pytest.raises(InputError, match="no WCS"):
         assign(exposure({}))
+
+
+def test_the_check_gives_the_wcs_of_the_stage_without_its_fits_keywords(
+    linear: dict[str, Any], mode: InstrumentMode, references: Any
+) -> None:
+    given = exposure(linear), WcsParams(), references(distortion(1e-3)), mode
+    checked, made = check_wcs(*given), assign_wcs(*given)
+    assert checked.wcs(10.0, 20.0) == made.wcs(10.0, 20.0)
+    assert checked.fits_wcs is None
+    assert "CTYPE1" not in checked.sci_header
+    assert made.fits_wcs["CTYPE1"].endswith("-SIP")
+    with pytest.raises(InputError, match="no WCS"):
+        check_wcs(exposure({}), *given[1:])
 
 
 def test_reference_that_is_no_model_is_an_error(linear: dict[str, Any], mode: InstrumentMode, tmp_path: Any) -> None:
