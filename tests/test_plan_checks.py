@@ -17,6 +17,7 @@ from iris_core import (
     References,
     StageSkipped,
     check,
+    parse_unit,
     run,
     stage,
 )
@@ -104,21 +105,22 @@ def test_a_stage_that_looks_at_headers_only_may_have_a_check_that_takes_less_tim
 ) -> None:
     """It is called on the outline in place of the stage, and not again right before the stage."""
     seen: list[tuple[str, bool]] = []
+    units: list[str] = []
+    made = parse_unit("MJy/sr")
 
     def look(exposure: Exposure) -> Exposure:
         seen.append(("check", exposure.data.strides == (0, 0)))
-        return exposure.replace(unit=exposure.unit**2)
+        return exposure.replace(unit=made)
 
-    @stage("assign_wcs", headers_only=True, check=look)
-    def assign(exposure: Exposure) -> Exposure:
+    @stage("photom", headers_only=True, check=look)
+    def convert(exposure: Exposure) -> Exposure:
         seen.append(("stage", exposure.data.strides == (0, 0)))
-        return exposure.with_keywords({"POINTED": (1, "")})
+        return exposure.replace(unit=made)
 
-    pointed: list[int] = []
-    photom = checking("photom", lambda exposure: pointed.append(exposure.sci_header["POINTED"]))
-    plugins, recipe = lab(assign_wcs=assign, photom=photom), write_recipe("assign_wcs, photom")
+    flat_field = checking("flat_field", lambda exposure: units.append(str(exposure.unit)))
+    plugins, recipe = lab(photom=convert, flat_field=flat_field), write_recipe("photom, flat_field")
     plan_of(check(recipe, write_exposure(), plugins=plugins))
-    assert (seen, pointed) == ([("check", True)], [1])
+    assert (seen, units) == ([("check", True)], ["MJy / sr"])
     assert not run(recipe, write_exposure(), plugins=plugins).failed
     assert seen == [("check", True), ("check", True), ("stage", False)]
 
