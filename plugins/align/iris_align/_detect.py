@@ -155,7 +155,8 @@ def find_peaks(flat: Image, usable: Mask, fwhm: float, threshold: float) -> tupl
     smooth = smoothed(flat, fwhm / FWHM)
     _, noise = _boxes(smooth, usable)
     # The few that are above the least threshold anywhere: only of these the own one counts.
-    rows, columns = np.divmod(np.flatnonzero(smooth > max(threshold * float(noise.min()), 0.0)), flat.shape[1])
+    somewhere = np.flatnonzero(smooth > max(threshold * float(noise.min()), 0.0))
+    rows, columns = np.unravel_index(somewhere, flat.shape)
     limit = threshold * _spread_at(noise, flat.shape, rows, columns)
     above = usable[rows, columns] & (smooth[rows, columns] > limit)
     rows, columns = rows[above], columns[above]

@@ -124,7 +124,7 @@ def _believed(found: Centroids, width: float, saturated: Mask) -> Mask:
     near = distance <= np.where(sharp, _WINDOW, _CLOSE)
     disturbed = np.where(near, flux[other] > flux[one], ~sharp & (flux[other] > _MUCH * flux[one]))
     good[one[disturbed]] = False
-    burnt = np.argwhere(saturated)[:, ::-1]
+    burnt = np.column_stack(np.unravel_index(np.flatnonzero(saturated), saturated.shape)[::-1])
     if len(burnt):
         good &= KDTree(burnt).query(places, distance_upper_bound=_FAR * width)[0] > _FAR * width
     return good

@@ -74,7 +74,8 @@ def _beside(image: Image, index: Array) -> Iterator[Image]:
 
 def find_peaks(image: Image, err: float) -> Array:
     """Return the rows and columns of the peaks of bright sources, ``(k, 2)``, 2 pixels or more from the edge."""
-    peaks = np.argwhere(image > np.float32(sky_of(image) + _PEAK * err))
+    bright = np.flatnonzero(image > np.float32(sky_of(image) + _PEAK * err))
+    peaks = np.column_stack(np.unravel_index(bright, image.shape))
     peaks = peaks[np.all((peaks >= 2) & (peaks < np.array(image.shape) - 2), axis=1)]
     height = image[tuple(peaks.T)]
     for step in _disk(2.9):

@@ -6,14 +6,14 @@ import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from drizzle.resample import Drizzle
 
-from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask
+from iris_core import DQ, Array, Doubles, Exposure, Flags, Image, Mask, in_threads
 from iris_resample._layout import Place
 from iris_resample._pixmap import PixelMap
 from iris_resample._unused import LayOut, Unused, lay_out_with
@@ -169,13 +169,19 @@ def variance_names(variance: Iterable[str], components: bool) -> list[str]:
 
 def finish(result: Resampled) -> Resampled:
     """Flag, in place, what has no value, NaN then, or lacks much of its weight; and return it without the unused."""
-    for index, unused in enumerate(result.unused):
-        blank = result.weight[index] == 0
-        result.dq[index][blank] = DQ.DO_NOT_USE
-        unused.flag(result.dq[index], result.weight[index], blank, result.typical)
-        for plane in (result.data, *result.variance.values()):
-            plane[index][blank] = np.nan
+    for index in range(len(result.unused)):
+        list(in_threads(partial(_finish_rows, result, index), range(0, result.dq.shape[1], _BAND)))
     return replace(result, unused=())  # as large as two planes, and done with
+
+
+def _finish_rows(result: Resampled, index: int, first: int) -> None:
+    rows = slice(first, min(first + _BAND, result.dq.shape[1]))
+    dq, weight = result.dq[index, rows], result.weight[index, rows]
+    blank = weight == 0
+    np.copyto(dq, np.uint32(DQ.DO_NOT_USE), where=blank)
+    result.unused[index].part(rows, slice(0, dq.shape[1])).flag(dq, weight, blank, result.typical)
+    for plane in (result.data, *result.variance.values()):
+        np.copyto(plane[index, rows], np.float32(np.nan), where=blank)
 
 
 def empty(shape: tuple[int, int, int], names: list[str], program: str = "drizzle") -> Resampled:
