@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -56,11 +58,24 @@ def wait_until(is_so: Callable[[], bool]) -> bool:
     return is_so()
 
 
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as entered:
+        yield entered
+
+
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_the_run_however_it_ends(
-    write_recipe: Write, write_exposure: Write, tmp_path: Path, by: signal.Signals
+    write_recipe: Write,
+    write_exposure: Write,
+    tmp_path: Path,
+    by: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+    stack: ExitStack,
 ) -> None:
     files = [write_exposure(f"{name}.fits", header={"OBJECT": "slow"}) for name in "ab"]
+    scratch = Path(stack.enter_context(TemporaryDirectory()))  # of a short name: it is for a socket
+    monkeypatch.setenv("TMPDIR", str(scratch))
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [sys.executable, "-c", f"{heed}; {RUN}", "run", write_recipe(), *files, "--executor", "processes"]
     process = subprocess.Popen(
@@ -71,12 +86,14 @@ def test_workers_end_with_the_run_however_it_ends(
         return [int(path.suffix[1:]) for path in tmp_path.glob("[ab].[0-9]*")]
 
     assert wait_until(lambda: len(workers()) == 2)
+    assert bool(list(scratch.iterdir())) == (sys.platform == "linux")
     if by is signal.SIGINT:  # from a keyboard: to all processes
         os.killpg(process.pid, by)
     else:
         process.send_signal(by)
     _, errors = process.communicate(timeout=120)
     assert wait_until(lambda: not any(map(is_alive, workers())))
+    assert wait_until(lambda: not list(scratch.iterdir()))
     assert "Traceback" not in errors
 
 
@@ -139,6 +156,60 @@ def test_what_the_environment_said_before_it_says_afterwards(monkeypatch: pytest
         assert workers.submit(os.getenv, "PYTHONSAFEPATH").result() == "1"
         assert workers.submit(os.getenv, "MALLOC_ARENA_MAX").result() == "1"
     assert dict(os.environ) == before
+
+
+def _imported() -> list[str]:
+    return list(sys.modules)
+
+
+def test_workers_see_the_environment_of_the_run_and_not_that_of_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_processes(1) as workers:
+        workers.submit(os.getpid).result()
+    monkeypatch.setenv("IRIS_TEST", "new")
+    monkeypatch.delenv("IRIS_LOAD_PLUGINS")
+    with start_processes(1) as workers:
+        assert workers.submit(os.getenv, "IRIS_TEST").result() == "new"
+        assert workers.submit(os.getenv, "IRIS_LOAD_PLUGINS").result() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker imports all by itself")
+def test_workers_are_copies_of_a_process_that_has_imported_libraries_and_no_plugin() -> None:
+    with start_processes(1) as workers:
+        imported = workers.submit(_imported).result()
+    assert "gwcs" in imported
+    assert not {name for name in imported if name.startswith("iris_") and not name.startswith("iris_core")}
+
+
+def test_where_no_socket_can_be_made_workers_are_started_anew(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    long = tmp_path / ("long" * 50)
+    long.mkdir()
+    command = [sys.executable, "-c", RUN, "run", write_recipe(), write_exposure(), "--executor", "processes"]
+    done = subprocess.run(
+        list(map(str, command)), env={**os.environ, "TMPDIR": str(long)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(long.iterdir())
+
+
+def test_an_interruption_while_libraries_are_imported_has_no_words(
+    write_recipe: Write, write_exposure: Write, tmp_path: Path
+) -> None:
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; {RUN}", "run", write_recipe(), write_exposure("slow.fits")]
+    for delay in (0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3):
+        process = subprocess.Popen(
+            [*map(str, command), "--executor", "processes"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+        assert "Traceback" not in errors, f"{errors}"
 
 
 def test_what_libraries_warn_of_in_workers_is_one_line_once(write_recipe: Write, write_exposure: Write) -> None:

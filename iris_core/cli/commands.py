@@ -73,6 +73,10 @@ def run(
         del options["log_file"], options["verbose"], options["traceback"]
         _check(recipe, files, **options)
         return
+    if options["executor"] == "processes":
+        from iris_core.workers.processes import start_server
+
+        start_server()  # it imports what workers need, while the exposures are planned
     import iris_core
     from iris_core.cli.masters import add_masters, check_can_add
     from iris_core.cli.run import RunDisplay

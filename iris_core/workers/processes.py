@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import parent_process
+from multiprocessing import get_context, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Thread
 
-__all__ = ["executor_of"]
+__all__ = ["executor_of", "start_server"]
 
 # No folder in the path of Python in which a file ``pickle.py`` would be imported; and with glibc, what is freed stays
 # with the process: see `keep_memory`.
@@ -24,9 +25,36 @@ _ENVIRONMENT = {
 
 
 def executor_of(workers: int) -> Executor:
-    """Return an executor of processes that are started anew, not copied."""
+    """Return an executor of processes that share nothing with this one."""
+    context = get_context("forkserver") if start_server() else _Spawning()
     with _environment():  # the locks of an executor start a process already, which keeps an account of them
-        return ProcessPoolExecutor(max_workers=workers, mp_context=_Context(), initializer=_end_with_parent)
+        return ProcessPoolExecutor(workers, context, _begin, ({**os.environ},))
+
+
+def start_server() -> bool:
+    """Start the process of which workers are copies, with what they import: beside what this one does until then.
+
+    Returns
+    -------
+    bool
+        Whether there is one; else each worker is started anew, and imports all by itself.
+    """
+    if sys.platform != "linux":  # libraries of other systems do not work in copies
+        return False
+    from multiprocessing import forkserver, resource_tracker
+
+    forkserver.set_forkserver_preload(["iris_core.workers.preload"])
+    with _environment():
+        resource_tracker.ensure_running()  # first: it blocks no signal when it is done
+        # From a keyboard all processes are interrupted; the server is deaf, and so are workers until they `_begin`.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        except OSError:  # no folder for its socket, or one with a very long name
+            return False
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return True
 
 
 class _Process(SpawnProcess):
@@ -35,7 +63,7 @@ class _Process(SpawnProcess):
             super().start()
 
 
-class _Context(SpawnContext):
+class _Spawning(SpawnContext):
     Process = _Process
 
 
@@ -54,9 +82,13 @@ def _environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _end_with_parent() -> None:
-    """End this process with its parent, also with one that was killed; an interruption ends both, and has no words."""
+def _begin(environment: Mapping[str, str]) -> None:
+    """Take over the environment, and end with the parent, also one that was killed; an interruption ends both."""
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_wait_for_end, name="end-with-parent", daemon=True).start()
 
 
