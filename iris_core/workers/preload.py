@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 
 import astropy.modeling.models  # noqa: F401
-import scipy.interpolate  # noqa: F401
 
 from iris_core.io.asdf_open import load_asdf
 
