@@ -16,7 +16,7 @@ is_wcs_keyword = re.compile(
 ).fullmatch
 
 
-_COMMENTARY = {"COMMENT", "HISTORY", ""}
+_TEXT = {"COMMENT", "HISTORY", ""}
 
 
 class FrozenHeader(Header):  # type: ignore[misc]  # astropy is not typed
@@ -72,9 +72,9 @@ def freeze(header: Header) -> FrozenHeader:
 
 def with_wcs(header: Header, cards: Header | None = None) -> Header:
     """Return a copy of a header with the `cards` of a WCS in place of its own, or with none."""
-    new = () if cards is None else tuple(cards.copy().cards)
-    # astropy takes much longer to update a header. FITS wants WCSAXES before EQUINOX.
-    gone = {"EQUINOX", *(card.keyword for card in new)} - _COMMENTARY if new else set()
+    # As astropy's update, which takes much longer: the last of a name counts. FITS wants WCSAXES before EQUINOX.
+    new = {at if one.keyword in _TEXT else one.keyword: one for at, one in enumerate((cards or Header()).copy().cards)}
+    gone = {"EQUINOX", *new} if new else set()
     kept = [card for card in header.copy().cards if not is_wcs_keyword(card.keyword) and card.keyword not in gone]
-    end = max((at for at, card in enumerate(kept, 1) if card.keyword not in _COMMENTARY), default=0)
-    return Header([*kept[:end], *new, *kept[end:]])
+    end = max((at for at, card in enumerate(kept, 1) if card.keyword not in _TEXT), default=0)
+    return Header([*kept[:end], *new.values(), *kept[end:]])

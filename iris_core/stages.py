@@ -149,10 +149,10 @@ class StageImplementation:
     check
         A function of the same arguments that raises where the stage could not calibrate. It is called on an outline
         (headers, unit and shape are true, there are no pixels) before the run, and on the exposure right before the
-        stage. It may return the outline as the stage will leave it, in another unit, say.
+        stage. It may return the outline as the stage will leave it, in another unit, say. See `headers_only`.
     headers_only
-        Whether the stage looks at headers only and touches no pixel: it then is its own check, on outlines only, where
-        it has no `check` that takes less time.
+        Whether the stage looks at headers only and touches no pixel: it then is its own check, where it has no
+        `check` that takes less time; either is called before the run only.
     by_integration
         Whether it treats each integration of a cube as if it were alone, or a function of the parameters that tells.
         The runner then gives it a large cube some integrations at a time, which bounds memory.

@@ -172,6 +172,12 @@ def test_cards_of_another_wcs_take_the_place_of_all_old_ones() -> None:
         assert list(changed) == ["OBJECT", "Z", *new]
 
 
+def test_of_a_keyword_that_a_wcs_gives_twice_the_last_counts() -> None:
+    new = Header([("CRVAL1", 10.0), ("CTYPE1", "RA---TAN")])
+    new.append(("CRVAL1", 11.0), end=True)
+    assert list(with_wcs(Header(OLD), new).items())[2:] == [("CRVAL1", 11.0), ("CTYPE1", "RA---TAN")]
+
+
 def test_cards_of_a_wcs_come_before_comments_and_take_the_place_of_those_of_their_names() -> None:
     header = Header([("COMMENT", "above"), *OLD, ("MJDREF", 1.0), ("COMMENT", "a"), ("HISTORY", "b"), ("", "c")])
     new = Header([("WCSAXES", 2), ("MJDREF", 0.0), ("COMMENT", "of the WCS")])

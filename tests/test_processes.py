@@ -64,12 +64,16 @@ def stack() -> Iterator[ExitStack]:
         yield entered
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("by", "together"),
+    [(signal.SIGKILL, False), *((by, True) for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT))],
+)
 def test_workers_end_with_the_run_however_it_ends(
     write_recipe: Write,
     write_exposure: Write,
     tmp_path: Path,
     by: signal.Signals,
+    together: bool,
     monkeypatch: pytest.MonkeyPatch,
     stack: ExitStack,
 ) -> None:
@@ -87,13 +91,14 @@ def test_workers_end_with_the_run_however_it_ends(
 
     assert wait_until(lambda: len(workers()) == 2)
     assert bool(list(scratch.iterdir())) == (sys.platform == "linux")
-    if by is signal.SIGINT:  # from a keyboard: to all processes
+    if together:  # from a keyboard, a terminal that is closed, a batch system
         os.killpg(process.pid, by)
     else:
         process.send_signal(by)
     _, errors = process.communicate(timeout=120)
     assert wait_until(lambda: not any(map(is_alive, workers())))
-    assert wait_until(lambda: not list(scratch.iterdir()))
+    if not (together and by is signal.SIGKILL):  # then there is nobody left to tidy
+        assert wait_until(lambda: not list(scratch.iterdir()))
     assert "Traceback" not in errors
 
 
@@ -158,10 +163,6 @@ def test_what_the_environment_said_before_it_says_afterwards(monkeypatch: pytest
     assert dict(os.environ) == before
 
 
-def _imported() -> list[str]:
-    return list(sys.modules)
-
-
 def test_workers_see_the_environment_of_the_run_and_not_that_of_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with start_processes(1) as workers:
         workers.submit(os.getpid).result()
@@ -172,12 +173,52 @@ def test_workers_see_the_environment_of_the_run_and_not_that_of_an_earlier_one(m
         assert workers.submit(os.getenv, "IRIS_LOAD_PLUGINS").result() is None
 
 
+SERVED = """\
+import os, signal, sys, time
+from multiprocessing import forkserver
+import numpy as np
+from iris_core.workers import start_processes
+from iris_core.workers.processes import start_server
+
+def imported():
+    return [name for name in sys.modules if name == "gwcs" or name.startswith("iris_")]
+
+def told():
+    return os.getenv("IRIS_TEST"), os.getenv("PYTHONSAFEPATH"), float(np.random.random())
+
+def deaf():
+    return len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+if __name__ == "__main__":
+    start_server()
+    os.environ["IRIS_TEST"] = "new"
+    drawn = set()
+    for again in range(3):
+        with start_processes(1) as workers:
+            names = workers.submit(imported).result()
+            assert "gwcs" in names, names
+            assert not [name for name in names if not name.startswith(("iris_core", "gwcs"))], names
+            test, path, number = workers.submit(told).result()
+            assert (test, path) == ("new", "1")
+            assert workers.submit(deaf).result() == 0
+            drawn.add(number)
+        if again == 1:
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+            time.sleep(1)
+    assert len(drawn) == 3
+    assert "PYTHONSAFEPATH" not in os.environ
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker imports all by itself")
-def test_workers_are_copies_of_a_process_that_has_imported_libraries_and_no_plugin() -> None:
-    with start_processes(1) as workers:
-        imported = workers.submit(_imported).result()
-    assert "gwcs" in imported
-    assert not {name for name in imported if name.startswith("iris_") and not name.startswith("iris_core")}
+def test_workers_are_copies_of_a_process_that_has_imported_libraries_and_no_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has the environment of the run and its own random numbers, also after the first process was killed."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    (script := tmp_path / "served.py").write_text(SERVED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_where_no_socket_can_be_made_workers_are_started_anew(

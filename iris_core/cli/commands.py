@@ -73,6 +73,8 @@ def run(
         del options["log_file"], options["verbose"], options["traceback"]
         _check(recipe, files, **options)
         return
+    if commands and options["as_json"]:
+        raise click.UsageError("--then prints beside --json: give one of them")
     if options["executor"] == "processes":
         from iris_core.workers.processes import start_server
 
@@ -82,8 +84,6 @@ def run(
     from iris_core.cli.run import RunDisplay
     from iris_core.loading import load_plugins
 
-    if commands and options["as_json"]:
-        raise click.UsageError("--then prints beside --json: give one of them")
     shown = {name: options.pop(name) for name in ("as_json", "traceback", "log_file", "verbose")}
     with RunDisplay(arguments, **shown) as display:
         plugins = load_plugins()

@@ -160,7 +160,7 @@ def _check_tiles(hdus: HDUList, path: Path) -> None:
 
 
 def read_primary_header(path: Path) -> Header:
-    """Return the primary header of a FITS file, and read nothing else of it: to see whose file it is.
+    """Return the primary header of a FITS file, and read nothing else of it: to see which instrument wrote it.
 
     Parameters
     ----------
@@ -175,10 +175,10 @@ def read_primary_header(path: Path) -> Header:
     from astropy.io.fits import Header
 
     require_file(path)
-    kind = _kind(path)
     try:
+        kind = _kind(path)
         with _unpacked(path, kind) as source:
-            return Header.fromstring(primary_header(source, Survey(str(path), bool(kind), 0)))
+            return Header.fromstring(primary_header(source, Survey(str(path), bool(kind), room=0)))
     except InputError:
         raise
     except Exception as error:

@@ -82,7 +82,7 @@ def executors() -> Mapping[str, Callable[..., Executor]]:
 
 
 def start_processes(workers: int) -> Executor:
-    """Return an executor of `workers` fresh processes; they share nothing with this one, and end when it does."""
+    """Return an executor of `workers` processes; they share nothing with this one, and end when it does."""
     from iris_core.workers.processes import executor_of
 
     return executor_of(workers)

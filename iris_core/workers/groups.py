@@ -119,13 +119,13 @@ class _Line:
         there = {outline.meta.path: role for outline, role in zip(exposures.outlines, exposures.roles, strict=True)}
         plans = [plan for plan in plans if plan.job.path in there]
         if self.number == 0 or any(plan.steps for plan in plans):
-            members, exposures.members = list(exposures.members), ()  # each is let go when its successor is there
+            members, exposures.members = list(exposures.members), ()  # each is released when its successor is there
             exposures = self._together(plans, self._results(plans, members), there)
         self.number += 1
         return exposures
 
     def _results(self, plans: Sequence[Plan], members: list[Member]) -> Iterator[Any]:
-        """Yield, for each exposure, what came of the steps; they leave the list."""
+        """Yield, for each exposure, what came of the steps; in this process each leaves the list as it is taken."""
         pool, number = self.pool, self.number
         if self.replan is None or (number and all(isinstance(member, InMemory) for member in members)):
             for plan in plans:

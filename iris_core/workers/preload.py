@@ -1,21 +1,21 @@
-"""What every worker imports: done once, in the process of which they are copies. It runs nothing of a plugin."""
+"""The process of which workers are copies: it imports what all of them need, and nothing of a plugin.
+
+It is imported there and nowhere else.
+"""
 
 import atexit
 import gc
 import sys
+import warnings
 from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
 from types import TracebackType
 
-import astropy.modeling.models  # noqa: F401
-
-from iris_core.io.asdf_open import load_asdf
-
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Say what went wrong, but not in a copy that was begun when its run ended: its locks and pipes are gone."""
-    if not issubclass(kind, EOFError | OSError):
+    if not isinstance(error, EOFError) and (not isinstance(error, OSError) or error.filename is not None):
         sys.__excepthook__(kind, error, trace)
 
 
@@ -28,7 +28,14 @@ def _tidy() -> None:
             Path(socket).parent.rmdir()
 
 
-load_asdf()  # with gwcs, and all that has extensions
-gc.freeze()  # what is never looked at stays in common
+# What fails here fails again in the worker that needs it, and is reported there.
+with suppress(Exception), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import astropy.modeling.models  # noqa: F401
+
+    from iris_core.io.asdf_open import load_asdf
+
+    load_asdf()  # with gwcs, and all that has extensions
+gc.freeze()  # what the collector never touches stays shared by all copies
 sys.excepthook = _tell
 atexit.register(_tidy)

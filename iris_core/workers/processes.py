@@ -7,12 +7,16 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Thread
 
 __all__ = ["executor_of", "start_server"]
+
+_HAS_SERVER: ContextVar[bool] = ContextVar("_HAS_SERVER", default=False)
+_SIGNALS = {signal.SIGINT} if sys.platform == "win32" else {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 # No folder in the path of Python in which a file ``pickle.py`` would be imported; and with glibc, what is freed stays
 # with the process: see `keep_memory`.
@@ -26,35 +30,31 @@ _ENVIRONMENT = {
 
 def executor_of(workers: int) -> Executor:
     """Return an executor of processes that share nothing with this one."""
-    context = get_context("forkserver") if start_server() else _Spawning()
+    context = _Copying() if _HAS_SERVER.get() else _Spawning()
     with _environment():  # the locks of an executor start a process already, which keeps an account of them
         return ProcessPoolExecutor(workers, context, _begin, ({**os.environ},))
 
 
-def start_server() -> bool:
-    """Start the process of which workers are copies, with what they import: beside what this one does until then.
+def start_server() -> None:
+    """Start the process of which workers will be copies: it imports what they need, while this one goes on.
 
-    Returns
-    -------
-    bool
-        Whether there is one; else each worker is started anew, and imports all by itself.
+    Python has one such server for all who use `multiprocessing`, and ours is of no use to others: it is for the command
+    line. Where there is none, each worker is started anew, and imports all by itself.
     """
     if sys.platform != "linux":  # libraries of other systems do not work in copies
-        return False
+        return
     from multiprocessing import forkserver, resource_tracker
 
     forkserver.set_forkserver_preload(["iris_core.workers.preload"])
-    with _environment():
+    with _environment(), suppress(OSError):  # no folder for its socket, or one with a very long name
         resource_tracker.ensure_running()  # first: it blocks no signal when it is done
-        # From a keyboard all processes are interrupted; the server is deaf, and so are workers until they `_begin`.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # What ends all processes at once, Ctrl-C, say, is for this one to heed: the server ends after it, and tidies.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             forkserver.ensure_running()
-        except OSError:  # no folder for its socket, or one with a very long name
-            return False
+            _HAS_SERVER.set(True)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return True
 
 
 class _Process(SpawnProcess):
@@ -65,6 +65,18 @@ class _Process(SpawnProcess):
 
 class _Spawning(SpawnContext):
     Process = _Process
+
+
+if sys.platform == "linux":
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+    class _Copy(ForkServerProcess):
+        def start(self) -> None:
+            start_server()  # it may have been killed
+            super().start()
+
+    class _Copying(ForkServerContext):
+        Process = _Copy
 
 
 @contextmanager
@@ -87,8 +99,10 @@ def _begin(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if sys.platform == "linux":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if "numpy.random" in sys.modules:  # all copies would draw the same numbers
+        sys.modules["numpy.random"].seed()
     Thread(target=_wait_for_end, name="end-with-parent", daemon=True).start()
 
 

@@ -217,8 +217,8 @@ def _pair_fit(first: Doubles, second: Doubles, before: Affine, search: Search) -
 
 def mutual_nearest(first: Doubles, second: Doubles, tolerance: float) -> tuple[Ints, Ints]:
     """Return the rows of two lists that are each other's nearest, and not farther apart than `tolerance`."""
-    _, to_second = _tree(second).query(first, distance_upper_bound=np.nextafter(tolerance, np.inf))
-    rows = np.flatnonzero(to_second < len(second))
+    distance, to_second = _tree(second).query(first, distance_upper_bound=2 * tolerance)  # none far beyond is wanted
+    rows = np.flatnonzero(distance <= tolerance)
     found = to_second[rows]
     _, to_first = _tree(first).query(second[found])
     mutual = to_first == rows

@@ -90,7 +90,8 @@ def measure_read_variance(counts: Image, shot: Image, response: float, documente
     response
         Scatter of the response from pixel to pixel, which a raw frame still shows.
     documented
-        The documented variance, DN**2; also where a quadrant is too small, or scatters by what cannot be read noise.
+        The documented variance, DN**2; also where a quadrant is too small, has pixels without a value, or scatters by
+        what cannot be read noise.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def measure_read_variance(counts: Image, shot: Image, response: float, documente
         part = tuple(
             slice(length * i // 2, length * (i + 1) // 2) for i, length in zip(quadrant, counts.shape, strict=True)
         )
-        if min(counts[part].shape) >= 3 * _BLOCK:
+        if min(counts[part].shape) >= 3 * _BLOCK and np.isfinite(counts[part]).all():
             excess, uncertain = _excess(counts[part], shot[part], response)
             nearest = min(max(documented, excess - uncertain), excess + uncertain)
             if 1 / _PLAUSIBLE**2 < nearest / documented < _PLAUSIBLE**2:
@@ -141,7 +142,7 @@ def _blocks(image: Image) -> Image:
 
 
 def _clipped_variances(values: Image) -> Doubles:
-    """Return the variance of each row within 4 standard deviations; whole counts are too coarse for the median one."""
+    """Return the variance of each row within 4 standard deviations; whole counts make a median deviation too coarse."""
     off = values - _medians(values)
     size = np.abs(off)
     limit = 4 * 1.4826 * (_medians(size).astype(float) + 0.5)
@@ -151,7 +152,7 @@ def _clipped_variances(values: Image) -> Doubles:
 
 
 def _medians(values: Image) -> Image:
-    """Return the median of each row, ``(rows, 1)``, as `numpy.median` does: to sort float32 takes a quarter of that."""
+    """Return the median of each row, ``(rows, 1)``, of finite values: to sort takes a quarter of `numpy.median`."""
     ordered, middle = np.sort(values, axis=1), (values.shape[1] - 1) // 2
     pair = ordered[:, [middle, values.shape[1] // 2]]
     return np.asarray(pair.mean(axis=1, keepdims=True), dtype=np.float32)

@@ -58,12 +58,12 @@ def reference_types() -> Sequence[ReferenceType]:
 
 
 def check_wcs(exposure: Exposure, params: WcsParams, references: References, instrument: InstrumentMode) -> Exposure:
-    """Return an outline with the WCS that `assign_wcs` will attach; its FITS keywords, which take longer, are not made.
+    """Return an outline with the WCS that `assign_wcs` will attach, without the FITS keywords that are fitted to it.
 
     Raises
     ------
     InputError
-        As `assign_wcs` does.
+        As `assign_wcs` does before it fits them.
     """
     from iris_wcs import _build
 
