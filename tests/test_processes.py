@@ -66,7 +66,10 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.mark.parametrize(
     ("by", "together"),
-    [(signal.SIGKILL, False), *((by, True) for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT))],
+    [
+        *((by, False) for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)),
+        *((by, True) for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)),
+    ],
 )
 def test_workers_end_with_the_run_however_it_ends(
     write_recipe: Write,

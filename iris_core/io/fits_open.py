@@ -51,7 +51,7 @@ def open_fits(path: Path, pixels: bool = True, tell: Callable[[str], object] | N
     require_file(path)
     with warnings.catch_warnings(record=True) as caught, ExitStack() as stack:
         warnings.simplefilter("always")
-        try:
+        with _in_words(path):
             file, found = _whole(path, pixels, stack)
             for remark in _remarks(found):
                 tell(remark) if tell else log.warning("%s: %s", path, remark)
@@ -59,11 +59,18 @@ def open_fits(path: Path, pixels: bool = True, tell: Callable[[str], object] | N
             hdus = fits.HDUList(opened[: found.count])
             _check_tiles(hdus, path)
             yield hdus
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(f"{path}: {_words(error)}") from error
     _report(path, caught)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong with a file into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: {_words(error)}") from error
 
 
 def _report(path: Path, caught: Iterable[warnings.WarningMessage]) -> None:
@@ -175,14 +182,10 @@ def read_primary_header(path: Path) -> Header:
     from astropy.io.fits import Header
 
     require_file(path)
-    try:
+    with _in_words(path):
         kind = _kind(path)
         with _unpacked(path, kind) as source:
             return Header.fromstring(primary_header(source, Survey(str(path), bool(kind), room=0)))
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{path}: {_words(error)}") from error
 
 
 def read_header(path: Path) -> dict[str, Any]:
