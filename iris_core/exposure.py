@@ -102,7 +102,7 @@ class Exposure:
     masked: tuple[ref[Array], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        from iris_core.headers import freeze
+        from iris_core.headers import agreeing, freeze
 
         put = object.__setattr__
         put(self, "data", _readonly(self.data, np.float32))
@@ -117,10 +117,8 @@ class Exposure:
             put(self, "area", _readonly(self.area, np.float32))
         agreed = getattr(self.header, "agreed", (None, None))
         if agreed[0] is not self.sci_header or agreed[1] is not self.meta:  # two headers take longer than all else
-            header, sci_header = map(freeze, with_meta(self.meta, self.header, self.sci_header))
-            header.agreed = sci_header, self.meta
-            put(self, "header", header)
-            put(self, "sci_header", sci_header)
+            for name, value in agreeing(*with_meta(self.meta, self.header, self.sci_header), self.meta).items():
+                put(self, name, value)
         put(self, "fits_wcs", None if self.fits_wcs is None else freeze(self.fits_wcs))
         self._check_shapes()
 
@@ -170,15 +168,16 @@ class Exposure:
         Where a header changes and `meta` is not given, `meta` follows the header. With a new `wcs`, or `fits_wcs`,
         the cards of the old one leave the headers, and those of `fits_wcs` come into that of the science extension.
         """
-        if any(changes.get(name, getattr(self, name)) is not getattr(self, name) for name in ("wcs", "fits_wcs")):
-            from iris_core.headers import with_wcs
+        from iris_core.headers import agreeing, with_wcs
 
+        if any(changes.get(name, getattr(self, name)) is not getattr(self, name) for name in ("wcs", "fits_wcs")):
             changes["header"] = with_wcs(changes.get("header", self.header))
             cards = changes.setdefault("fits_wcs", None)
             changes["sci_header"] = with_wcs(changes.get("sci_header", self.sci_header), cards)
         if "meta" not in changes and changes.keys() & {"header", "sci_header"}:
             headers = changes.get("header", self.header), changes.get("sci_header", self.sci_header)
-            changes["meta"] = dataclasses.replace(meta_of_headers(*headers, self.meta.path), mode=self.meta.mode)
+            meta = dataclasses.replace(meta_of_headers(*headers, self.meta.path), mode=self.meta.mode)
+            changes |= agreeing(*headers, meta)
         return dataclasses.replace(self, **changes)
 
     def scale(self, factor: ArrayLike) -> Self:

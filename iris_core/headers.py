@@ -70,6 +70,13 @@ def freeze(header: Header) -> FrozenHeader:
     return frozen
 
 
+def agreeing(primary: Header, science: Header, meta: Any) -> dict[str, Any]:
+    """Return the read-only headers of an exposure, and its `meta`, with which they agree: nobody has to look again."""
+    header, sci_header = freeze(primary), freeze(science)
+    header.agreed = sci_header, meta
+    return {"header": header, "sci_header": sci_header, "meta": meta}
+
+
 def with_wcs(header: Header, cards: Header | None = None) -> Header:
     """Return a copy of a header with the `cards` of a WCS in place of its own, or with none."""
     # As astropy's update, which takes much longer: the last of a name counts. FITS wants WCSAXES before EQUINOX.

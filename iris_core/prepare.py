@@ -21,12 +21,15 @@ from iris_core.reference import ReferenceFiles
 from iris_core.report import Job, Products, Standing
 from iris_core.step import Step
 
+_OUTLINES = 128
+
 
 @dataclass
 class Run:
     """One recipe with the plugins and reference files of a run.
 
-    `problems` are the errors of the recipe itself; `found` is what others find out once per run, by name.
+    `problems` are the errors of the recipe itself; `found` is what others find out once per run, by name; `outlines`
+    are those of the files that were read last.
     """
 
     recipe: Recipe
@@ -36,6 +39,7 @@ class Run:
     problems: list[IrisError] = field(default_factory=list)
     compiled: dict[str, tuple[Step, ...]] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
+    outlines: dict[Path, Exposure] = field(default_factory=dict)
 
     def compile(self, mode: InstrumentMode | None) -> tuple[Step, ...]:
         """Return the steps for a mode, compiled once; errors are added to `problems`."""
@@ -60,15 +64,22 @@ class Run:
         wrappers = {name: origins[name].version if name in origins else "" for name in self.recipe.plugins}
         return {"recipe": self.recipe.name, "with": wrappers, "python": python_version()}
 
+    def outline(self, path: Path) -> Exposure:
+        """Return the outline of a file; those of a dither, each other's background exposures, are read once."""
+        if path not in self.outlines:
+            if len(self.outlines) >= _OUTLINES:
+                del self.outlines[next(iter(self.outlines))]
+            self.outlines[path] = self.plugins.read_exposure(path, pixels=False)
+        return self.outlines[path]
+
     def plan(self, job: Job) -> JobPlan:
         """Return the plan of one exposure, or of many; nothing is read but headers, tables and models."""
         if job.problem:
             raise InputError(job.problem)
         if not job.members:
             return self.plan_one(job)
-        read = self.plugins.read_exposure
-        members = [(role, read(path, False)) for role, path in job.members]
-        return self.plan_many(job, members, [read(path, False) for path in job.backgrounds])
+        members = [(role, self.outline(path)) for role, path in job.members]
+        return self.plan_many(job, members, [*map(self.outline, job.backgrounds)])
 
     def plan_many(self, job: Job, members: Sequence[tuple[str, Exposure]], backgrounds: Sequence[Exposure]) -> JobPlan:
         """Return the plan of what is made of many exposures whose headers have been read."""
@@ -78,8 +89,7 @@ class Run:
 
     def plan_one(self, job: Job) -> Plan:
         """Return the plan of one exposure."""
-        read = self.plugins.read_exposure
-        return self.plan_outlines(job, read(job.path, False), [read(path, False) for path in job.backgrounds])
+        return self.plan_outlines(job, self.outline(job.path), [*map(self.outline, job.backgrounds)])
 
     def for_job(self, job: Job) -> Run:
         """Return the run with the reference files that are for one job alone; they are closed with the job."""

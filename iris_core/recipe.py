@@ -101,14 +101,6 @@ class StepRequest:
 Numbers = tuple[int, int | None]
 
 
-def parse_numbers(text: str | int) -> Numbers:
-    """Return the least and the greatest number that ``1``, ``1+`` or ``0-1`` allow; None for no limit."""
-    found = re.fullmatch(r"(\d+)(?:(\+)|-(\d+))?", str(text).strip())
-    if found is None or (found[3] and int(found[3]) < int(found[1])):
-        raise ValueError(f"a number of exposures is like 1, 1+ or 0-1, not {text!r}")
-    return int(found[1]), None if found[2] else int(found[3] or found[1])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A recipe, read and valid in itself; whether its plugins and references exist is not known yet.

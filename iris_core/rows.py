@@ -1,4 +1,4 @@
-"""Some rows of an exposure at a time, over threads: for what each pixel needs for itself."""
+"""Some rows of an exposure at a time, for what each pixel needs for itself; and work over threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from multiprocessing import parent_process
-from threading import Lock, current_thread
+from threading import current_thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from iris_core.errors import StageContractError
 from iris_core.exposure import Exposure, as_masked, is_masked, planes_of, with_planes
 from iris_core.reference import ReferenceImage
 
-# Of the rows that a thread works on: with more, planes leave a processor's cache; with fewer, threads wait for Python.
+# Of the rows that are worked on: with more, planes leave a processor's cache; with fewer, Python takes the time.
 _PIXELS = 1 << 18
 
 Item = TypeVar("Item")
@@ -32,10 +32,11 @@ _THREADS = "iris-rows"
 
 
 def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any) -> Exposure:
-    """Return the exposure that a function makes of it; the function is called with some rows at a time, over threads.
+    """Return the exposure that a function makes of it; the function is called with some rows at a time.
 
     Each plane goes through a processor's cache once, and beside the result nothing takes memory. No bit of the result
-    depends on the number of rows or of threads.
+    depends on the number of rows. One thread does it: two would hand the interpreter to each other with each operation,
+    which takes as long as they gain, while the other core writes, hashes, or works on another exposure.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any)
         ``(ny, nx)`` or ``(nint, ny, nx)``.
     *images
         Arrays and reference images, ``(ny, nx)`` or the shape of the exposure: the function is given the same rows of
-        them. Of anything else it is given what its method ``part(where)`` returns, which is called, in the thread that
-        needs it, with the index of the rows: ``(rows,)``, or an integration and its rows.
+        them. Of anything else it is given what its method ``part(where)`` returns, which is called with the index of
+        the rows: ``(rows,)``, or an integration and its rows.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any)
         return made.take(rows, function(rows, *(_rows_of(image, where) for image in images)), where)
 
     blocks = row_blocks(exposure.data.shape, _PIXELS)
-    first, *others = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
-    notes = [*work(first), *chain.from_iterable(in_threads(work, others))]
+    places = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
+    notes = list(chain.from_iterable(map(work, places)))
     planes = {name: (made.after if name in made.after else made.before)[name] for name in made.facts["planes"]}
     after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), planes)
     pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
@@ -142,20 +143,18 @@ class _Made:
     facts: dict[str, Any] = field(default_factory=dict)
     taken: list[tuple[slice, ...]] = field(default_factory=list)
     masked: bool = True
-    lock: Any = field(default_factory=Lock)
 
     def take(self, rows: Exposure, result: Exposure, where: tuple[slice, ...]) -> dict[str, None]:
         """Put the result of some rows into its place, and return its notes."""
         old, new = planes_of(rows), planes_of(result)
         facts = {"unit": result.unit, "common": result.common, "planes": list(new), "shape": rows.shape}
-        with self.lock:
-            self.facts = self.facts or facts  # the first rows are alone
-            if {**self.facts, "shape": result.shape} != facts:
-                raise StageContractError(f"{rows.name}: rows have results of different units, components or shapes")
-            for name in (name for name, plane in new.items() if plane is not old.get(name)):
-                self._begin(name, new[name].dtype)
-            self.taken.append(where)
-            self.masked &= is_masked(result)
+        self.facts = self.facts or facts
+        if {**self.facts, "shape": result.shape} != facts:
+            raise StageContractError(f"{rows.name}: rows have results of different units, components or shapes")
+        for name in (name for name, plane in new.items() if plane is not old.get(name)):
+            self._begin(name, new[name].dtype)
+        self.taken.append(where)
+        self.masked &= is_masked(result)
         for name in new.keys() & self.after.keys():
             self.after[name][where] = new[name]
         return dict.fromkeys(result.notes)
@@ -163,7 +162,6 @@ class _Made:
     def _begin(self, name: str, dtype: np.dtype[Any]) -> None:
         """Begin a plane with the rows that were taken before: in these it has not changed."""
         if name not in self.after:
-            kind = self.before[name].dtype if self.taken else dtype  # whichever thread comes first
-            self.after[name] = np.empty(self.before["data"].shape, kind)
+            self.after[name] = np.empty(self.before["data"].shape, dtype)
             for earlier in self.taken:
                 self.after[name][earlier] = self.before[name][earlier]

@@ -1,4 +1,4 @@
-"""The pixels of FITS images: plain ones are read block by block over threads, and no plane is in memory twice."""
+"""The pixels of FITS images: plain ones are read block by block, and no plane is in memory twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike
 
 from iris_core.arrays import Array, row_blocks
 from iris_core.errors import InputError
-from iris_core.rows import in_threads
 
 __all__ = ["Cut", "is_plain", "read_pixels"]
 
@@ -47,7 +46,7 @@ def read_pixels(
 ) -> Array:
     """Return the pixels of an image; the HDU does not hold them.
 
-    Those that need no more than another order of their bytes, or another sign, are read over threads; astropy reads
+    Those that need no more than another order of their bytes, or another sign, are read block by block; astropy reads
     what is packed, scaled or blank, and files of which it has a mended copy.
 
     Parameters
@@ -80,8 +79,7 @@ def read_pixels(
     first, _, step = rows.indices(image.shape[-2])
     begin = image.fileinfo()["datLoc"]
     with path.open("rb", buffering=0) as file:
-
-        def read(block: tuple[Any, ...]) -> None:
+        for block in row_blocks(made.shape):
             raw, (*cube, where) = np.empty(made[block].shape, stored), block
             alone = zip(raw, range(where.start, where.stop), strict=True)
             for part, row in [(raw, where.start)] if step == 1 else alone:
@@ -90,8 +88,6 @@ def read_pixels(
             np.copyto(made[block], _unsigned(raw) if stored.kind == "u" else raw, casting="unsafe")
             if each is not None:
                 each(made[block])
-
-        list(in_threads(read, row_blocks(made.shape)))
     return made
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iris_core.arrays import Array, Flags, Image, blank_plane, mask_together, row_blocks
+from iris_core.arrays import Array, blank_plane, mask_together
 from iris_core.errors import InputError
 from iris_core.exposure import Exposure, as_masked
 from iris_core.headers import is_wcs_keyword
@@ -23,7 +23,6 @@ from iris_core.io.times import doubts, in_utc, with_times
 from iris_core.io.tree import common_elsewhere, removed_before
 from iris_core.io.wheels import with_filter
 from iris_core.keywords import meta_of_headers, parse_unit
-from iris_core.rows import in_threads
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList, Header
@@ -113,7 +112,7 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
     dq = read_flags(layout, pixels, path)
     masked = masked and pixels and all(plane.shape == data.shape for plane in variance.values())
     if masked:
-        dq, (data, *components) = _masked(dq, (data, *variance.values()))
+        dq, (data, *components) = mask_together(dq, (data, *variance.values()))
         variance = dict(zip(variance, components, strict=True))
     exposure = Exposure(
         data=data,
@@ -132,14 +131,6 @@ def _read(hdus: HDUList, path: Path, pixels: bool, remarks: list[str], reftype: 
         },
     )
     return as_masked(exposure) if masked else exposure
-
-
-def _masked(dq: Flags, planes: Sequence[Image]) -> tuple[Flags, list[Image]]:
-    """Put NaN and DO_NOT_USE together, in place: nobody else holds these planes yet."""
-    if not all(plane.flags.writeable for plane in (dq, *planes)):
-        return mask_together(dq, planes)
-    list(in_threads(lambda at: mask_together(dq[at], [plane[at] for plane in planes]), row_blocks(dq.shape)))
-    return dq, list(planes)
 
 
 def _headers(primary: Any, science: Any, remarks: list[str]) -> tuple[Header, Header]:

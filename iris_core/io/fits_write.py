@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,13 +17,14 @@ from iris_core.io.cards import mended
 from iris_core.io.checksums import DataSum, encoded
 from iris_core.io.fits_structure import BLOCK
 from iris_core.keywords import unit_string
-from iris_core.rows import in_threads
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 __all__ = ["write_fits"]
 
+# Of a piece that is written, and handed to the thread that hashes.
+_PIXELS = 1 << 19
 # Without the time that astropy puts there: two runs give the same bytes.
 _SUMS = {"CHECKSUM": "sum of the HDU: -0", "DATASUM": "sum of the data"}
 
@@ -66,19 +67,18 @@ def _append_image(file: BinaryIO, name: str, plane: Any, header: Header) -> None
     def stored(block: tuple[int | slice, ...]) -> Array:
         return np.ascontiguousarray(_as_stored(plane[block], described.header))
 
-    def pieces() -> Iterator[memoryview]:
-        for block in map(stored, row_blocks(plane.shape)):
-            swapped = block.astype(block.dtype.newbyteorder(">"), copy=False)
-            yield swapped.reshape(-1).view(np.uint8).data.toreadonly()
+    def piece(block: tuple[int | slice, ...]) -> memoryview:
+        pixels = stored(block)
+        swapped = pixels.astype(pixels.dtype.newbyteorder(">"), copy=False)
+        return swapped.reshape(-1).view(np.uint8).data.toreadonly()
 
-    data = DataSum()
+    data, blocks = DataSum(), list(row_blocks(plane.shape, _PIXELS))
     if plane.dtype.itemsize % 4:
-        for piece in pieces():
-            data.add(piece)
+        for one in map(piece, blocks):
+            data.add(one)
     else:
-        blocks = row_blocks(plane.shape)
-        data.add_words(sum(in_threads(lambda block: _sum_of_words(stored(block)), blocks)))
-    _append(file, described, data, pieces())
+        data.add_words(sum(_sum_of_words(stored(block)) for block in blocks))
+    _append(file, described, data, map(piece, blocks))
 
 
 def _sum_of_words(block: Array) -> int:

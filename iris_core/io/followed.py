@@ -12,7 +12,7 @@ from iris_core.io.hashing import state_of
 __all__ = ["FollowedPath"]
 
 # Pieces that may wait to be hashed: they are in memory.
-_WAITING = 32
+_WAITING = 16
 
 if TYPE_CHECKING:
     _Path = Path

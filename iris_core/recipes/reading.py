@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from os.path import isfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from iris_core.errors import IrisError, Problems, RecipeError, choices, did_you_mean
 from iris_core.recipe import (
     ExecutorOptions,
+    Numbers,
     Options,
     OutputOptions,
     PartialRecipe,
@@ -19,7 +21,6 @@ from iris_core.recipe import (
     StepOptions,
     StepRequest,
     explain,
-    parse_numbers,
 )
 from iris_core.recipes.merging import merge_step
 from iris_core.recipes.yaml_lines import Document, parse_document
@@ -27,6 +28,14 @@ from iris_core.recipes.yaml_lines import Document, parse_document
 __all__ = ["RecipeFile", "find_recipe", "load_recipe"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _parse_numbers(text: str | int) -> Numbers:
+    """Return the least and the greatest number that ``1``, ``1+`` or ``0-1`` allow; None for no limit."""
+    found = re.fullmatch(r"(\d+)(?:(\+)|-(\d+))?", str(text).strip())
+    if found is None or (found[3] and int(found[3]) < int(found[1])):
+        raise ValueError(f"a number of exposures is like 1, 1+ or 0-1, not {text!r}")
+    return int(found[1]), None if found[2] else int(found[3] or found[1])
 
 
 class RecipeFile(Options):
@@ -40,7 +49,7 @@ class RecipeFile(Options):
         {}, description="Reference files by type; 'store' is a folder of them, 'providers' the plugins that are asked."
     )
     reader: str | None = Field(None, description="Plugin that reads the exposures; by default the one that can.")
-    members: dict[str, Annotated[Any, AfterValidator(parse_numbers)]] = Field(
+    members: dict[str, Annotated[Any, AfterValidator(_parse_numbers)]] = Field(
         {}, description="Exposures by role with their number, of a recipe that makes many into one: {dark: 1+}."
     )
     missing: Literal["fail", "leave_out"] | None = Field(
