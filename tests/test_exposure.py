@@ -260,6 +260,16 @@ def test_a_keyword_of_the_typed_header_changes_in_both_headers_and_in_meta() -> 
     assert (changed.meta.target, changed.sci_header["OBJECT"]) == ("M31", "M31")
 
 
+def test_a_header_that_two_exposures_share_is_believed_by_each_with_its_own() -> None:
+    """Which other header it was found to agree with is kept with it."""
+    one = make_exposure(filter="Kbb")
+    two = one.replace(sci_header=Header([("OBJECT", "M31")]))
+    assert two.header is one.header
+    for _ in range(2):
+        assert (one.replace(notes=("a",)).meta, two.replace(notes=("b",)).meta) == (one.meta, two.meta)
+        assert (one.meta.target, two.meta.target) == ("", "M31")
+
+
 @pytest.mark.parametrize("name", ["header", "sci_header", "fits_wcs"])
 def test_headers_are_read_only_and_those_that_were_given_stay_those_of_their_owner(name: str) -> None:
     mine = Header([("A", 1)])

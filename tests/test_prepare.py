@@ -282,3 +282,24 @@ def test_a_check_is_true_where_there_are_no_errors_and_prints_short(
         assert len(repr(checked)) < 100
         assert all(number in repr(checked) for number in numbers)
     assert repr(next(iter(good.plans.values()))).count("\n") == 0
+
+
+class Watching:
+    """Notes what is read."""
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+
+    @hookimpl
+    def read_exposure(self, path: Path) -> None:
+        self.paths.append(path)
+
+
+def test_the_header_of_each_exposure_of_a_dither_is_read_once(
+    write_recipe: Write, write_exposure: Write, plugins: Plugins
+) -> None:
+    files = [write_exposure(f"{number}.fits") for number in range(5)]
+    watching = Watching()
+    plugins.add("watching", watching)
+    assert errors(write_recipe("background", "backgrounds: others"), *files, plugins=plugins) == []
+    assert sorted(watching.paths) == sorted(files)
