@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -77,9 +77,9 @@ def read_pixels(
         return made
     made = np.empty(hdu.shape, stored.newbyteorder("=") if dtype is None else dtype)
     first, _, step = rows.indices(image.shape[-2])
-    begin = image.fileinfo()["datLoc"]
+    begin, blocks = image.fileinfo()["datLoc"], cast("Iterable[tuple[Any, ...]]", row_blocks(made.shape))
     with path.open("rb", buffering=0) as file:
-        for block in row_blocks(made.shape):
+        for block in blocks:
             raw, (*cube, where) = np.empty(made[block].shape, stored), block
             alone = zip(raw, range(where.start, where.stop), strict=True)
             for part, row in [(raw, where.start)] if step == 1 else alone:
