@@ -21,6 +21,7 @@ from iris_core.reference import ReferenceFiles
 from iris_core.report import Job, Products, Standing
 from iris_core.step import Step
 
+# Headers that are kept: those of a dither, and no more memory for a night of thousands.
 _OUTLINES = 128
 
 

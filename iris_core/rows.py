@@ -58,18 +58,15 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any)
     """
     frame = replace(exposure, wcs=None, fits_wcs=None, area=None, planes={}, notes=())
     made = _Made(planes_of(frame))
-
-    def work(where: tuple[slice, ...]) -> dict[str, None]:
+    notes = dict[str, None]()
+    for block in row_blocks(exposure.data.shape, _PIXELS):
+        where = tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block)
         rows = with_planes(frame, {name: plane[where] for name, plane in made.before.items()})
-        return made.take(rows, function(rows, *(_rows_of(image, where) for image in images)), where)
-
-    blocks = row_blocks(exposure.data.shape, _PIXELS)
-    places = (tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block) for block in blocks)
-    notes = list(chain.from_iterable(map(work, places)))
+        notes |= made.take(rows, function(rows, *(_rows_of(image, where) for image in images)), where)
     planes = {name: (made.after if name in made.after else made.before)[name] for name in made.facts["planes"]}
     after = with_planes(replace(frame, unit=made.facts["unit"], common=made.facts["common"]), planes)
     pixels = {name: getattr(after, name) for name in ("data", "dq", "variance", "unit", "common")}
-    whole = exposure.replace(**pixels, notes=(*exposure.notes, *dict.fromkeys(notes)))
+    whole = exposure.replace(**pixels, notes=(*exposure.notes, *notes))
     return as_masked(whole) if made.masked else whole
 
 

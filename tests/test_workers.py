@@ -380,3 +380,13 @@ def test_a_worker_makes_the_run_of_a_recipe_once_and_shares_it_with_no_other(wri
     assert len({id(one) for one in mine}) == 3
     with ThreadPoolExecutor(1) as other:
         assert other.submit(run_of_worker, recipe, names, ()).result() is not mine[-1]
+
+
+def test_a_worker_that_is_kept_reads_the_header_of_a_file_anew(write_recipe: Write, write_exposure: Write) -> None:
+    """Between two runs the file may have become another one."""
+    recipe = load_recipe(write_recipe("background"), {})
+    targets = []
+    for target in ("M31", "M33"):
+        path = write_exposure(target=target)
+        targets.append(run_of_worker(recipe, (), ()).outline(path).meta.target)
+    assert targets == ["M31", "M33"]

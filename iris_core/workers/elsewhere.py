@@ -122,6 +122,7 @@ def run_of_worker(recipe: Recipe, names: tuple[str, ...], files: tuple[Path, ...
     if kept is None or kept[0] != asked:
         kept = asked, start_run(recipe, Overrides(plugin_files=files), load_plugins(names))
         worker.iris_run = kept  # type: ignore[attr-defined]
+    kept[1].outlines.clear()  # a worker outlives a run, and a file may be another in the next one
     return kept[1]
 
 
