@@ -241,15 +241,18 @@ def test_an_interruption_while_libraries_are_imported_has_no_words(
     write_recipe: Write, write_exposure: Write, tmp_path: Path
 ) -> None:
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"{heed}; {RUN}", "run", write_recipe(), write_exposure("slow.fits")]
-    for delay in (0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3):
+    begun = RUN.replace("; ", "; print(flush=True); ")
+    command = [sys.executable, "-c", f"{heed}; {begun}", "run", write_recipe(), write_exposure("slow.fits")]
+    for delay in (0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3):
         process = subprocess.Popen(
             [*map(str, command), "--executor", "processes"],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "\n"
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=120)
