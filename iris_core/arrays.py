@@ -43,8 +43,8 @@ class Repeated:
 def total(planes: Iterable[Image]) -> Image:
     """Return the sum of planes, a new one."""
     first, *others = planes
-    added = first.copy()
-    for plane in others:
+    added = first + others[0] if others else first.copy()
+    for plane in others[1:]:
         added += plane
     return added
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from iris_core import __version__
+from iris_core.cli.late import import_late
 from iris_core.cli.memory import end_start, starting
 from iris_core.installed import COMMANDS, distribution_of, find_entry_points
 
@@ -50,6 +51,7 @@ class _Iris(click.Group):
             return super().main(args, *more, **options)
         from iris_core.cli.ending import ending
 
+        import_late()
         with starting(), ending(sys.argv[1:] if args is None else args):
             raise SystemExit(super().main(args, *more, **{**options, "standalone_mode": False}) or 0)
 

@@ -82,7 +82,8 @@ def _append_image(file: BinaryIO, name: str, plane: Any, header: Header) -> None
 
 
 def _sum_of_words(block: Array) -> int:
-    return int(block.reshape(-1).view(np.uint32).sum(dtype=np.uint64))
+    # Twice as fast as to sum with another type.
+    return int(block.reshape(-1).view(np.uint32).astype(np.uint64).sum())
 
 
 def _append_table(file: BinaryIO, name: str, rows: Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,10 +93,11 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
     drop = _drizzle.Drop(kernel=params.kernel, pixfrac=params.pixfrac, ratio=place.ratio)
     weighing, fallback = _weights.choose_weights(exposure, params.weight_type)
     planes = _drizzle.planes_of(exposure, int(params.unusable))
-    result = _drizzle.finish(_fall.drizzle(planes, mapping, drop, weighing, place, params.components))
-    factor = _noise.correlated_noise_factor(mapping, exposure.shape, drop)
+    with ThreadPoolExecutor(1) as beside:  # what is compiled leaves the interpreter to others
+        factor = beside.submit(_noise.correlated_noise_factor, mapping, exposure.shape, drop)
+        result = _drizzle.finish(_fall.drizzle(planes, mapping, drop, weighing, place, params.components))
     weight_type = "uniform" if fallback else params.weight_type
-    cards = _product.cards(grid, drop, weight_type, factor, result.program)
+    cards = _product.cards(grid, drop, weight_type, factor.result(), result.program)
     made = _product.assemble(exposure, grid, result, cards, _product.weight_planes(exposure, result))
     return _product.annotate(made, drop, result, fallback)
 

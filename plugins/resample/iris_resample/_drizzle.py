@@ -5,9 +5,11 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,10 @@ __all__ = [
 
 # Variance components of a band, by name, to the weights of its pixels: a number or an array.
 Weigh = Callable[[Mapping[str, Image]], Any]
+
+# The kernels that conserve flux.
+_CONSERVING = ("square", "turbo", "point")
+_ONE_AT_A_TIME = Lock()
 
 # Rows of the pixel map that are held at a time: 128 of 4096 pixels are 8 MB.
 _BAND = 128
@@ -98,9 +104,7 @@ class Resampled:
 
 def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: Doubles, **planes: Any) -> None:
     """Let an image fall onto a grid; `planes` are further arguments of `Drizzle.add_image`."""
-    with warnings.catch_warnings():
-        # Known, documented, and in the notes of the stage.
-        warnings.filterwarnings("ignore", "Kernel .* is not a flux-conserving kernel")
+    with _without_warning(onto.kernel):
         onto.add_image(
             data,
             exptime=1.0,
@@ -110,6 +114,20 @@ def fall(onto: Drizzle, drop: Drop, data: Image, weight: Image, pixmap: Doubles,
             pixfrac=drop.pixfrac,
             **planes,
         )
+
+
+@contextmanager
+def _without_warning(kernel: str) -> Iterator[None]:
+    """Keep the library from warning of what is known, documented, and in the notes of the stage.
+
+    All threads have the same filters of warnings, which are left alone where there is no warning.
+    """
+    if kernel in _CONSERVING:
+        yield
+        return
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Kernel .* is not a flux-conserving kernel")
+        yield
 
 
 def drizzle_planes(

@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from iris_resample import ResampleParams, resample
-from iris_resample._pixmap import pixel_map
+from iris_resample._pixmap import PixelMap, pixel_map
 from iris_testkit import iris_mode
+from scipy.interpolate import CubicSpline
 
 from iris_core import Exposure
 
@@ -98,3 +101,22 @@ def test_pixels_without_a_position_are_left_out(on_sky: Callable[..., Exposure])
     valid = np.isfinite(result.data)
     assert np.all(result.data[valid] == 10)
     assert np.count_nonzero(valid) == pytest.approx(50 * 64, rel=0.05)
+
+
+@given(st.integers(16, 300), st.integers(16, 300), st.floats(-1e-3, 1e-3), st.integers(0, 2**32 - 1))
+def test_it_is_the_cubic_spline_of_scipy(ny: int, nx: int, size: float, seed: int) -> None:
+    terms = (
+        np.random.default_rng(seed).normal(size=(2, 5, 5)) * size * np.outer(0.2 ** np.arange(5), 0.2 ** np.arange(5))
+    )
+
+    def transform(x: Grid, y: Grid) -> tuple[Grid, Grid]:
+        dx, dy = (np.polynomial.polynomial.polyval2d(y / 50, x / 50, term) for term in terms)
+        return x + dx, y + dy
+
+    rows = np.linspace(0, ny - 1, 40)
+    mapping: PixelMap = pixel_map(transform, (ny, nx))
+    nodes = (np.linspace(0, length - 1, max(4, -(-(length - 1) // 64) + 1)) for length in (ny, nx))
+    y, x = nodes
+    values = np.stack(transform(*np.meshgrid(x, y)), axis=-1)
+    expected = CubicSpline(y, CubicSpline(x, values, axis=1)(np.arange(float(nx))), axis=0)(rows)
+    np.testing.assert_allclose(mapping(rows, slice(None)), expected, rtol=0, atol=2**-16)
