@@ -41,18 +41,13 @@ class Repeated:
 
 
 def total(planes: Iterable[Image]) -> Image:
-    """Return the sum of planes, a new one."""
-    first, *others = planes
-    added = first + others[0] if others else first.copy()
-    for plane in others[1:]:
-        added += plane
-    return added
+    """Return the sum of planes; one alone is returned as it is."""
+    return reduce(np.add, planes)
 
 
 def root_of_sum(planes: Iterable[Image]) -> Image:
     """Return the standard deviation that one component of the variance, or several, add up to."""
-    variance = total(planes)
-    return np.sqrt(variance, out=variance)
+    return np.sqrt(total(planes))
 
 
 def variance_of_mean(variance: Image, share: Doubles, common: bool) -> Doubles:

@@ -12,8 +12,6 @@ from multiprocessing import forkserver
 from pathlib import Path
 from types import TracebackType
 
-from iris_core.cli.late import import_late
-
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Say what went wrong, but not in a copy that was begun when its run ended: its locks and pipes are gone."""
@@ -30,7 +28,6 @@ def _tidy() -> None:
             Path(socket).parent.rmdir()
 
 
-import_late()
 # What fails here fails again in the worker that needs it, and is reported there.
 with suppress(Exception), warnings.catch_warnings():
     warnings.simplefilter("ignore")
