@@ -30,6 +30,7 @@ def test_gwcs_is_imported_without_what_it_seldom_uses() -> None:
     "code",
     [
         "from scipy.optimize import brentq",
+        "from scipy.optimize import *",
         "from scipy import optimize; brentq = optimize.brentq",
         "import scipy.optimize as chosen; brentq = chosen.brentq",
         "import scipy.optimize; brentq = scipy.optimize.brentq",

@@ -12,6 +12,8 @@ __all__ = ["import_late"]
 
 # gwcs imports both, which import ten times as many: a sixth of what image2 imports, and it calls neither.
 _SELDOM_USED = ("scipy.linalg", "scipy.optimize")
+# By whoever goes through all modules, as `inspect` does.
+_ASKED_OF_ALL = ("__file__", "__warningregistry__")
 _ONE_AT_A_TIME = Lock()
 
 
@@ -23,8 +25,7 @@ class _Late(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
-        # Whoever goes through all modules asks for their files; the parts of a package are looked for in its path.
-        if name.startswith("__") and name != "__path__":
+        if name in _ASKED_OF_ALL:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
         with _ONE_AT_A_TIME:
             if sys.modules.get(self.__name__) is self:

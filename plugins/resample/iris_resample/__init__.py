@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +96,8 @@ def resample(exposure: Exposure, params: ResampleParams, instrument: InstrumentM
     weighing, fallback = _weights.choose_weights(exposure, params.weight_type)
     planes = _drizzle.planes_of(exposure, int(params.unusable))
     with ThreadPoolExecutor(1) as beside:  # what is compiled leaves the interpreter to others
-        factor = beside.submit(_noise.correlated_noise_factor, mapping, exposure.shape, drop)
+        measure = partial(_noise.correlated_noise_factor, mapping, exposure.shape, drop)
+        factor = beside.submit(copy_context().run, measure)  # np.errstate is of the context
         result = _drizzle.finish(_fall.drizzle(planes, mapping, drop, weighing, place, params.components))
     weight_type = "uniform" if fallback else params.weight_type
     cards = _product.cards(grid, drop, weight_type, factor.result(), result.program)
