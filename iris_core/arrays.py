@@ -18,6 +18,7 @@ Flags = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
 Array = NDArray[Any]
 
+# With more, planes leave a processor's cache; with fewer, Python takes the time.
 BLOCK_PIXELS = 1 << 18
 
 

@@ -193,7 +193,7 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
     headers = primary.copy(), science.copy()
     for key in KEYWORDS:
         if getattr(meta, key.field) != getattr(stated, key.field):
-            _put(headers, key.name, _as_card(getattr(meta, key.field)), key.aliases)
+            _put(headers, key.name, getattr(meta, key.field), key.aliases)
     if meta.window != stated.window:
         numbers = (None,) * 4 if meta.window is None else meta.window.numbers
         for name, number in zip(_WINDOW, numbers, strict=True):
@@ -201,16 +201,12 @@ def with_meta(meta: Meta, primary: Header, science: Header) -> tuple[Header, Hea
     return headers
 
 
-def _as_card(value: Any) -> Any:
-    return iso_time(parse_time(value.isoformat())) if isinstance(value, datetime) else value
-
-
 def _put(headers: tuple[Header, Header], name: str, value: Any, aliases: tuple[str, ...] = ()) -> None:
     for number, header in enumerate(headers):
         for keyword in (name, *aliases) if value in (None, "") else aliases:
             header.remove(keyword, ignore_missing=True, remove_all=True)
         if value not in (None, "") and (number == 0 or name in header):
-            header[name] = value
+            header[name] = iso_time(parse_time(value.isoformat())) if isinstance(value, datetime) else value
 
 
 def matches_all(value: str) -> bool:

@@ -98,6 +98,10 @@ class ReferenceImage:
     meta: Meta
     has_errors: bool = True
 
+    def part(self, where: tuple[slice, ...]) -> ReferenceImage:
+        """Return that of some rows, or of some rows of an integration: the last index counts."""
+        return replace(self, data=self.data[where[-1]], err=self.err[where[-1]], dq=self.dq[where[-1]])
+
 
 def image_of(exposure: Exposure) -> ReferenceImage:
     """Return the image in a reference file that was read as an exposure, or as an outline, which takes no memory."""

@@ -18,10 +18,6 @@ import numpy as np
 from iris_core.arrays import Array, row_blocks
 from iris_core.errors import StageContractError
 from iris_core.exposure import Exposure, as_masked, is_masked, planes_of, with_planes
-from iris_core.reference import ReferenceImage
-
-# Of the rows that are worked on: with more, planes leave a processor's cache; with fewer, Python takes the time.
-_PIXELS = 1 << 18
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -47,9 +43,9 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any)
     exposure
         ``(ny, nx)`` or ``(nint, ny, nx)``.
     *images
-        Arrays and reference images, ``(ny, nx)`` or the shape of the exposure: the function is given the same rows of
-        them. Of anything else it is given what its method ``part(where)`` returns, which is called with the index of
-        the rows: ``(rows,)``, or an integration and its rows.
+        Arrays, ``(ny, nx)`` or the shape of the exposure: the function is given the same rows of them. Of anything
+        else (a reference image) it is given what its method ``part(where)`` returns, which is called with the index
+        of the rows: ``(rows,)``, or an integration and its rows.
 
     Raises
     ------
@@ -59,7 +55,7 @@ def by_rows(function: Callable[..., Exposure], exposure: Exposure, *images: Any)
     frame = replace(exposure, wcs=None, fits_wcs=None, area=None, planes={}, notes=())
     made = _Made(planes_of(frame))
     notes = dict[str, None]()
-    for block in row_blocks(exposure.data.shape, _PIXELS):
+    for block in row_blocks(exposure.data.shape):
         where = tuple(slice(at, at + 1) if isinstance(at, int) else at for at in block)
         rows = with_planes(frame, {name: plane[where] for name, plane in made.before.items()})
         notes |= made.take(rows, function(rows, *(_rows_of(image, where) for image in images)), where)
@@ -126,9 +122,7 @@ def usable_threads() -> int:
 def _rows_of(image: Any, where: tuple[slice, ...]) -> Any:
     if isinstance(image, np.ndarray):
         return image[where if image.ndim > 2 else where[-1]]
-    if not isinstance(image, ReferenceImage):
-        return image.part(where)
-    return replace(image, data=image.data[where[-1]], err=image.err[where[-1]], dq=image.dq[where[-1]])
+    return image.part(where)
 
 
 @dataclass(slots=True)

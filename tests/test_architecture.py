@@ -211,7 +211,7 @@ def test_importing_a_plugin_is_light(package: Path) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     loaded = modules_loaded_by(
-        "from click.testing import CliRunner; from iris_core.cli.group import main; "
+        "from click.testing import CliRunner; from iris_core.cli import main; "
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0"
     )
     assert not loaded & {"astropy", "gwcs", "asdf", "numpy", "pydantic", "rich", "yaml"}

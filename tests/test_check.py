@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from iris_testkit import make_reference
 
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 Write = Callable[..., Path]
 START = datetime(2026, 3, 20, 8, tzinfo=UTC)

@@ -17,7 +17,7 @@ from iris_testkit import make_reference
 
 import iris_core
 from iris_core import read_fits
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 Write = Callable[..., Path]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner
 
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 PLUGIN = """\
 from iris_core import Params, ReferenceType, hookimpl, parameter, stage

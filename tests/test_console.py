@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iris_core import read_fits, run
-from iris_core.cli.group import main
+from iris_core.cli import main
 from iris_core.cli.run import RunDisplay
 
 Write = Callable[..., Path]

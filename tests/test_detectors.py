@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iris_core import read_fits
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 pytest.importorskip("iris_simulate")
 pytest.importorskip("iris_asn")

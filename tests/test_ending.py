@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 Write = Callable[..., Path]
 Install = Callable[..., None]
@@ -184,7 +184,7 @@ def test_an_interruption_of_any_command_is_a_line(tmp_path: Path) -> None:
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from iris_core import loading\nimport time, sys\n"
         "def slow(*_): print('at work', flush=True); time.sleep(60)\n"
-        "loading.find_entry_points = slow\nfrom iris_core.cli.group import main; main(['plugins'])"
+        "loading.find_entry_points = slow\nfrom iris_core.cli import main; main(['plugins'])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path

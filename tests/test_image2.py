@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from iris_testkit import make_exposure, make_reference
 
 from iris_core import DQ, Exposure, InputError, IrisError, Removal, calibrate, check, read_fits, run, write_fits
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 pytest.importorskip("iris_background")
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from iris_core import PluginError
-from iris_core.cli.group import main
+from iris_core.cli import main
 from iris_core.loading import load_plugins
 
 Install = Callable[..., None]

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from iris_core import IrisError, PluginError, Plugins, load_plugins, read_fits, run
-from iris_core.cli.group import main
+from iris_core.cli import main
 from iris_core.loading import add_file
 
 pytestmark = pytest.mark.usefixtures("log_as_it_was")

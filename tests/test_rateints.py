@@ -24,7 +24,7 @@ from iris_core import (
     read_fits,
     stage,
 )
-from iris_core.cli.group import main
+from iris_core.cli import main
 from iris_core.exposure import join, split
 
 pytest.importorskip("iris_simulate")

@@ -18,7 +18,7 @@ from iris_testkit import make_exposure, make_reference
 
 import iris_core
 from iris_core import Problems, read_fits, write_exposure
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 PROVIDER = Path(__file__).parents[1] / "docs" / "providers" / "best_references.py"
 RECIPE = "recipe: 1\nname: one\nsteps:\n  - flat_field: {save: cal}\n"

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from iris_core import read_fits
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 Install = Callable[..., None]
 Write = Callable[..., Path]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from iris_testkit import make_exposure
 
-from iris_core import DQ, Array, Exposure, ReferenceImage, StageContractError, by_rows, in_threads, rows
+from iris_core import DQ, Array, Exposure, ReferenceImage, StageContractError, arrays, by_rows, in_threads, rows
 from iris_core.exposure import is_masked
 
 
@@ -49,7 +49,7 @@ def test_the_bits_are_those_of_the_whole(shape: tuple[int, ...], pixels: int, th
     exposure, flat = make_exposure(shape, poisson=1.0, rnoise=2.0, seed=1), make_image((shape[-2], shape[-1]))
     factor = np.arange(np.prod(shape[-2:]), dtype=np.float32).reshape(shape[-2:]) + 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_PIXELS", pixels)
+        patch.setattr(arrays, "BLOCK_PIXELS", pixels)
         patch.setattr(rows, "usable_threads", lambda: threads)
         made = by_rows(divide, exposure, flat, factor)
     assert_same(made, divide(exposure, flat, factor))
@@ -58,7 +58,7 @@ def test_the_bits_are_those_of_the_whole(shape: tuple[int, ...], pixels: int, th
 @pytest.mark.parametrize("all_rows", [True, False])
 def test_the_whole_is_masked_where_all_rows_are(monkeypatch: pytest.MonkeyPatch, all_rows: bool) -> None:
     """Otherwise the contract has to look: here at a NaN that the last row has got."""
-    monkeypatch.setattr(rows, "_PIXELS", 14)
+    monkeypatch.setattr(arrays, "BLOCK_PIXELS", 14)
     exposure = make_exposure((9, 7), rnoise=1.0, seed=1)
     last = exposure.data[-1, 0]
 
@@ -71,7 +71,7 @@ def test_the_whole_is_masked_where_all_rows_are(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_sky_for_each_integration_goes_with_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_PIXELS", 14)
+    monkeypatch.setattr(arrays, "BLOCK_PIXELS", 14)
     exposure = make_exposure((3, 9, 7), seed=1)
     sky = np.random.default_rng(3).random((3, 9, 7), dtype=np.float32)
     made = by_rows(lambda some, own: some.replace(data=some.data - own), exposure, sky)
@@ -81,7 +81,7 @@ def test_a_sky_for_each_integration_goes_with_its_rows(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("late", [0, 15])
 def test_a_plane_that_changes_in_no_row_is_the_same_plane(monkeypatch: pytest.MonkeyPatch, late: int) -> None:
     """And one that changes in some rows has those of the exposure elsewhere."""
-    monkeypatch.setattr(rows, "_PIXELS", 14)
+    monkeypatch.setattr(arrays, "BLOCK_PIXELS", 14)
     exposure = make_exposure((20, 7), value=3.0, rnoise=1.0, seed=1)
     where = np.zeros((20, 7), dtype=np.bool_)
     where[late, 3] = True
@@ -92,7 +92,7 @@ def test_a_plane_that_changes_in_no_row_is_the_same_plane(monkeypatch: pytest.Mo
 
 
 def test_what_is_not_pixels_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_PIXELS", 14)
+    monkeypatch.setattr(arrays, "BLOCK_PIXELS", 14)
     exposure = make_exposure((20, 7)).replace(area=np.ones((20, 7)), planes={"MAP": np.zeros((20, 7), dtype=np.int32)})
     exposure = exposure.note("before")
     made = by_rows(lambda one: one.scale(2).note("after"), exposure)
@@ -103,7 +103,7 @@ def test_what_is_not_pixels_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_arithmetic_is_as_silent_as_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_PIXELS", 14)
+    monkeypatch.setattr(arrays, "BLOCK_PIXELS", 14)
     exposure, zero = make_exposure((20, 7)), np.zeros((20, 7), dtype=np.float32)
     with np.errstate(all="ignore"):
         assert np.isnan(by_rows(lambda one, image: one.scale(1 / image).mask_invalid(), exposure, zero).data).all()
@@ -119,7 +119,7 @@ def test_arithmetic_is_as_silent_as_around_it(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_rows_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPatch, function: Any) -> None:
-    monkeypatch.setattr(rows, "_PIXELS", 14)
+    monkeypatch.setattr(arrays, "BLOCK_PIXELS", 14)
     exposure = make_exposure((20, 7), rnoise=1.0)
     exposure = exposure.replace(data=np.arange(140, dtype=np.float32).reshape(20, 7))
     with pytest.raises(StageContractError):

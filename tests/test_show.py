@@ -16,7 +16,7 @@ from iris_testkit import make_exposure, make_reference
 
 from iris_core import run
 from iris_core import write_exposure as write_exposure_file
-from iris_core.cli.group import main
+from iris_core.cli import main
 from iris_core.loading import load_plugins
 
 Write = Callable[..., Path]

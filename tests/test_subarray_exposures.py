@@ -12,7 +12,7 @@ from astropy.io import fits
 from click.testing import CliRunner, Result
 
 from iris_core import DQ, Exposure, Window, read_fits
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 pytest.importorskip("iris_simulate")
 pytest.importorskip("iris_background")

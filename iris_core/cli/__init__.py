@@ -1,14 +1,11 @@
-"""The command line. Nothing is imported here: an interruption of what is imported for it is a word, no traceback."""
+"""The command line: the command `main`. An interruption while it is imported is a word, no traceback."""
 
 import sys
 
+try:
+    from iris_core.cli.group import main
+except KeyboardInterrupt:
+    sys.stderr.write("interrupted\n")
+    sys.exit(130)
 
-def main() -> None:
-    """Run the command line; the exit code is 0 only where nothing went wrong and all was written."""
-    try:
-        from iris_core.cli.group import main as iris
-
-        iris()
-    except KeyboardInterrupt:  # before, or after, there is somebody who can say more
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
+__all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The command ``iris`` finds its commands among what is installed. Start-up imports click and nothing heavy."""
+"""The command ``iris``: it finds its commands among what is installed. Start-up imports click and nothing heavy."""
 
 from __future__ import annotations
 
@@ -49,11 +49,15 @@ class _Iris(click.Group):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         if not options.get("standalone_mode", True):
             return super().main(args, *more, **options)
-        from iris_core.cli.ending import ending
+        try:
+            from iris_core.cli.ending import ending
 
-        import_late()
-        with starting(), ending(sys.argv[1:] if args is None else args):
-            raise SystemExit(super().main(args, *more, **{**options, "standalone_mode": False}) or 0)
+            import_late()
+            with starting(), ending(sys.argv[1:] if args is None else args):
+                raise SystemExit(super().main(args, *more, **{**options, "standalone_mode": False}) or 0)
+        except KeyboardInterrupt:  # before there is somebody who can say more
+            click.echo("interrupted", err=True)
+            raise SystemExit(130) from None
 
 
 def _entry_points(ctx: click.Context) -> dict[str, list[EntryPoint]]:

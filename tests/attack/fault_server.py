@@ -82,7 +82,7 @@ class Operations:
 
 def carry_out(order: dict[str, Any], operations: Path) -> int:
     """Run a command in this process, which is a fork, and return its exit code."""
-    from iris_core.cli.group import main
+    from iris_core.cli import main
 
     os.chdir(order["folder"])
     kind, at = order["fault"]["kind"], order["fault"]["at"]

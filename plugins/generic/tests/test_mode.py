@@ -13,7 +13,7 @@ from iris_generic import instrument_modes, recipes
 from iris_testkit import make_exposure
 
 from iris_core import check, load_plugins, read_exposure, run
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 pytestmark = pytest.mark.slow
 

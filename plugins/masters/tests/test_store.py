@@ -17,7 +17,7 @@ from iris_references import add_references
 from iris_testkit import make_exposure, run_stage
 
 from iris_core import DQ, Exposure, Problems, load_plugins, loading, parse_unit, read_exposure, run, write_exposure
-from iris_core.cli.group import main
+from iris_core.cli import main
 from iris_core.installed import find_entry_points
 
 SHAPE = (48, 64)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 # By name; the packages of the lab implement stages that other packages declare.
 KINDS = {

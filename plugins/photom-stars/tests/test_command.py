@@ -18,7 +18,7 @@ from iris_photom_stars._product import measure_product
 from iris_photom_stars.cli import zeropoint
 
 from iris_core import InputError, run
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 pytestmark = pytest.mark.slow
 

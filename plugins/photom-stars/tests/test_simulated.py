@@ -155,7 +155,7 @@ def test_it_is_swapped_in_from_the_command_line_and_the_table_of_factors_is_not_
     from click.testing import CliRunner
     from iris_simulate import simulate, write_set
 
-    from iris_core.cli.group import main
+    from iris_core.cli import main
 
     made = simulate(size=(768, 768), stars=12, separation=110, seed=5)
     written = write_set(made, tmp_path / "set")

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from iris_testkit import make_exposure
 
 from iris_core import read_fits, write_exposure
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 Put = Callable[..., Path]
 RECIPE = "recipe: 1\nname: one\nsteps:\n  - dark_current\n  - flat_field: {save: cal}\n"

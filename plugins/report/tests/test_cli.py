@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner, Result
 
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 
 def invoke(*words: object) -> Result:

@@ -97,7 +97,7 @@ def test_the_log_has_each_stage_with_its_remarks(page: str) -> None:
 def test_the_command_on_the_page_makes_the_same_pixels_again(page: str, clean: SimpleNamespace, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
-    from iris_core.cli.group import main
+    from iris_core.cli import main
 
     shown = unescape(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)[0]).splitlines()
     words = shlex.split(next(line for line in shown if line.startswith("iris run ")))

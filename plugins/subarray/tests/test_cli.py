@@ -13,7 +13,7 @@ from iris_subarray import parse_subarray_map
 from iris_testkit import iris_mode, make_exposure
 
 from iris_core import DQ, Exposure, Window, read_exposure, write_exposure
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 SHAPE = (8, 10)
 WINDOW = Window(xstart=3, ystart=2, xsize=4, ysize=5)

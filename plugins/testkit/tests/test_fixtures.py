@@ -39,7 +39,7 @@ from iris_core import (
     write_asdf,
     write_fits,
 )
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 README = Path(__file__).parents[3] / "README.md"
 Run = Callable[..., dict[str, Exposure]]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 
 def iris(*arguments: Any, code: int = 0) -> Result:

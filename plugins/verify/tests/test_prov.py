@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from iris_verify import prov_document
 
 from iris_core import InputError, sha256_of
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 
 def labels(document: dict[str, Any], part: str) -> set[str]:

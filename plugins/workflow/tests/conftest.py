@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from iris_testkit import make_exposure
 
 from iris_core import write_fits
-from iris_core.cli.group import main
+from iris_core.cli import main
 
 HEADER = {"TELESCOP": "TMT", "INSTRUME": "IRIS", "DETECTOR": "IMG1", "FILTER": "Kbb", "READMODE": "DEFAULT"}
 RECIPE = "recipe: 1\nname: sky\nsteps:\n  - background: {save: cal}\n"
