@@ -156,7 +156,7 @@ def lay_out(
 
 def _spline(mapping: SplineMap, rows: int, offset: tuple[float, float]) -> tuple[Any, ...]:
     """Return a map as the compiled functions take it."""
-    piece, step = mapping.of_rows(rows)
+    piece, step = mapping.at(np.arange(rows, dtype=np.float64))
     return np.ascontiguousarray(mapping.coefficients), piece, step, mapping.pieces, mapping.quantum, *offset
 
 

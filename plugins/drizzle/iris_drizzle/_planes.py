@@ -100,9 +100,8 @@ class SplineMap:
         """How many pieces there are."""
         return int(self.coefficients.shape[1])
 
-    def of_rows(self, number: int) -> tuple[NDArray[np.int32], Doubles]:
-        """Return for each of the first rows in which piece it is, and how far from the beginning of that."""
-        rows = np.arange(number, dtype=np.float64)
+    def at(self, rows: Doubles) -> tuple[NDArray[np.int32], Doubles]:
+        """Return for each row in which piece it is, and how far from the beginning of that."""
         piece = np.clip(np.searchsorted(self.breaks, rows, side="right") - 1, 0, self.pieces - 1)
         return piece.astype(np.int32), rows - self.breaks[piece]
 

@@ -94,6 +94,6 @@ def test_without_a_compiler_it_says_so(scene: Maker, turned: Maker, monkeypatch:
 
 def test_rows_find_their_pieces() -> None:
     mapping = SplineMap(coefficients=np.zeros((4, 3, 5, 2)), breaks=np.array([0, 2.5, 5, 9]))
-    piece, step = mapping.of_rows(10)
+    piece, step = mapping.at(np.arange(10, dtype=np.float64))
     assert piece.tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2]
     assert step.tolist() == [0, 1, 2, 0.5, 1.5, 0, 1, 2, 3, 4]

@@ -38,7 +38,7 @@ class Smooth:
 
     def __call__(self, rows: Doubles, cut: slice) -> Doubles:
         """Return the places of the pixels of some rows and columns."""
-        return _quantised(_follow(self.spline.coefficients[:, :, cut], self.spline.breaks, rows))
+        return _quantised(_follow(self.spline, rows, cut))
 
 
 def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:
@@ -62,8 +62,7 @@ def pixel_map(transform: Transform, shape: tuple[int, int]) -> PixelMap:
             y, x = (_nodes(size, step) for size in shape)
             values = _evaluate(transform, y, x)
             if _error(transform, values, y, x) < _TOLERANCE:
-                along_rows = np.ascontiguousarray(_through(values, x, columns))
-                return Smooth(SplineMap(coefficients=_spline(along_rows, y), breaks=y, quantum=_QUANTUM))
+                return Smooth(_spline(np.ascontiguousarray(_through(values, x, columns)), y))
     return lambda rows, cut: _quantised(_evaluate(transform, rows, columns[cut]))
 
 
@@ -82,21 +81,16 @@ def _error(transform: Transform, values: Doubles, y: Doubles, x: Doubles) -> flo
     if not np.all(np.isfinite(values)):
         return np.inf
     middle_y, middle_x = (nodes[:-1] + np.diff(nodes) / 2 for nodes in (y, x))
-    between = _follow(_spline(_through(values, x, middle_x), y), y, middle_y)
+    between = _follow(_spline(_through(values, x, middle_x), y), middle_y)
     error = np.max(np.abs(between - _evaluate(transform, middle_y, middle_x)))
     return float(error) if np.isfinite(error) else np.inf
 
 
-def _spline(values: Doubles, nodes: Doubles) -> Doubles:
-    """Return the cubic spline through values at nodes of equal distance, four at least, along the first axis.
+def _spline(values: Doubles, nodes: Doubles) -> SplineMap:
+    """Return the cubic spline through values, ``(nodes, n, 2)``, at nodes of equal distance, four at least.
 
     Its slopes s at the nodes follow from its values v, with the distance h: ``s0 + 4 s1 + s2 = 3 (v2 - v0) / h``; at
     each end the first two pieces are one polynomial ("not a knot"; de Boor, A Practical Guide to Splines, chapter IV).
-
-    Returns
-    -------
-    ndarray
-        ``(4, pieces, ...)``, highest power first, of the distance from the node before.
     """
     number, h = len(nodes), nodes[1] - nodes[0]
     matrix = 4 * np.eye(number) + np.eye(number, k=1) + np.eye(number, k=-1)
@@ -106,22 +100,22 @@ def _spline(values: Doubles, nodes: Doubles) -> Doubles:
     known = np.concatenate([ends[0], 3 * (change[1:] + change[:-1]), ends[1]])
     slopes = np.linalg.solve(matrix, known.reshape(number, -1)).reshape(values.shape)
     before, after = slopes[:-1], slopes[1:]
-    return np.stack([(before + after - 2 * change) / h**2, (3 * change - 2 * before - after) / h, before, values[:-1]])
+    powers = (before + after - 2 * change) / h**2, (3 * change - 2 * before - after) / h, before, values[:-1]
+    return SplineMap(coefficients=np.stack(powers), breaks=nodes, quantum=_QUANTUM)
 
 
-def _follow(spline: Doubles, nodes: Doubles, places: Doubles) -> Doubles:
-    """Return a spline at some places, ``(places, ...)``."""
-    piece = np.clip(np.searchsorted(nodes, places, side="right") - 1, 0, len(nodes) - 2)
-    distance = (places - nodes[piece]).reshape(-1, *(1,) * (spline.ndim - 2))
-    value, *others = spline[:, piece]
+def _follow(spline: SplineMap, places: Doubles, cut: slice = slice(None)) -> Doubles:
+    """Return a spline, or some of its columns, at some places, ``(places, n, 2)``."""
+    piece, distance = spline.at(places)
+    value, *others = spline.coefficients[:, piece, cut]
     for power in others:
-        value = value * distance + power
+        value = value * distance[:, np.newaxis, np.newaxis] + power
     return np.asarray(value)
 
 
 def _through(values: Doubles, nodes: Doubles, places: Doubles) -> Doubles:
     """Return values, ``(ny, nodes, 2)``, between the nodes of their second axis."""
-    return _follow(_spline(values.swapaxes(0, 1), nodes), nodes, places).swapaxes(0, 1)
+    return _follow(_spline(values.swapaxes(0, 1), nodes), places).swapaxes(0, 1)
 
 
 def _quantised(coordinates: Doubles) -> Doubles:

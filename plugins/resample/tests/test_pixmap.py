@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iris_resample import ResampleParams, resample
-from iris_resample._pixmap import PixelMap, pixel_map
+from iris_resample._pixmap import pixel_map
 from iris_testkit import iris_mode
 from scipy.interpolate import CubicSpline
 
@@ -114,9 +114,8 @@ def test_it_is_the_cubic_spline_of_scipy(ny: int, nx: int, size: float, seed: in
         return x + dx, y + dy
 
     rows = np.linspace(0, ny - 1, 40)
-    mapping: PixelMap = pixel_map(transform, (ny, nx))
-    nodes = (np.linspace(0, length - 1, max(4, -(-(length - 1) // 64) + 1)) for length in (ny, nx))
-    y, x = nodes
+    mapping = pixel_map(transform, (ny, nx))
+    y, x = (np.linspace(0, length - 1, max(4, -(-(length - 1) // 64) + 1)) for length in (ny, nx))
     values = np.stack(transform(*np.meshgrid(x, y)), axis=-1)
     expected = CubicSpline(y, CubicSpline(x, values, axis=1)(np.arange(float(nx))), axis=0)(rows)
     np.testing.assert_allclose(mapping(rows, slice(None)), expected, rtol=0, atol=2**-16)
